@@ -1,0 +1,18 @@
+//! The vocabulary and the rules, pure: no I/O, no clock, no async.
+
+mod access;
+mod digest;
+pub mod grant;
+pub mod manifest;
+mod name;
+pub mod path;
+pub mod tag;
+mod time;
+
+pub use access::{NamespaceRole, Role, Scope, Scopes, UnknownRole, UnknownScope};
+pub use digest::{Algorithm, Digest, InvalidDigest};
+pub use name::{
+    InvalidNamespace, InvalidReference, InvalidRepositoryName, InvalidTagName, Namespace, Reference,
+    RepositoryName, TagName,
+};
+pub use time::{QuayDate, Timestamp};

@@ -1,0 +1,349 @@
+//! Reading manifests: what a registry has to know of a document that it keeps byte for byte.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::Digest;
+
+/// Media types with a meaning of their own.
+pub mod media_type {
+    /// An OCI image or artifact.
+    pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    /// An OCI index.
+    pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    /// A Docker image, schema 2.
+    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    /// A Docker manifest list.
+    pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    /// What blobs are served as.
+    pub const OCTET_STREAM: &str = "application/octet-stream";
+}
+
+/// Deepest nesting of a manifest's JSON.
+const MAX_DEPTH: usize = 64;
+
+/// The forms of manifest that are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A config and layers.
+    Image,
+    /// A list of other manifests.
+    Index,
+}
+
+impl Form {
+    /// The form that a media type stands for; `None` if it stands for none that is understood.
+    pub fn of(media_type: &str) -> Option<Self> {
+        match media_type {
+            media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST => Some(Self::Image),
+            media_type::OCI_INDEX | media_type::DOCKER_LIST => Some(Self::Index),
+            _ => None,
+        }
+    }
+}
+
+/// What a manifest says, as far as the registry cares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The type it is stored and served as.
+    pub media_type: String,
+    /// What it points at.
+    pub content: Content,
+    /// The manifest that this one belongs to, stored or not.
+    pub subject: Option<Digest>,
+    /// As declared; an image without one is known by its config's media type.
+    pub artifact_type: Option<String>,
+    /// As declared.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The two forms and what each points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A config and layers.
+    Image {
+        /// Media type of the config.
+        config_media_type: String,
+        /// Every blob that must be stored, the config first. Foreign layers are not among them.
+        blobs: Vec<Digest>,
+        /// Sum of all layer sizes in bytes, repeated and foreign ones included.
+        layers_size: i64,
+    },
+    /// The manifests an index lists, in its order.
+    Index(Vec<Child>),
+}
+
+/// An entry of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    /// Which manifest.
+    pub digest: Digest,
+    /// Its size in bytes, as the index has it.
+    pub size: i64,
+}
+
+/// Why a document is not taken as a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidManifest {
+    /// Its type is none that is understood, Docker's schema 1 among them.
+    #[error(
+        "manifests of type `{0}` are not supported; push an OCI or Docker schema 2 image, or an index of them"
+    )]
+    UnsupportedType(String),
+    /// It is no JSON document, or misses something.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl InvalidManifest {
+    fn new(reason: impl Into<String>) -> Self {
+        Self::Malformed(reason.into())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: Option<i64>,
+    media_type: Option<String>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<Descriptor>>,
+    #[serde(rename = "fsLayers")]
+    fs_layers: Option<serde::de::IgnoredAny>,
+    subject: Option<Descriptor>,
+    artifact_type: Option<String>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: String,
+    digest: Digest,
+    size: i64,
+}
+
+impl Descriptor {
+    /// Layers that stay where their `urls` point and are never pushed.
+    fn is_foreign(&self) -> bool {
+        self.media_type.starts_with("application/vnd.oci.image.layer.nondistributable.")
+            || self.media_type.starts_with("application/vnd.docker.image.rootfs.foreign.")
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest that was sent as `content_type`, which is without parameters, or `None` if nothing telling
+    /// was said; then the document's own `mediaType` counts, or its form.
+    ///
+    /// # Errors
+    /// When the document is not exactly one of the forms, disagrees with `content_type`, or lacks a required member.
+    pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, InvalidManifest> {
+        if let Some(unsupported) = content_type.filter(|media_type| Form::of(media_type).is_none()) {
+            return Err(InvalidManifest::UnsupportedType(unsupported.to_owned()));
+        }
+        if depth(bytes) > MAX_DEPTH {
+            return Err(InvalidManifest::new(format!(
+                "the document is nested deeper than {MAX_DEPTH} levels"
+            )));
+        }
+        let document: Document = serde_json::from_slice(bytes)
+            .map_err(|error| InvalidManifest::new(format!("not a manifest: {error}")))?;
+        let media_type = document.media_type(content_type)?;
+        document.into_manifest(media_type)
+    }
+
+    /// How the manifest is listed among the referrers of its subject: its own type, or an image's config type
+    /// (OCI distribution specification, "Listing Referrers").
+    pub fn referrer_type(&self) -> Option<&str> {
+        match (&self.artifact_type, &self.content) {
+            (Some(declared), _) => Some(declared),
+            (None, Content::Image { config_media_type, .. }) => Some(config_media_type),
+            (None, Content::Index(_)) => None,
+        }
+    }
+}
+
+impl Document {
+    fn media_type(&self, content_type: Option<&str>) -> Result<String, InvalidManifest> {
+        match (content_type, self.media_type.as_deref()) {
+            (Some(sent), Some(own)) if sent != own => {
+                Err(InvalidManifest::new(format!("its mediaType is `{own}`, but it was sent as `{sent}`")))
+            }
+            (Some(sent), _) => Ok(sent.to_owned()),
+            (None, Some(own)) if Form::of(own).is_none() => {
+                Err(InvalidManifest::UnsupportedType(own.to_owned()))
+            }
+            (None, Some(own)) => Ok(own.to_owned()),
+            (None, None) if self.fs_layers.is_some() => Err(InvalidManifest::UnsupportedType(
+                "application/vnd.docker.distribution.manifest.v1+json".into(),
+            )),
+            (None, None) if self.manifests.is_some() => Ok(media_type::OCI_INDEX.to_owned()),
+            (None, None) => Ok(media_type::OCI_MANIFEST.to_owned()),
+        }
+    }
+
+    fn into_manifest(self, media_type: String) -> Result<Manifest, InvalidManifest> {
+        if self.schema_version != Some(2) {
+            return Err(InvalidManifest::new("`schemaVersion` must be 2"));
+        }
+        let content = match (Form::of(&media_type), self.config, self.layers, self.manifests) {
+            (Some(Form::Image), Some(config), Some(layers), None) => image(&config, &layers)?,
+            (Some(Form::Image), None, ..) => {
+                return Err(InvalidManifest::new("'config' is a required property"));
+            }
+            (Some(Form::Image), _, None, _) => {
+                return Err(InvalidManifest::new("'layers' is a required property"));
+            }
+            (Some(Form::Index), None, None, Some(manifests)) => index(manifests)?,
+            (Some(Form::Index), _, _, None) => {
+                return Err(InvalidManifest::new("'manifests' is a required property"));
+            }
+            _ => return Err(InvalidManifest::new("it is an image and an index at once")),
+        };
+        Ok(Manifest {
+            media_type,
+            content,
+            subject: self.subject.map(|subject| subject.digest),
+            artifact_type: self.artifact_type.filter(|artifact_type| !artifact_type.is_empty()),
+            annotations: self.annotations.unwrap_or_default(),
+        })
+    }
+}
+
+fn image(config: &Descriptor, layers: &[Descriptor]) -> Result<Content, InvalidManifest> {
+    let mut layers_size: i64 = 0;
+    for layer in layers {
+        if layer.size < 0 {
+            return Err(InvalidManifest::new("a layer's size is negative"));
+        }
+        layers_size = layers_size
+            .checked_add(layer.size)
+            .ok_or_else(|| InvalidManifest::new("the layers' sizes add up to more than a number can hold"))?;
+    }
+    let stored = layers.iter().filter(|layer| !layer.is_foreign());
+    Ok(Content::Image {
+        config_media_type: config.media_type.clone(),
+        blobs: std::iter::once(config).chain(stored).map(|descriptor| descriptor.digest.clone()).collect(),
+        layers_size,
+    })
+}
+
+fn index(manifests: Vec<Descriptor>) -> Result<Content, InvalidManifest> {
+    if manifests.iter().any(|child| child.size < 0) {
+        return Err(InvalidManifest::new("a manifest's size is negative"));
+    }
+    let children = manifests.into_iter().map(|child| Child { digest: child.digest, size: child.size });
+    Ok(Content::Index(children.collect()))
+}
+
+/// The deepest nesting of brackets outside strings: known before anything is built from the text.
+pub fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match (byte, in_string) {
+            _ if escaped => escaped = false,
+            (b'\\', true) => escaped = true,
+            (b'"', _) => in_string = !in_string,
+            (b'{' | b'[', false) => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (b'}' | b']', false) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn descriptor(media_type: &str, size: i64) -> serde_json::Value {
+        json!({"mediaType": media_type, "digest": Digest::sha256(media_type.as_bytes()), "size": size})
+    }
+
+    fn image_document() -> serde_json::Value {
+        json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::OCI_MANIFEST,
+            "config": descriptor("application/vnd.oci.image.config.v1+json", 7),
+            "layers": [
+                descriptor("application/vnd.oci.image.layer.v1.tar+gzip", 10),
+                descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar", 5),
+                descriptor("application/vnd.oci.image.layer.v1.tar+gzip", 10),
+            ],
+        })
+    }
+
+    fn parse(document: &serde_json::Value, content_type: Option<&str>) -> Result<Manifest, InvalidManifest> {
+        Manifest::parse(document.to_string().as_bytes(), content_type)
+    }
+
+    #[test]
+    fn an_images_size_counts_every_layer_and_its_blobs_leave_foreign_layers_out() {
+        let manifest = parse(&image_document(), None).expect("an image");
+        let Content::Image { blobs, layers_size, .. } = &manifest.content else { panic!("no image") };
+        assert_eq!((blobs.len(), *layers_size), (3, 25));
+        assert_eq!(manifest.referrer_type(), Some("application/vnd.oci.image.config.v1+json"));
+    }
+
+    #[test]
+    fn a_document_must_be_what_it_was_sent_as_and_one_thing_only() {
+        assert!(parse(&image_document(), Some(media_type::OCI_MANIFEST)).is_ok());
+        assert!(parse(&image_document(), Some(media_type::DOCKER_MANIFEST)).is_err());
+        let mut both = image_document();
+        both["manifests"] = json!([]);
+        assert_eq!(parse(&both, None), Err(InvalidManifest::new("it is an image and an index at once")));
+    }
+
+    #[test]
+    fn the_form_counts_when_nothing_names_a_type() {
+        let index = json!({"schemaVersion": 2, "manifests": [descriptor(media_type::OCI_MANIFEST, 3)]});
+        assert_eq!(parse(&index, None).expect("an index").media_type, media_type::OCI_INDEX);
+    }
+
+    #[test]
+    fn schema_1_and_unknown_types_are_unsupported() {
+        let schema1 = json!({"schemaVersion": 1, "fsLayers": [], "history": []});
+        for (document, sent) in [(&schema1, None), (&image_document(), Some("application/json; x"))] {
+            assert!(matches!(parse(document, sent), Err(InvalidManifest::UnsupportedType(_))));
+        }
+    }
+
+    #[test]
+    fn wrong_members_are_refused() {
+        for (member, value) in [
+            ("schemaVersion", json!(1)),
+            ("config", json!(null)),
+            ("layers", json!(null)),
+            ("layers", json!([descriptor("a", -1)])),
+            ("layers", json!([descriptor("a", i64::MAX), descriptor("b", 1)])),
+            ("config", json!({"mediaType": "a", "digest": "sha256:no", "size": 1})),
+            ("annotations", json!({"a": 1})),
+            ("subject", json!("x")),
+        ] {
+            let mut document = image_document();
+            document[member] = value;
+            assert!(matches!(parse(&document, None), Err(InvalidManifest::Malformed(_))), "{document}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(matches!(Manifest::parse(deep.as_bytes(), None), Err(InvalidManifest::Malformed(_))));
+        assert_eq!(depth(br#"{"a[[[\"[": [1]}"#), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Manifest::parse(&bytes, None);
+        }
+    }
+}

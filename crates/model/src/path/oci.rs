@@ -1,0 +1,133 @@
+//! Paths below `/v2/` (OCI distribution specification, "Endpoints").
+
+use crate::{Digest, Reference, RepositoryName};
+
+/// Where a request below `/v2/` goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Path {
+    /// `/v2/`
+    Base,
+    /// `/v2/_catalog`
+    Catalog,
+    /// `/v2/<name>/tags/list`
+    Tags(RepositoryName),
+    /// `/v2/<name>/manifests/<reference>`
+    Manifest(RepositoryName, Reference),
+    /// `/v2/<name>/blobs/<digest>`
+    Blob(RepositoryName, Digest),
+    /// `/v2/<name>/blobs/uploads/`
+    Uploads(RepositoryName),
+    /// `/v2/<name>/blobs/uploads/<id>`; the id is checked by whoever looks the upload up.
+    Upload(RepositoryName, String),
+    /// `/v2/<name>/referrers/<digest>`
+    Referrers(RepositoryName, Digest),
+}
+
+/// Why a path leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPath {
+    /// No endpoint has this form.
+    #[error("no such endpoint")]
+    Unknown,
+    /// The repository's name is none.
+    #[error("invalid repository name: {0}")]
+    Name(String),
+    /// What should be a digest is none.
+    #[error("invalid digest: {0}")]
+    Digest(String),
+    /// What should be a tag is none.
+    #[error("invalid tag: {0}")]
+    Tag(String),
+}
+
+/// Reads what follows `/v2/` in a request's raw path.
+///
+/// # Errors
+/// When it has no endpoint's form, or a name, tag or digest in it is not valid.
+pub fn parse(raw: &str) -> Result<Path, InvalidPath> {
+    let segments = super::segments(raw).ok_or(InvalidPath::Unknown)?;
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        [] | [""] => Ok(Path::Base),
+        ["_catalog"] => Ok(Path::Catalog),
+        [repository @ .., "tags", "list"] => Ok(Path::Tags(name(repository)?)),
+        [repository @ .., "blobs", "uploads"] | [repository @ .., "blobs", "uploads", ""] => {
+            Ok(Path::Uploads(name(repository)?))
+        }
+        [repository @ .., "blobs", "uploads", id] => Ok(Path::Upload(name(repository)?, (*id).to_owned())),
+        [repository @ .., "manifests", text] => {
+            let repository = name(repository)?;
+            let reference = text.parse().map_err(|error| match error {
+                crate::InvalidReference::Tag(_) => InvalidPath::Tag((*text).to_owned()),
+                crate::InvalidReference::Digest(_) => InvalidPath::Digest((*text).to_owned()),
+            })?;
+            Ok(Path::Manifest(repository, reference))
+        }
+        [repository @ .., "blobs", text] => Ok(Path::Blob(name(repository)?, digest(text)?)),
+        [repository @ .., "referrers", text] => Ok(Path::Referrers(name(repository)?, digest(text)?)),
+        _ => Err(InvalidPath::Unknown),
+    }
+}
+
+fn name(segments: &[&str]) -> Result<RepositoryName, InvalidPath> {
+    let text = segments.join("/");
+    if text.is_empty() {
+        Err(InvalidPath::Unknown)
+    } else {
+        text.parse().map_err(|_| InvalidPath::Name(text))
+    }
+}
+
+fn digest(text: &str) -> Result<Digest, InvalidPath> {
+    text.parse().map_err(|_| InvalidPath::Digest(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn repository(text: &str) -> RepositoryName {
+        text.parse().expect("a repository")
+    }
+
+    #[test]
+    fn the_last_literal_segments_decide() {
+        let sha = Digest::sha256(b"");
+        for (raw, path) in [
+            ("", Path::Base),
+            ("_catalog", Path::Catalog),
+            ("a/tags/list/tags/list", Path::Tags(repository("a/tags/list"))),
+            ("a/b/blobs/uploads/", Path::Uploads(repository("a/b"))),
+            ("a/b/blobs/uploads", Path::Uploads(repository("a/b"))),
+            ("a/b/blobs/uploads/x", Path::Upload(repository("a/b"), "x".into())),
+            (&format!("a/blobs/blobs/{sha}"), Path::Blob(repository("a/blobs"), sha.clone())),
+            (&format!("a%2Fb/manifests/sha256%3A{}", sha.hex()), {
+                Path::Manifest(repository("a/b"), Reference::Digest(sha.clone()))
+            }),
+            (
+                &format!("busybox/referrers/{sha}"),
+                Path::Referrers(repository("library/busybox"), sha.clone()),
+            ),
+        ] {
+            assert_eq!(parse(raw), Ok(path), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(parse("a/b/manifests/-x"), Err(InvalidPath::Tag("-x".into())));
+        assert_eq!(parse("a/b/blobs/sha256:no"), Err(InvalidPath::Digest("sha256:no".into())));
+        assert_eq!(parse("a/../manifests/x"), Err(InvalidPath::Name("a/..".into())));
+        assert_eq!(parse("a/%252e%252e/manifests/x"), Err(InvalidPath::Name("a/%2e%2e".into())));
+        assert_eq!(parse("manifests/x"), Err(InvalidPath::Unknown));
+        assert_eq!(parse("a/b/manifests/%ff"), Err(InvalidPath::Unknown));
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(raw in "\\PC{0,80}") {
+            let _ = parse(&raw);
+        }
+    }
+}

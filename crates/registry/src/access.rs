@@ -1,0 +1,311 @@
+//! Who is calling, and what they may do with a repository.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use wharfinger_model::grant::{Action, RepositoryScope};
+use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes};
+use wharfinger_store::account::{Account, Kind, Membership};
+use wharfinger_store::repository::{self, Repository, Standing};
+use wharfinger_store::{AccountId, RepositoryId, Tx};
+
+use crate::{Error, Result};
+
+/// Where a request came from, for the audit log.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The client's address.
+    pub address: Option<String>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// Whoever makes a request, with everything that limits them.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Where the request came from.
+    pub origin: Origin,
+    account: Option<Identity>,
+    authority: Authority,
+}
+
+/// The account that a caller acts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Key.
+    pub id: AccountId,
+    /// Name.
+    pub name: String,
+    /// User or robot.
+    pub kind: Kind,
+    /// Whether a session of it may do everything.
+    pub superuser: bool,
+}
+
+impl From<Account> for Identity {
+    fn from(account: Account) -> Self {
+        Self { id: account.id, name: account.name, kind: account.kind, superuser: account.superuser }
+    }
+}
+
+/// By what right a caller acts for its account.
+#[derive(Debug, Clone)]
+pub(crate) enum Authority {
+    /// A browser session.
+    Session,
+    /// The account's own password.
+    Password,
+    /// An OAuth 2 access token: the account's rights up to the ceilings of its scopes.
+    Token {
+        /// The ceilings.
+        scopes: Scopes,
+        /// What the token was made for.
+        application: String,
+    },
+    /// A registry token: what is granted in it, and nothing else.
+    Grant(Vec<RepositoryScope>),
+}
+
+impl Caller {
+    /// Somebody who showed nothing.
+    pub fn anonymous(origin: Origin) -> Self {
+        Self { origin, account: None, authority: Authority::Password }
+    }
+
+    pub(crate) fn new(account: Account, authority: Authority, origin: Origin) -> Self {
+        Self { origin, account: Some(account.into()), authority }
+    }
+
+    /// The holder of a registry token; anonymous ones have no account.
+    pub(crate) fn with_grant(account: Option<Identity>, grant: Vec<RepositoryScope>, origin: Origin) -> Self {
+        Self { origin, account, authority: Authority::Grant(grant) }
+    }
+
+    /// Whose rights the caller uses; `None` for somebody anonymous.
+    pub fn account(&self) -> Option<&Identity> {
+        self.account.as_ref()
+    }
+
+    /// Whether nobody in particular is calling.
+    pub fn is_anonymous(&self) -> bool {
+        self.account.is_none()
+    }
+
+    /// Whether a browser session vouches for the caller.
+    pub fn is_session(&self) -> bool {
+        self.account.is_some() && matches!(self.authority, Authority::Session)
+    }
+
+    /// As in `user alice` or `oauthtoken for user alice`; `None` for somebody anonymous.
+    pub fn description(&self) -> Option<String> {
+        let account = self.account.as_ref()?;
+        let kind = if account.kind == Kind::Robot { "robot" } else { "user" };
+        Some(match self.authority {
+            Authority::Token { .. } => format!("oauthtoken for {kind} {}", account.name),
+            _ => format!("{kind} {}", account.name),
+        })
+    }
+
+    /// The application of the caller's access token, if it came with one.
+    pub(crate) fn application(&self) -> Option<&str> {
+        match &self.authority {
+            Authority::Token { application, .. } => Some(application),
+            _ => None,
+        }
+    }
+
+    /// Whether the scopes of the caller's token, if it came with one, allow this.
+    pub(crate) fn has_scope(&self, scope: Scope) -> bool {
+        match &self.authority {
+            Authority::Session | Authority::Password => true,
+            Authority::Token { scopes, .. } => scopes.contains(scope),
+            Authority::Grant(_) => false,
+        }
+    }
+
+    /// The account, when somebody is signed in and the scopes of its token allow this.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Forbidden`].
+    pub(crate) fn with_scope(&self, scope: Scope) -> Result<&Identity> {
+        let account = self.account.as_ref().ok_or(Error::Unauthenticated)?;
+        if self.has_scope(scope) { Ok(account) } else { Err(Error::Forbidden) }
+    }
+
+    /// Whether the caller may do everything: a superuser by session, or by a token that says so.
+    fn is_superuser(&self) -> bool {
+        let superuser = self.account.as_ref().is_some_and(|account| account.superuser);
+        superuser
+            && match &self.authority {
+                Authority::Session | Authority::Password => true,
+                Authority::Token { scopes, .. } => scopes.contains(Scope::SuperUser),
+                Authority::Grant(_) => false,
+            }
+    }
+
+    /// The role on the repository that the caller's account was given, whatever its token allows.
+    fn given_role(&self, standing: &Standing) -> Option<Role> {
+        let owns = self.account.as_ref().is_some_and(|account| account.id == standing.namespace);
+        let public = standing.repository.as_ref().is_some_and(|repository| repository.public);
+        if owns || standing.team_admin {
+            Some(Role::Admin)
+        } else {
+            standing.granted.max(public.then_some(Role::Read))
+        }
+    }
+
+    /// Whether the caller's account may pull from the repository, so that a registry token for it could be had.
+    pub(crate) fn could_pull(&self, standing: &Standing) -> bool {
+        self.account.as_ref().is_some_and(|account| account.superuser) || self.given_role(standing).is_some()
+    }
+
+    /// What the caller may do in the namespace, within the ceilings of its token.
+    pub(crate) fn namespace_role(&self, standing: &Standing) -> Option<NamespaceRole> {
+        let owns = self.account.as_ref().is_some_and(|account| account.id == standing.namespace);
+        let admin = owns || standing.team_admin;
+        self.organization_role(Membership { member: admin, creator: standing.team_creator, admin })
+    }
+
+    /// What the caller may do as a member of a namespace's teams, within the ceilings of its token.
+    pub(crate) fn organization_role(&self, membership: Membership) -> Option<NamespaceRole> {
+        if self.is_superuser() {
+            return Some(NamespaceRole::Admin);
+        }
+        let role = match (membership.admin, membership.creator) {
+            (true, _) => NamespaceRole::Admin,
+            (false, true) => NamespaceRole::Creator,
+            (false, false) => return None,
+        };
+        match &self.authority {
+            Authority::Session | Authority::Password => Some(role),
+            Authority::Token { scopes, .. } => scopes.namespace_ceiling().map(|ceiling| role.min(ceiling)),
+            Authority::Grant(_) => None,
+        }
+    }
+
+    /// The role on the repository that the caller has within the ceilings of its token, for something that needs
+    /// `need`.
+    pub(crate) fn role(&self, name: &RepositoryName, standing: &Standing, need: Need) -> Option<Role> {
+        let public = standing.repository.as_ref().is_some_and(|repository| repository.public);
+        let everybody = public.then_some(Role::Read);
+        let own = match &self.authority {
+            _ if self.is_superuser() => Some(Role::Admin),
+            Authority::Session | Authority::Password => self.given_role(standing),
+            Authority::Token { scopes, .. } => {
+                scopes.repository_ceiling().and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling)))
+            }
+            Authority::Grant(scopes) => granted_role(scopes, name, need),
+        };
+        own.max(everybody)
+    }
+}
+
+/// The role that a registry token gives: a grant to delete is worth a writer's role for deleting alone.
+fn granted_role(scopes: &[RepositoryScope], name: &RepositoryName, need: Need) -> Option<Role> {
+    let actions = scopes.iter().filter(|scope| scope.name == *name).flat_map(|scope| &scope.actions);
+    actions
+        .filter_map(|action| match (action, need) {
+            (Action::All, _) => Some(Role::Admin),
+            (Action::Push, _) | (Action::Delete, Need::Delete) => Some(Role::Write),
+            (Action::Pull, _) => Some(Role::Read),
+            (Action::Delete, _) => None,
+        })
+        .max()
+}
+
+/// What a use case needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// To read.
+    Read,
+    /// To write.
+    Write,
+    /// To delete content: a writer's role, or a registry token made for deleting.
+    Delete,
+    /// To administer.
+    Admin,
+}
+
+impl Need {
+    fn role(self) -> Role {
+        match self {
+            Self::Read => Role::Read,
+            Self::Write | Self::Delete => Role::Write,
+            Self::Admin => Role::Admin,
+        }
+    }
+}
+
+/// A [`Need`] as a type, so that a function can ask for proof of it.
+pub(crate) trait Level {
+    /// The need that is proven.
+    const NEED: Need;
+}
+
+macro_rules! level {
+    ($($name:ident),*) => {$(
+        /// Proof that the check for this need was passed.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $name;
+        impl Level for $name {
+            const NEED: Need = Need::$name;
+        }
+    )*};
+}
+level!(Read, Write, Delete, Admin);
+
+/// Proof that the caller may do `L` with a repository: the only way to its key.
+#[derive(Debug, Clone)]
+pub(crate) struct Granted<L> {
+    /// The repository's full name.
+    pub(crate) name: RepositoryName,
+    /// The role that the caller has within the ceilings of its token.
+    pub(crate) role: Role,
+    standing: Standing,
+    repository: Repository,
+    level: PhantomData<L>,
+}
+
+impl<L> Granted<L> {
+    /// The key of the repository.
+    pub(crate) fn id(&self) -> RepositoryId {
+        self.repository.id
+    }
+
+    /// The repository itself.
+    pub(crate) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The key of the namespace.
+    pub(crate) fn namespace(&self) -> AccountId {
+        self.standing.namespace
+    }
+
+    /// Whether the repository belongs to an organization.
+    pub(crate) fn is_organization(&self) -> bool {
+        self.standing.namespace_kind == Kind::Organization
+    }
+
+    /// How long dead tags of the repository can be restored.
+    pub(crate) fn window(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.standing.window_ms).unwrap_or(0))
+    }
+}
+
+/// Checks that the caller may do `L` with the repository.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether the repository exists or not;
+/// [`Error::NoRepository`] when it does not, to somebody who would be allowed if it did.
+pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &RepositoryName) -> Result<Granted<L>> {
+    let refused = || if caller.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden };
+    let standing = repository::standing(tx, name, caller.account().map(|account| account.id))?;
+    let Some(standing) = standing else {
+        // Nobody has rights in a namespace that does not exist, except those who have all.
+        return Err(if caller.is_superuser() { Error::NoRepository } else { refused() });
+    };
+    let role = caller.role(name, &standing, L::NEED).filter(|role| *role >= L::NEED.role()).ok_or_else(refused)?;
+    let repository = standing.repository.clone().ok_or(Error::NoRepository)?;
+    Ok(Granted { name: name.clone(), role, standing, repository, level: PhantomData })
+}

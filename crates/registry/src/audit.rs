@@ -1,0 +1,63 @@
+//! Entries of the audit log, in Quay's vocabulary.
+
+use serde_json::{Map, Value, json};
+use wharfinger_model::Timestamp;
+use wharfinger_store::{AccountId, RepositoryId, Tx, audit};
+
+use crate::access::{Caller, Granted};
+use crate::Result;
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    namespace: AccountId,
+    repository: Option<RepositoryId>,
+}
+
+impl Subject {
+    /// Something in a repository.
+    pub(crate) fn repository<L>(granted: &Granted<L>) -> Self {
+        Self { namespace: granted.namespace(), repository: Some(granted.id()) }
+    }
+
+    /// A repository that was just made.
+    pub(crate) fn new_repository(namespace: AccountId, repository: RepositoryId) -> Self {
+        Self { namespace, repository: Some(repository) }
+    }
+
+    /// Something in a namespace.
+    pub(crate) fn namespace(namespace: AccountId) -> Self {
+        Self { namespace, repository: None }
+    }
+}
+
+/// Writes down that `caller` did something. What identifies the caller is added to `metadata`, an object,
+/// where it does not say that already.
+pub(crate) fn write(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    subject: Subject,
+    kind: &str,
+    metadata: Value,
+    now: Timestamp,
+) -> Result<()> {
+    let mut metadata = match metadata {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    if let Some(account) = caller.account() {
+        metadata.entry("username").or_insert_with(|| json!(account.name));
+    }
+    if let Some(application) = caller.application() {
+        metadata.insert("oauth_token_application".into(), json!(application));
+    }
+    let entry = audit::Entry {
+        kind,
+        namespace: subject.namespace,
+        repository: subject.repository,
+        account: caller.account().map(|account| account.id),
+        address: caller.origin.address.as_deref(),
+        metadata: &Value::Object(metadata),
+    };
+    Ok(audit::insert(tx, &entry, now)?)
+}

@@ -1,0 +1,28 @@
+//! Work that nobody waits for: small steps that a loop of the program calls again and again. Each is safe to run on
+//! every replica at once, and to be broken off anywhere.
+
+use wharfinger_store::upload;
+
+use crate::{Registry, Result};
+
+/// How many expired uploads are forgotten in one step.
+const UPLOADS_AT_ONCE: i64 = 100;
+
+/// Forgets uploads that have stood still for too long, and throws their bytes away. How many there were; called again
+/// while there are any.
+///
+/// # Errors
+/// When the store or the blob storage fails.
+pub async fn sweep_uploads(registry: &Registry) -> Result<usize> {
+    let now = registry.now();
+    let expired = registry.db().read::<_, crate::Error, _>(move |tx| Ok(upload::expired(tx, now, UPLOADS_AT_ONCE)?)).await?;
+    for id in &expired {
+        // The row goes first: bytes without a row are found by the sweep of strays, a row without bytes is an error.
+        let row = id.clone();
+        registry.db().write::<_, crate::Error, _>(move |tx| Ok(upload::delete(tx, &row)?)).await?;
+        if let Ok(id) = id.parse() {
+            registry.bytes().abort(id).await?;
+        }
+    }
+    Ok(expired.len())
+}

@@ -1,0 +1,163 @@
+//! Blobs, as repositories see them.
+
+use std::sync::Arc;
+
+use wharfinger_blobs::Reader;
+use wharfinger_model::{Digest, RepositoryName, Timestamp};
+use wharfinger_store::blob::{self, Visible};
+use wharfinger_store::{Tx, repository};
+
+use crate::access::{Delete, Read, Write, check};
+use crate::{Caller, Error, Registry, Result};
+
+/// The blob's length in bytes, if the repository has it. For somebody who may push it then stays at least for as long
+/// as a lease: the answer makes clients leave out the upload.
+///
+/// # Errors
+/// [`Error::NoBlob`] when it has not.
+pub async fn head(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<u64> {
+    let now = registry.now();
+    let lease_end = now + registry.settings().blob_lease;
+    let renew_before = now + registry.settings().blob_lease / 2;
+    let visible = visible(registry, caller, repository, digest).await?;
+    if visible.lease_end < renew_before {
+        renew(registry, caller, repository, digest, lease_end).await?;
+    }
+    Ok(u64::try_from(visible.size).unwrap_or(0))
+}
+
+/// Lengthens the blob's lease, if the caller may push; readers don't keep content alive.
+async fn renew(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    digest: &Digest,
+    lease_end: Timestamp,
+) -> Result<()> {
+    let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
+    let now = registry.now();
+    let may_push = {
+        let (caller, repository) = (Arc::clone(&caller), repository.clone());
+        registry.db().read(move |tx| Ok::<_, Error>(check::<Write>(tx, &caller, &repository).is_ok())).await?
+    };
+    if !may_push {
+        return Ok(());
+    }
+    registry
+        .db()
+        .write(move |tx| {
+            let granted = check::<Write>(tx, &caller, &repository)?;
+            let visible = blob::visible(tx, granted.id(), &digest, now)?.ok_or(Error::NoBlob)?;
+            Ok(blob::lease(tx, granted.id(), visible.id, lease_end)?)
+        })
+        .await
+}
+
+/// Opens the blob for reading, if the repository has it.
+///
+/// # Errors
+/// [`Error::NoBlob`] when it has not.
+pub async fn open(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Reader> {
+    visible(registry, caller, repository, digest).await?;
+    let reader = registry.bytes().open(digest).await?;
+    reader.ok_or_else(|| Error::Internal(format!("blob {digest} has a row but no bytes")))
+}
+
+async fn visible(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Visible> {
+    let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
+    let now = registry.now();
+    registry
+        .db()
+        .read(move |tx| {
+            let granted = check::<Read>(tx, &caller, &repository)?;
+            blob::visible(tx, granted.id(), &digest, now)?.ok_or(Error::NoBlob)
+        })
+        .await
+}
+
+/// Ends the blob's link to the repository; the bytes stay for whatever else needs them.
+///
+/// # Errors
+/// [`Error::BlobNeeded`] while a manifest of the repository that can be pulled holds it.
+pub async fn delete(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<()> {
+    let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
+    let now = registry.now();
+    registry
+        .db()
+        .write(move |tx| {
+            let granted = check::<Delete>(tx, &caller, &repository)?;
+            crate::tags::lock(tx, &granted)?;
+            let visible = blob::visible(tx, granted.id(), &digest, now)?.ok_or(Error::NoBlob)?;
+            if blob::is_needed(tx, granted.id(), visible.id)? {
+                return Err(Error::BlobNeeded);
+            }
+            Ok(blob::unlink(tx, granted.id(), visible.id)?)
+        })
+        .await
+}
+
+/// Shows a blob of another repository to this one, without its bytes being sent again. Whether that was done: if not,
+/// the client uploads, and learns nothing about the other repository.
+///
+/// # Errors
+/// [`Error::MountNeedsPull`] when a token for pulling from the source could be had but was not sent.
+pub async fn mount(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    digest: &Digest,
+    from: &RepositoryName,
+) -> Result<bool> {
+    let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
+    let (from, now) = (from.clone(), registry.now());
+    let lease_end = now + registry.settings().blob_lease;
+    registry
+        .db()
+        .write(move |tx| {
+            let granted = check::<Write>(tx, &caller, &repository)?;
+            let Some(source) = source(tx, &caller, &from, &digest, now)? else { return Ok(false) };
+            blob::lease(tx, granted.id(), source.id, lease_end)?;
+            Ok(true)
+        })
+        .await
+}
+
+fn source(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    from: &RepositoryName,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<Option<Visible>> {
+    match check::<Read>(tx, caller, from) {
+        Ok(source) => Ok(blob::visible(tx, source.id(), digest, now)?),
+        Err(Error::Unauthenticated | Error::Forbidden) => {
+            let standing = repository::standing(tx, from, caller.account().map(|account| account.id))?;
+            let could_pull =
+                standing.is_some_and(|standing| standing.repository.is_some() && caller.could_pull(&standing));
+            if could_pull { Err(Error::MountNeedsPull(from.clone())) } else { Ok(None) }
+        }
+        Err(Error::NoRepository) => Ok(None),
+        Err(other) => Err(other),
+    }
+}

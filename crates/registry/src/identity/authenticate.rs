@@ -1,0 +1,83 @@
+//! Credentials and whom they stand for.
+
+use std::sync::Arc;
+
+use wharfinger_store::account::Kind;
+use wharfinger_store::{access_token as tokens, account, session as sessions};
+
+use crate::access::{Authority, Caller, Origin};
+use crate::{Registry, Result, secrets};
+
+/// The name that stands for "the password is an OAuth 2 access token".
+const OAUTH_USER: &str = "$oauthtoken";
+/// Length of the public half of an access token; the secret half is as long.
+const TOKEN_HALF: usize = 20;
+
+/// The holder of an OAuth 2 access token; `None` if the token is unknown or expired.
+///
+/// # Errors
+/// When the store fails.
+pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> Result<Option<Arc<Caller>>> {
+    if token.len() != 2 * TOKEN_HALF || !token.is_ascii() {
+        return Ok(None);
+    }
+    let (lookup, secret) = token.split_at(TOKEN_HALF);
+    let (lookup, hash, now) = (lookup.to_owned(), secrets::hash(secret), registry.now());
+    let stored = registry.db().read(move |tx| tokens::by_lookup(tx, &lookup, now)).await?;
+    Ok(stored.filter(|stored| secrets::same(&stored.secret_hash, &hash)).map(|stored| {
+        let authority = Authority::Token { scopes: stored.scopes, application: stored.application };
+        Arc::new(Caller::new(stored.owner, authority, origin))
+    }))
+}
+
+/// Whoever signed in with this cookie; `None` if nobody did or the session is over.
+///
+/// # Errors
+/// When the store fails.
+pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Result<Option<Arc<Caller>>> {
+    let (hash, now) = (secrets::hash(cookie), registry.now());
+    let account = registry.db().read(move |tx| sessions::account(tx, &hash, now)).await?;
+    Ok(account.map(|account| Arc::new(Caller::new(account, Authority::Session, origin))))
+}
+
+/// Whoever has that name and password; the name `$oauthtoken` goes with an access token as the password. `None` if
+/// they don't belong together, after the same time whether or not there is such a user.
+///
+/// # Errors
+/// When the store fails.
+pub async fn password(
+    registry: &Registry,
+    user: &str,
+    password: &str,
+    origin: Origin,
+) -> Result<Option<Arc<Caller>>> {
+    if user == OAUTH_USER {
+        return access_token(registry, password, origin).await;
+    }
+    let name = user.to_owned();
+    let found = registry.db().read(move |tx| account::with_password(tx, &name)).await?;
+    let (account, hash) = match found {
+        Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
+        _ => (None, None),
+    };
+    let right = registry.0.passwords.verify(password, hash).await?;
+    Ok(account.filter(|_| right).map(|account| Arc::new(Caller::new(account, Authority::Password, origin))))
+}
+
+/// The cookie of a session in which nobody has signed in yet.
+///
+/// # Errors
+/// When the operating system has no randomness.
+pub fn new_cookie() -> Result<String> {
+    secrets::random_text(43)
+}
+
+/// What a form or script must repeat to show that it comes from the page that holds the cookie.
+pub fn csrf_token(cookie: &str) -> String {
+    secrets::derived_from_cookie(cookie)
+}
+
+/// Whether `sent` is the cookie's [`csrf_token`].
+pub fn csrf_matches(cookie: &str, sent: &str) -> bool {
+    secrets::same(csrf_token(cookie).as_bytes(), sent.as_bytes())
+}

@@ -1,0 +1,73 @@
+//! Passwords, hashed slowly on purpose.
+
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
+
+use crate::{Error, Result};
+
+/// Longer ones are refused before anything is computed from them.
+const MAX_BYTES: usize = 1024;
+/// Shorter ones are refused when they are set.
+const MIN_CHARACTERS: usize = 8;
+/// How many are hashed at a time: each takes 19 MiB and a core.
+const AT_ONCE: usize = 2;
+
+/// Hashes and checks passwords, a few at a time and off the threads that answer requests.
+pub(crate) struct Passwords {
+    slots: Semaphore,
+    /// Checked when there is no such user, so that it takes as long as when there is.
+    decoy: String,
+}
+
+impl Passwords {
+    pub(crate) fn new() -> Self {
+        Self { slots: Semaphore::new(AT_ONCE), decoy: hash("no such user").unwrap_or_default() }
+    }
+
+    /// The hash of a new password.
+    ///
+    /// # Errors
+    /// [`Error::Message`] when it is too short, too long, or has blanks.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String> {
+        if password.chars().count() < MIN_CHARACTERS || password.chars().any(char::is_whitespace) {
+            return Err(Error::Message(
+                "Invalid password, password must be at least 8 characters and contain no whitespace.".into(),
+            ));
+        }
+        if password.len() > MAX_BYTES {
+            return Err(Error::Message("Invalid password, password must be at most 1024 bytes.".into()));
+        }
+        let password = password.to_owned();
+        self.run(move || hash(&password)).await?
+    }
+
+    /// Whether `password` is the one that `hash` was made of; never without a hash.
+    pub(crate) async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool> {
+        if password.len() > MAX_BYTES {
+            return Ok(false);
+        }
+        let exists = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.decoy.clone());
+        let password = password.to_owned();
+        let right = self
+            .run(move || {
+                PasswordHash::new(&hash)
+                    .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+            })
+            .await?;
+        Ok(right && exists)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let stopped = |_| Error::Internal("password hashing stopped".into());
+        let _slot = self.slots.acquire().await.map_err(|_| Error::Internal("password hashing stopped".into()))?;
+        tokio::task::spawn_blocking(work).await.map_err(stopped)
+    }
+}
+
+fn hash(password: &str) -> Result<String> {
+    let hash = Argon2::default()
+        .hash_password(password.as_bytes())
+        .map_err(|error| Error::Internal(format!("password hashing: {error}")))?;
+    Ok(hash.to_string())
+}

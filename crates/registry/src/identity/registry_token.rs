@@ -1,0 +1,229 @@
+//! Registry tokens: short-lived, signed, good for named actions on named repositories and nothing else
+//! (distribution specification, token authentication; RFC 7519).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use wharfinger_model::grant::{Action, RepositoryScope};
+use wharfinger_model::{NamespaceRole, Timestamp};
+use wharfinger_store::AccountId;
+use wharfinger_store::account::Kind;
+use wharfinger_store::{Db, Tx, repository, signing_key};
+
+use crate::access::{Caller, Identity, Need, Origin};
+use crate::repositories::{self, Visibility};
+use crate::{Registry, Result, secrets};
+
+/// How every token is signed: what a token says of itself never decides how it is checked.
+const ALGORITHM: Algorithm = Algorithm::HS256;
+/// How long a token lives.
+const LIFE: Duration = Duration::from_secs(3600);
+/// Who issues tokens.
+const ISSUER: &str = "wharfinger";
+/// How far the clocks of two replicas may differ.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+/// The keys that tokens are signed and checked with.
+pub(crate) struct KeyRing {
+    signer: (String, EncodingKey),
+    verifiers: Vec<(String, DecodingKey)>,
+}
+
+impl KeyRing {
+    /// Reads the keys from the store, and makes the first one if there is none.
+    pub(crate) async fn load(db: &Db, now: Timestamp) -> Result<Self> {
+        super::hmac::install();
+        let name = secrets::random_text(16)?;
+        let secret = secrets::random::<32>()?;
+        let keys = db
+            .write::<_, crate::Error, _>(move |tx| {
+                if signing_key::all(tx)?.is_empty() {
+                    signing_key::insert(tx, &name, &secret, now)?;
+                }
+                Ok(signing_key::all(tx)?)
+            })
+            .await?;
+        let newest = keys.first().ok_or_else(|| crate::Error::Internal("no signing key".into()))?;
+        Ok(Self {
+            signer: (newest.name.clone(), EncodingKey::from_secret(&newest.secret)),
+            verifiers: keys.iter().map(|key| (key.name.clone(), DecodingKey::from_secret(&key.secret))).collect(),
+        })
+    }
+}
+
+/// What a token says.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    access: Vec<Access>,
+    /// The account, for those who read the token on its way back to us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<AccountClaim>,
+}
+
+/// The account besides its name, so that the store need not be asked for it at every request.
+#[derive(Serialize, Deserialize)]
+struct AccountClaim {
+    id: i64,
+    superuser: bool,
+    robot: bool,
+}
+
+impl From<&Identity> for AccountClaim {
+    fn from(identity: &Identity) -> Self {
+        Self { id: identity.id.get(), superuser: identity.superuser, robot: identity.kind == Kind::Robot }
+    }
+}
+
+impl AccountClaim {
+    fn into_identity(self, name: String) -> Identity {
+        let kind = if self.robot { Kind::Robot } else { Kind::User };
+        Identity { id: AccountId::new(self.id), name, kind, superuser: self.superuser }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Access {
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    actions: Vec<String>,
+}
+
+/// A new token.
+#[derive(Clone)]
+pub struct Issued {
+    /// The token itself.
+    pub token: String,
+    /// For how many seconds it is good.
+    pub expires_in_s: u64,
+    /// Since when it is good.
+    pub issued_at: Timestamp,
+}
+
+/// Gives the caller a token for whatever part of `scopes` it may do. A repository that the caller asks to push to and
+/// may create is created, private: clients ask for the token when they begin to push.
+///
+/// # Errors
+/// When the store fails; missing rights only make the token poorer.
+pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<RepositoryScope>) -> Result<Issued> {
+    let now = registry.now();
+    let mut granted = Vec::with_capacity(scopes.len());
+    for scope in scopes {
+        granted.push(grant(registry, caller, scope, now).await?);
+    }
+    let issued = now.as_seconds();
+    let claims = Claims {
+        iss: ISSUER.into(),
+        aud: registry.settings().service().into(),
+        sub: caller.account().map_or("(anonymous)", |account| &account.name).into(),
+        iat: issued,
+        nbf: issued,
+        exp: issued + i64::try_from(LIFE.as_secs()).unwrap_or(0),
+        access: granted.iter().map(Access::from).collect(),
+        account: caller.account().map(AccountClaim::from),
+    };
+    let (name, key) = &registry.0.keys.signer;
+    let header = Header { kid: Some(name.clone()), ..Header::new(ALGORITHM) };
+    let token = jsonwebtoken::encode(&header, &claims, key)
+        .map_err(|error| crate::Error::Internal(format!("signing a token: {error}")))?;
+    Ok(Issued { token, expires_in_s: LIFE.as_secs(), issued_at: now })
+}
+
+/// The part of a scope that the caller may do.
+async fn grant(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    wanted: RepositoryScope,
+    now: Timestamp,
+) -> Result<RepositoryScope> {
+    let (asker, scope) = (Arc::clone(caller), wanted.clone());
+    let (granted, create) = registry.db().read(move |tx| allowed(tx, &asker, &scope)).await?;
+    if !create {
+        return Ok(granted);
+    }
+    let asker = Arc::clone(caller);
+    registry
+        .db()
+        .write::<_, crate::Error, _>(move |tx| {
+            // Somebody else may have made it meanwhile: then only their permissions count.
+            let (granted, create) = allowed(tx, &asker, &wanted)?;
+            if !create {
+                return Ok(granted);
+            }
+            repositories::create_in(tx, &asker, &wanted.name, Visibility::Private, None, now)?;
+            Ok(allowed(tx, &asker, &wanted)?.0)
+        })
+        .await
+}
+
+/// What the caller may do of a scope, and whether the repository has to be created for the rest.
+fn allowed(tx: &mut Tx<'_>, caller: &Caller, wanted: &RepositoryScope) -> Result<(RepositoryScope, bool)> {
+    let nothing = RepositoryScope::new(wanted.name.clone(), Vec::new());
+    let standing = repository::standing(tx, &wanted.name, caller.account().map(|account| account.id))?;
+    let Some(standing) = standing else { return Ok((nothing, false)) };
+    let pushes = wanted.actions.iter().any(|action| matches!(action, Action::Push | Action::All));
+    let may_create = caller.namespace_role(&standing) >= Some(NamespaceRole::Creator);
+    let create = standing.repository.is_none() && pushes && may_create;
+    let role = caller.role(&wanted.name, &standing, Need::Read);
+    let actions = wanted.actions.iter().copied().filter(|action| role >= Some(action.needs())).collect();
+    Ok((RepositoryScope::new(wanted.name.clone(), actions), create))
+}
+
+/// The holder of a registry token; `None` if the token is not ours, not valid at this moment, or says anything that
+/// would have to be understood and is not.
+pub fn verify(registry: &Registry, token: &str, origin: Origin) -> Option<Arc<Caller>> {
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    let plain = Header { kid: header.kid.clone(), ..Header::new(ALGORITHM) };
+    let name = header.kid.clone().filter(|_| header == plain)?;
+    let (_, key) = registry.0.keys.verifiers.iter().find(|(known, _)| *known == name)?;
+    let claims = jsonwebtoken::decode::<Claims>(token, key, &validation(registry)).ok()?.claims;
+    claims.is_timely(registry.now()).then_some(())?;
+    let identity = claims.account.map(|account| account.into_identity(claims.sub));
+    let grant = claims.access.into_iter().map(Access::into_scope).collect::<Option<_>>()?;
+    Some(Arc::new(Caller::with_grant(identity, grant, origin)))
+}
+
+/// Everything but the times, which are checked against the registry's own clock.
+fn validation(registry: &Registry) -> Validation {
+    let mut validation = Validation::new(ALGORITHM);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[registry.settings().service()]);
+    validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf"]);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation
+}
+
+impl Claims {
+    fn is_timely(&self, now: Timestamp) -> bool {
+        let (now, leeway) = (now.as_seconds(), i64::try_from(LEEWAY.as_secs()).unwrap_or(0));
+        let life = i64::try_from((LIFE + LEEWAY).as_secs()).unwrap_or(0);
+        self.nbf <= now + leeway && now < self.exp + leeway && self.exp - self.iat <= life
+    }
+}
+
+impl From<&RepositoryScope> for Access {
+    fn from(scope: &RepositoryScope) -> Self {
+        Self {
+            kind: "repository".into(),
+            name: scope.name.to_string(),
+            actions: scope.actions.iter().map(|action| action.as_str().into()).collect(),
+        }
+    }
+}
+
+impl Access {
+    fn into_scope(self) -> Option<RepositoryScope> {
+        let actions = self.actions.iter().map(|action| action.parse().ok()).collect::<Option<_>>()?;
+        (self.kind == "repository").then_some(())?;
+        Some(RepositoryScope::new(self.name.parse().ok()?, actions))
+    }
+}

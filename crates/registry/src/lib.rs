@@ -1,0 +1,85 @@
+//! What a registry does: push, pull, move, restore, delete, count. No HTTP, no SQL.
+//!
+//! Every use case takes the [`Caller`] and checks what it may do in the same unit of work that does it: the key of a
+//! repository is only to be had from that check.
+
+pub mod access;
+mod audit;
+pub mod background;
+pub mod blobs;
+mod clock;
+mod error;
+pub mod identity;
+pub mod manifests;
+pub mod organizations;
+pub mod permissions;
+pub mod pulls;
+pub mod repositories;
+mod secrets;
+mod settings;
+pub mod tags;
+pub mod uploads;
+
+use std::sync::Arc;
+
+use wharfinger_blobs::Disk;
+use wharfinger_model::Timestamp;
+use wharfinger_store::Db;
+
+pub use access::{Caller, Origin};
+pub use clock::Clock;
+pub use error::{Error, ManifestError, Result, UploadError};
+pub use settings::Settings;
+
+/// A registry: what it remembers, where its bytes lie, and what time it is. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    blobs: Disk,
+    clock: Clock,
+    settings: Settings,
+    keys: identity::KeyRing,
+    passwords: identity::Passwords,
+    pulls: pulls::Counter,
+}
+
+impl Registry {
+    /// A registry over an open store and blob storage. Makes the first signing key if there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open(db: Db, blobs: Disk, clock: Clock, settings: Settings) -> Result<Self> {
+        let keys = identity::KeyRing::load(&db, clock.now()).await?;
+        let passwords = identity::Passwords::new();
+        let pulls = pulls::Counter::default();
+        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, passwords, pulls })))
+    }
+
+    /// The settings it was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check_health(&self) -> Result<()> {
+        self.db().read(|tx| Ok(wharfinger_store::account::any_user(tx)?)).await.map(drop)
+    }
+
+    fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    fn bytes(&self) -> &Disk {
+        &self.0.blobs
+    }
+}

@@ -1,0 +1,64 @@
+//! Which stored manifests can still be reached, and bringing back those that were deleted.
+
+use wharfinger_model::{Digest, Timestamp};
+use wharfinger_store::manifest::{self, Summary};
+use wharfinger_store::{ManifestId, Tx, blob, lifetime};
+
+use crate::access::Granted;
+use crate::{Error, Result};
+
+/// For what a manifest is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To point a tag at what can be pulled by digest.
+    Pullable,
+    /// To bring something back: also what was deleted by digest.
+    Restorable,
+}
+
+/// The manifest with that digest, if the repository has it and it was not dead for longer than the window.
+///
+/// # Errors
+/// [`Error::NoManifest`].
+pub(crate) fn reach<L>(
+    tx: &mut Tx<'_>,
+    granted: &Granted<L>,
+    digest: &Digest,
+    reach: Reach,
+    now: Timestamp,
+) -> Result<ManifestId> {
+    let summary = manifest::summary(tx, granted.id(), digest)?.ok_or(Error::NoManifest)?;
+    if summary.deleted.is_some() && reach == Reach::Pullable {
+        return Err(Error::NoManifest);
+    }
+    if is_within_window(tx, &summary, now - granted.window(), now)? { Ok(summary.id) } else { Err(Error::NoManifest) }
+}
+
+/// Whether anything of the manifest reaches beyond `beyond`, the start of the window: collection need not have come by
+/// for it to be out of reach.
+fn is_within_window(tx: &mut Tx<'_>, summary: &Summary, beyond: Timestamp, now: Timestamp) -> Result<bool> {
+    if lifetime::any_beyond(tx, summary.id, beyond)? {
+        return Ok(true);
+    }
+    match summary.deleted {
+        Some(deleted) => Ok(deleted > beyond),
+        None => Ok(summary.lease_end > now || manifest::is_kept_without_lifetimes(tx, summary.id)?),
+    }
+}
+
+/// Shows a manifest to readers again, with everything that it lists and every blob that those hold.
+pub(crate) fn revive<L>(
+    tx: &mut Tx<'_>,
+    granted: &Granted<L>,
+    id: ManifestId,
+    lease_end: Timestamp,
+) -> Result<()> {
+    // An index can't list itself, nor one that lists it: digests forbid it. So this comes to an end.
+    let mut waiting = vec![id];
+    while let Some(id) = waiting.pop() {
+        manifest::revive(tx, id, lease_end)?;
+        blob::hold_all_of(tx, granted.id(), id)?;
+        waiting.extend(manifest::children(tx, id)?.into_iter().filter_map(|child| child.id));
+    }
+    Ok(())
+}

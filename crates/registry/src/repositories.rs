@@ -1,0 +1,227 @@
+//! Repositories themselves: making, showing, describing, deleting.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use wharfinger_model::{NamespaceRole, RepositoryName, Role, Timestamp};
+use wharfinger_store::{Tx, permission, repository};
+
+use crate::access::{Admin, Read, Write, check};
+use crate::audit::{self, Subject};
+use crate::tags::{self, TagView};
+use crate::{Caller, Error, Registry, Result};
+
+/// Most tags that the view of a repository holds.
+const VIEW_TAGS: i64 = 500;
+
+/// Who may read a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everybody.
+    Public,
+    /// Those with a role on it.
+    Private,
+}
+
+impl Visibility {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+        }
+    }
+}
+
+/// What is asked of a new repository.
+#[derive(Debug, Clone)]
+pub struct NewRepository {
+    /// The namespace; the caller's own if none is named.
+    pub namespace: Option<String>,
+    /// What stands behind the namespace's slash.
+    pub name: String,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// Free text.
+    pub description: String,
+}
+
+/// Makes a repository; its maker administers it.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] when the name will not do or is taken; [`Error::Forbidden`] when the namespace is
+/// missing or the caller may not create in it.
+pub async fn create(registry: &Registry, caller: &Arc<Caller>, new: NewRepository) -> Result<RepositoryName> {
+    let account = caller.account().ok_or(Error::Unauthenticated)?;
+    let namespace = new.namespace.clone().unwrap_or_else(|| account.name.clone());
+    let name = RepositoryName::new(&namespace, &new.name);
+    let name = name.map_err(|_| Error::InvalidRequest("Invalid repository name".into()))?;
+    let (caller, now, created) = (Arc::clone(caller), registry.now(), name.clone());
+    registry
+        .db()
+        .write(move |tx| {
+            let standing = repository::standing(tx, &name, caller.account().map(|account| account.id))?;
+            let role = standing.as_ref().and_then(|standing| caller.namespace_role(standing));
+            if role < Some(NamespaceRole::Creator) {
+                return Err(Error::Forbidden);
+            }
+            create_in(tx, &caller, &name, new.visibility, Some(&new.description), now)
+        })
+        .await?;
+    Ok(created)
+}
+
+/// Adds a repository to a namespace in which the caller may create, and lets the caller administer it.
+pub(crate) fn create_in(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    name: &RepositoryName,
+    visibility: Visibility,
+    description: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    let creator = caller.account().ok_or(Error::Unauthenticated)?.id;
+    let standing = repository::standing(tx, name, Some(creator))?.ok_or(Error::Forbidden)?;
+    let new = repository::NewRepository {
+        namespace: standing.namespace,
+        name: name.name(),
+        public: visibility == Visibility::Public,
+        description,
+    };
+    let id = repository::insert(tx, &new, now).map_err(|error| {
+        if error.is_unique_violation() {
+            Error::InvalidRequest("Repository already exists".into())
+        } else {
+            error.into()
+        }
+    })?;
+    permission::grant(tx, id, creator, Role::Admin)?;
+    let metadata = json!({"repo": name.name(), "namespace": name.namespace()});
+    audit::write(tx, caller, Subject::new_repository(standing.namespace, id), "create_repo", metadata, now)
+}
+
+/// Whether a view shall hold the tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tags {
+    /// The newest living ones.
+    Include,
+    /// None.
+    Omit,
+}
+
+/// A repository as its caller may see it.
+#[derive(Debug, Clone)]
+pub struct RepositoryView {
+    /// Full name.
+    pub name: RepositoryName,
+    /// Free text.
+    pub description: Option<String>,
+    /// Whether everybody may read it.
+    pub is_public: bool,
+    /// Whether it belongs to an organization.
+    pub is_organization: bool,
+    /// Whether the caller may write.
+    pub can_write: bool,
+    /// Whether the caller administers it.
+    pub can_admin: bool,
+    /// How long dead tags can be restored, in seconds.
+    pub window_s: u64,
+    /// The newest living tags, newest first, if they were asked for.
+    pub tags: Vec<TagView>,
+}
+
+/// A repository.
+///
+/// # Errors
+/// When the caller may not read it, or it does not exist.
+pub async fn get(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    tags: Tags,
+) -> Result<RepositoryView> {
+    let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
+    registry
+        .db()
+        .read(move |tx| {
+            let granted = check::<Read>(tx, &caller, &name)?;
+            let listed = match tags {
+                Tags::Include => tags::newest_living(tx, &granted, VIEW_TAGS, now)?,
+                Tags::Omit => Vec::new(),
+            };
+            Ok(RepositoryView {
+                name: granted.name.clone(),
+                description: granted.repository().description.clone(),
+                is_public: granted.repository().public,
+                is_organization: granted.is_organization(),
+                can_write: granted.role >= Role::Write,
+                can_admin: granted.role >= Role::Admin,
+                window_s: granted.window().as_secs(),
+                tags: listed,
+            })
+        })
+        .await
+}
+
+/// Rewrites the description.
+///
+/// # Errors
+/// When the caller may not write to the repository, or it does not exist.
+pub async fn set_description(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    description: &str,
+) -> Result<()> {
+    let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
+    let description = description.to_owned();
+    registry
+        .db()
+        .write(move |tx| {
+            let granted = check::<Write>(tx, &caller, &name)?;
+            repository::set_description(tx, granted.id(), Some(&description))?;
+            let metadata =
+                json!({"repo": name.name(), "namespace": name.namespace(), "description": description});
+            audit::write(tx, &caller, Subject::repository(&granted), "set_repo_description", metadata, now)
+        })
+        .await
+}
+
+/// Shows the repository to everybody, or hides it.
+///
+/// # Errors
+/// When the caller does not administer the repository, or it does not exist.
+pub async fn set_visibility(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    visibility: Visibility,
+) -> Result<()> {
+    let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
+    registry
+        .db()
+        .write(move |tx| {
+            let granted = check::<Admin>(tx, &caller, &name)?;
+            repository::set_public(tx, granted.id(), visibility == Visibility::Public)?;
+            let metadata =
+                json!({"repo": name.name(), "namespace": name.namespace(), "visibility": visibility.as_str()});
+            audit::write(tx, &caller, Subject::repository(&granted), "change_repo_visibility", metadata, now)
+        })
+        .await
+}
+
+/// Deletes the repository with everything in it; its name is free at once.
+///
+/// # Errors
+/// When the caller does not administer the repository, or it does not exist.
+pub async fn delete(registry: &Registry, caller: &Arc<Caller>, name: &RepositoryName) -> Result<()> {
+    let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
+    registry
+        .db()
+        .write(move |tx| {
+            let granted = check::<Admin>(tx, &caller, &name)?;
+            repository::delete(tx, granted.id(), now)?;
+            let metadata = json!({"repo": name.name(), "namespace": name.namespace()});
+            audit::write(tx, &caller, Subject::repository(&granted), "delete_repo", metadata, now)
+        })
+        .await
+}

@@ -1,0 +1,52 @@
+//! What an operator can choose.
+
+use std::time::Duration;
+
+/// Everything that the registry's use cases and their doors need to know of the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where clients reach the registry, as `https://registry.example.com`, if it was configured.
+    pub public_url: Option<String>,
+    /// Largest manifest in bytes.
+    pub manifest_limit: usize,
+    /// Largest JSON body of the API in bytes.
+    pub json_limit: usize,
+    /// Most entries in one answer to a list that names no smaller number.
+    pub list_limit: i64,
+    /// How long a request's body may stand still.
+    pub body_idle: Duration,
+    /// How long an upload may stand still before it is forgotten.
+    pub upload_expiry: Duration,
+    /// How long content is kept that nothing needs yet.
+    pub blob_lease: Duration,
+    /// How long dead tags of a new namespace can be restored.
+    pub default_window: Duration,
+    /// How often counted pulls are written down.
+    pub pull_count_flush: Duration,
+}
+
+impl Settings {
+    /// The name by which registry tokens and challenges call this registry: the authority of its public address.
+    pub fn service(&self) -> &str {
+        let url = self.public_url.as_deref().unwrap_or("http://wharfinger");
+        let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+        authority.split('/').next().unwrap_or(authority)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            public_url: None,
+            manifest_limit: 4 << 20,
+            json_limit: 1 << 20,
+            list_limit: 10_000,
+            body_idle: Duration::from_secs(60),
+            upload_expiry: 24 * HOUR,
+            blob_lease: HOUR,
+            default_window: 14 * 24 * HOUR,
+            pull_count_flush: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The one function through which every change of a tag goes.
+
+use serde_json::{Value, json};
+use wharfinger_model::tag::{self, Amendment, Change, Lifetime, Plan};
+use wharfinger_model::{Digest, TagName, Timestamp};
+use wharfinger_store::lifetime::{self, Recorded};
+use wharfinger_store::{ManifestId, Tx, pulls};
+
+use crate::access::{Caller, Granted};
+use crate::audit::{self, Subject};
+use crate::{Error, Result};
+
+/// A change that is asked of one tag, and for what.
+#[derive(Debug, Clone)]
+pub(crate) struct TagChange {
+    /// Which tag.
+    pub(crate) name: TagName,
+    /// What shall happen.
+    pub(crate) change: Change<ManifestId>,
+    /// Through which door it came: this is what the audit log says.
+    pub(crate) cause: Cause,
+}
+
+/// The doors through which tags are changed.
+#[derive(Debug, Clone)]
+pub(crate) enum Cause {
+    /// An image was pushed under this name.
+    Push {
+        /// Of the image.
+        digest: Digest,
+        /// Of the image.
+        media_type: String,
+    },
+    /// Somebody moved, created or amended it.
+    Update {
+        /// Where it shall point from now on, if that was said.
+        digest: Option<Digest>,
+    },
+    /// Somebody brought an image back.
+    Restore {
+        /// Of the image.
+        digest: Digest,
+    },
+    /// Somebody deleted it.
+    Delete,
+    /// Somebody deleted the manifest that it pointed at.
+    DeleteManifest {
+        /// Of the manifest.
+        digest: Digest,
+    },
+}
+
+/// In whose name and when tags are changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context<'a, L> {
+    /// Proof that the caller may change the repository.
+    pub(crate) granted: &'a Granted<L>,
+    /// Whoever asks.
+    pub(crate) caller: &'a Caller,
+    /// The present instant.
+    pub(crate) now: Timestamp,
+}
+
+/// Changes a tag: writes its lifetimes, forgets the pulls of what was deleted, and leaves the audit entries, all in
+/// the unit of work that it is called in. The repository's row must be locked.
+///
+/// # Errors
+/// [`Error::Tag`] when the change is refused; the unit of work must then be given up.
+pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagChange) -> Result<()> {
+    let Context { granted, now, .. } = context;
+    let newest = lifetime::newest(tx, granted.id(), &change.name)?;
+    let current = newest.filter(|newest| newest.open && newest.lifetime.is_alive(now));
+    let now = not_before(newest.as_ref(), now);
+    let plan = tag::plan(current.as_ref().map(|current| &current.lifetime), change.change, granted.role, now)
+        .map_err(|refusal| Error::Tag { name: change.name.clone(), refusal })?;
+    match &plan {
+        Plan::Begin(begun) => {
+            if let Some(newest) = newest.filter(|newest| newest.open) {
+                match current {
+                    Some(_) => lifetime::end(tx, newest.id, begun.start)?,
+                    None => lifetime::close(tx, newest.id)?,
+                }
+            }
+            lifetime::begin(tx, granted.id(), &change.name, begun)?;
+        }
+        Plan::Rewrite { end, immutable } => {
+            if let Some(current) = &current {
+                lifetime::rewrite(tx, current.id, *end, *immutable)?;
+            }
+        }
+        Plan::End(end) => {
+            if let Some(current) = &current {
+                lifetime::end(tx, current.id, *end)?;
+                pulls::erase(tx, granted.id(), &change.name, current.id)?;
+            }
+        }
+    }
+    let before = match current {
+        Some(current) => Some(Before { digest: lifetime::digest(tx, current.id)?, lifetime: current.lifetime }),
+        None => None,
+    };
+    record(tx, context, change, before.as_ref())
+}
+
+/// Checks the caller's right to amend a tag before anything else that was asked is looked at.
+///
+/// # Errors
+/// [`Error::Tag`] when only an administrator may.
+pub(crate) fn may_amend<L>(
+    tx: &mut Tx<'_>,
+    context: Context<'_, L>,
+    name: &TagName,
+    amendment: Amendment,
+) -> Result<()> {
+    let newest = lifetime::newest(tx, context.granted.id(), name)?;
+    let immutable =
+        newest.is_some_and(|it| it.open && it.lifetime.is_alive(context.now) && it.lifetime.immutable);
+    tag::still_immutable(immutable, amendment, context.granted.role)
+        .map(drop)
+        .map_err(|refusal| Error::Tag { name: name.clone(), refusal })
+}
+
+/// The instant of a change, held back from lying before the tag's past: a clock that was set back must not rewrite it.
+fn not_before(newest: Option<&Recorded>, now: Timestamp) -> Timestamp {
+    match newest {
+        Some(Recorded { open: false, lifetime, .. }) => now.max(lifetime.end.unwrap_or(now)),
+        Some(Recorded { open: true, lifetime, .. }) => now.max(lifetime.start),
+        None => now,
+    }
+}
+
+/// What a tag was before the change.
+struct Before {
+    digest: Digest,
+    lifetime: Lifetime<ManifestId>,
+}
+
+/// Leaves the audit entries of a change that was made.
+fn record<L>(
+    tx: &mut Tx<'_>,
+    context: Context<'_, L>,
+    change: &TagChange,
+    before: Option<&Before>,
+) -> Result<()> {
+    let old = before.map(|before| before.digest.as_str());
+    let mut write = |kind: &str, mut metadata: Value| {
+        let common = [
+            ("repo", context.granted.name.name()),
+            ("namespace", context.granted.name.namespace()),
+            ("tag", change.name.as_str()),
+        ];
+        for (key, value) in common {
+            metadata[key] = json!(value);
+        }
+        audit::write(tx, context.caller, Subject::repository(context.granted), kind, metadata, context.now)
+    };
+    match &change.cause {
+        Cause::Push { digest, media_type } => {
+            let agent = &context.caller.origin.user_agent;
+            let metadata = json!({
+                "mediaType": media_type, "manifest_digest": digest, "original_manifest_digest": old,
+                "user-agent": agent,
+            });
+            write("push_repo", metadata)
+        }
+        Cause::Restore { digest } => {
+            write("revert_tag", json!({"manifest_digest": digest, "original_manifest_digest": old}))
+        }
+        Cause::Delete => write("delete_tag", json!({"digest": old})),
+        Cause::DeleteManifest { digest } => write("delete_tag", json!({"digest": digest})),
+        Cause::Update { digest } => {
+            if let Some(digest) = digest {
+                let kind = if before.is_some() { "move_tag" } else { "create_tag" };
+                write(kind, json!({"manifest_digest": digest, "original_manifest_digest": old}))?;
+            }
+            amendments(change.change, before).into_iter().try_for_each(|(kind, metadata)| write(kind, metadata))
+        }
+    }
+}
+
+/// The entries for what was amended, whether or not it changed anything; clearing what was not set is not worth one.
+fn amendments(change: Change<ManifestId>, before: Option<&Before>) -> Vec<(&'static str, Value)> {
+    let (Change::Point { amendment, .. } | Change::Amend(amendment)) = change else { return Vec::new() };
+    let Amendment { expiration, protection } = amendment;
+    let was = before.map(|before| before.lifetime);
+    let old_end = was.and_then(|was| was.end);
+    let mut entries = Vec::new();
+    let new_end = match expiration {
+        Some(tag::Expiration::At(end)) => Some(end),
+        Some(tag::Expiration::Never) | None => None,
+    };
+    if expiration.is_some() && (new_end, old_end) != (None, None) {
+        // Quay writes the new instant in seconds and the old one in milliseconds.
+        let metadata = json!({
+            "expiration_date": new_end.map(Timestamp::as_seconds), "old_expiration_date": old_end.map(Timestamp::as_ms),
+        });
+        entries.push(("change_tag_expiration", metadata));
+    }
+    if let Some(protection) = protection {
+        let metadata = json!({
+            "immutable": protection == tag::Protection::Set, "previous_immutable": was.is_some_and(|was| was.immutable),
+        });
+        entries.push(("change_tag_immutability", metadata));
+    }
+    entries
+}

@@ -1,0 +1,271 @@
+//! Uploads: bytes on their way to becoming a blob.
+//!
+//! An upload belongs to a repository and to the account that began it. It stands at an offset that was acknowledged;
+//! parts are added there and nowhere else, until the whole is named by its digest.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use uuid::Uuid;
+use wharfinger_blobs::UploadState;
+use wharfinger_model::{Digest, RepositoryName};
+use wharfinger_store::{blob, upload};
+
+use crate::access::{Write, check};
+use crate::{Caller, Error, Registry, Result, UploadError};
+
+/// Why a request's body stopped coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// Nothing came for too long.
+    #[error("the body stood still for too long")]
+    Idle,
+    /// The connection broke.
+    #[error("the body was broken off")]
+    Broken,
+    /// It is longer than anything that is taken here.
+    #[error("the body is too large")]
+    TooLarge,
+}
+
+/// Where an upload stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadStatus {
+    /// Its id: unguessable.
+    pub id: Uuid,
+    /// How many bytes are there.
+    pub offset: u64,
+}
+
+/// What a request says of the part that it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Part {
+    /// At which byte of the whole the part begins; unsaid, it goes on where the upload stands.
+    pub start: Option<u64>,
+    /// How long it is in bytes, if that was said.
+    pub length: Option<u64>,
+}
+
+/// An upload that somebody may write to, as it was acknowledged last.
+struct Found {
+    id: Uuid,
+    state: UploadState,
+}
+
+/// Begins an upload.
+///
+/// # Errors
+/// When the caller may not write to the repository, or it does not exist.
+pub async fn begin(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+) -> Result<UploadStatus> {
+    crate::tags::authorize_write(registry, caller, repository).await?;
+    let id = Uuid::new_v4();
+    let state = registry.bytes().begin(id).await?;
+    let status = UploadStatus { id, offset: state.offset() };
+    let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
+    let expires = now + registry.settings().upload_expiry;
+    registry
+        .db()
+        .write(move |tx| {
+            let granted = check::<Write>(tx, &caller, &repository)?;
+            let account = caller.account().ok_or(Error::Unauthenticated)?.id;
+            let row = upload::Upload { account, state: state.to_bytes() };
+            Ok(upload::insert(tx, &id.to_string(), granted.id(), &row, expires)?)
+        })
+        .await?;
+    Ok(status)
+}
+
+/// Where an upload stands.
+///
+/// # Errors
+/// [`Error::NoUpload`] when the repository has none with that id, or somebody else began it.
+pub async fn status(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    id: &str,
+) -> Result<UploadStatus> {
+    let found = find(registry, caller, repository, id).await?;
+    Ok(UploadStatus { id: found.id, offset: found.state.offset() })
+}
+
+/// Adds a part. What it names as the new offset is synced; a part that breaks off leaves the old one.
+///
+/// # Errors
+/// [`UploadError`] when the part does not fit or breaks off.
+pub async fn append<S>(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    id: &str,
+    part: Part,
+    body: S,
+) -> Result<UploadStatus>
+where
+    S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
+{
+    let found = find(registry, caller, repository, id).await?;
+    let state = receive(registry, found.id, found.state, part, body).await?;
+    let status = UploadStatus { id: found.id, offset: state.offset() };
+    let expires = registry.now() + registry.settings().upload_expiry;
+    let advanced = registry
+        .db()
+        .write::<_, Error, _>(move |tx| Ok(upload::advance(tx, &found.id.to_string(), &state.to_bytes(), expires)?))
+        .await?;
+    if advanced { Ok(status) } else { Err(Error::NoUpload) }
+}
+
+/// Adds a last part, which may be empty, and makes the whole a blob of the repository.
+///
+/// # Errors
+/// [`UploadError::DigestMismatch`] when the whole is not what `digest` says; the upload then stands where it stood.
+pub async fn finish<S>(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    id: &str,
+    part: Part,
+    body: S,
+    digest: &Digest,
+) -> Result<()>
+where
+    S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
+{
+    let found = find(registry, caller, repository, id).await?;
+    let state = receive(registry, found.id, found.state, part, body).await?;
+    let size = registry.bytes().commit(found.id, state, digest).await?;
+    link(registry, caller, repository, Some(found.id), digest, size).await
+}
+
+/// Takes a whole blob in one go.
+///
+/// # Errors
+/// [`UploadError`] when the body breaks off or is not what `digest` says.
+pub async fn push_whole<S>(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    length: Option<u64>,
+    body: S,
+    digest: &Digest,
+) -> Result<()>
+where
+    S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
+{
+    crate::tags::authorize_write(registry, caller, repository).await?;
+    let id = Uuid::new_v4();
+    let state = registry.bytes().begin(id).await?;
+    let part = Part { start: None, length };
+    let received = async {
+        let state = receive(registry, id, state, part, body).await?;
+        Ok(registry.bytes().commit(id, state, digest).await?)
+    };
+    match received.await {
+        Ok(size) => link(registry, caller, repository, None, digest, size).await,
+        Err(error) => {
+            registry.bytes().abort(id).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Forgets an upload and its bytes.
+///
+/// # Errors
+/// [`Error::NoUpload`] when the repository has none with that id, or somebody else began it.
+pub async fn cancel(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    id: &str,
+) -> Result<()> {
+    let found = find(registry, caller, repository, id).await?;
+    let row = found.id.to_string();
+    registry.db().write::<_, Error, _>(move |tx| Ok(upload::delete(tx, &row)?)).await?;
+    Ok(registry.bytes().abort(found.id).await?)
+}
+
+async fn find(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    id: &str,
+) -> Result<Found> {
+    let id: Option<Uuid> = id.parse().ok();
+    let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
+    let (id, state) = registry
+        .db()
+        .read(move |tx| {
+            let granted = check::<Write>(tx, &caller, &repository)?;
+            let account = caller.account().ok_or(Error::Unauthenticated)?.id;
+            let id = id.ok_or(Error::NoUpload)?;
+            let found = upload::find(tx, &id.to_string(), granted.id(), now)?;
+            let own = found.filter(|upload| upload.account == account).ok_or(Error::NoUpload)?;
+            Ok::<_, Error>((id, own.state))
+        })
+        .await?;
+    Ok(Found { id, state: UploadState::from_bytes(&state)? })
+}
+
+/// Adds the body to the upload's bytes, if it begins where they end and is as long as was said.
+async fn receive<S>(
+    registry: &Registry,
+    id: Uuid,
+    state: UploadState,
+    part: Part,
+    mut body: S,
+) -> Result<UploadState>
+where
+    S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
+{
+    let begin = state.offset();
+    if part.start.is_some_and(|start| start != begin) {
+        return Err(UploadError::OutOfOrder { offset: begin }.into());
+    }
+    let mut appender = registry.bytes().append(id, state).await?;
+    let mut received: u64 = 0;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(UploadError::Body)?;
+        received += chunk.len() as u64;
+        if part.length.is_some_and(|length| received > length) {
+            return Err(UploadError::Length.into());
+        }
+        appender.write(chunk).await?;
+    }
+    if part.length.is_some_and(|length| received < length) {
+        return Err(UploadError::Length.into());
+    }
+    Ok(appender.finish().await?)
+}
+
+/// Shows a blob whose bytes are stored to the repository. An upload that it came from can be finished once only.
+async fn link(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    upload: Option<Uuid>,
+    digest: &Digest,
+    size: u64,
+) -> Result<()> {
+    let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
+    let now = registry.now();
+    let lease_end = now + registry.settings().blob_lease;
+    registry
+        .db()
+        .write(move |tx| {
+            let granted = check::<Write>(tx, &caller, &repository)?;
+            if let Some(upload) = upload
+                && !upload::delete(tx, &upload.to_string())?
+            {
+                return Err(Error::NoUpload);
+            }
+            let id = blob::ensure(tx, &digest, i64::try_from(size).unwrap_or(i64::MAX), now)?;
+            Ok(blob::lease(tx, granted.id(), id, lease_end)?)
+        })
+        .await
+}

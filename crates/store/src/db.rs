@@ -1,0 +1,94 @@
+//! The store, whichever engine it is on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::engine::{Postgres, Sqlite};
+use crate::{Error, Result, Tx};
+
+/// A store. Cheap to clone; all clones are the same store.
+#[derive(Clone)]
+pub struct Db(Arc<Engine>);
+
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Db {
+    /// Opens a file, which is made if it is missing, and brings it to this version's schema.
+    ///
+    /// # Errors
+    /// When the file can't be opened, or was changed by a newer version.
+    pub async fn open_sqlite(file: &Path) -> Result<Self> {
+        Ok(Self(Arc::new(Engine::Sqlite(Sqlite::open(file).await?))))
+    }
+
+    /// Opens a database by its URL with so many connections, and brings it to this version's schema.
+    ///
+    /// # Errors
+    /// When the server can't be reached, or the database was changed by a newer version.
+    pub async fn open_postgres(url: &str, connections: usize) -> Result<Self> {
+        Ok(Self(Arc::new(Engine::Postgres(Postgres::open(url, connections).await?))))
+    }
+
+    /// Reads from one state of the store, whatever is written meanwhile. On SQLite the work runs on the calling thread:
+    /// it must be short, microseconds; longer reads are for [`Db::scan`].
+    ///
+    /// # Errors
+    /// Whatever `work` or the engine says.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.read(&work),
+            Engine::Postgres(postgres) => postgres.read(work).await,
+        }
+    }
+
+    /// Reads for longer, off the threads that answer requests and only a few at a time.
+    ///
+    /// # Errors
+    /// Whatever `work` or the engine says.
+    pub async fn scan<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.scan(work).await,
+            Engine::Postgres(postgres) => postgres.read(work).await,
+        }
+    }
+
+    /// Does a unit of work: all of it, or nothing if `work` gives an error. When this answers, it is on disk. The work
+    /// goes on to its end even if nobody waits for the answer any more, and may be run again when others were in its
+    /// way.
+    ///
+    /// # Errors
+    /// Whatever `work` or the engine says.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.write(work).await,
+            Engine::Postgres(postgres) => postgres.write(work).await,
+        }
+    }
+
+    /// Waits until everything that was begun is done, and closes the store; whoever still uses it is told
+    /// [`Error::Unavailable`].
+    pub async fn close(&self) {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The two engines behind a store.
+
+mod postgres;
+mod sqlite;
+mod unit;
+mod workers;
+
+pub(crate) use self::postgres::Postgres;
+pub(crate) use sqlite::Sqlite;

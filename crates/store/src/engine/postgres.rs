@@ -1,0 +1,168 @@
+//! PostgreSQL: threads of our own, each with a connection.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::postgres::{Client, Config, IsolationLevel, NoTls};
+use tokio::sync::oneshot;
+
+use super::unit::{Outcome, Unit, pack};
+use super::workers::Workers;
+use crate::tx::{Prepared, is_collision};
+use crate::{Error, Result, Tx, migrate};
+
+/// How often a unit of work is run again when others are in its way.
+const TRIES: usize = 10;
+
+/// A store on a PostgreSQL server.
+pub(crate) struct Postgres {
+    workers: Workers<Request>,
+}
+
+struct Request {
+    unit: Box<dyn Unit>,
+    access: Access,
+}
+
+/// What a unit of work is going to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+/// A connection and the statements that it has prepared.
+struct Connection {
+    client: Client,
+    prepared: Prepared,
+}
+
+impl Postgres {
+    pub(crate) async fn open(url: &str, connections: usize) -> Result<Self> {
+        // The parser's own message could quote the URL, password and all.
+        let config: Config = url.parse().map_err(|_| Error::Engine("the database's URL can't be read".into()))?;
+        let (queue, queued) = channel();
+        let queued = Arc::new(Mutex::new(queued));
+        let workers = Workers::new(queue);
+        let (opened, opening) = oneshot::channel();
+        let first = (config.clone(), Arc::clone(&queued));
+        workers.spawn("store-0", move || {
+            let (config, queued) = first;
+            let connected = connect(&config).and_then(|mut connection| {
+                migrate::postgres(&mut connection.client)?;
+                Ok(connection)
+            });
+            match connected {
+                Ok(connection) => {
+                    drop(opened.send(Ok(())));
+                    work(&config, Some(connection), &queued);
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            }
+        })?;
+        opening.await.map_err(|_| Error::Panicked)??;
+        for number in 1..connections {
+            let (config, queued) = (config.clone(), Arc::clone(&queued));
+            workers.spawn(&format!("store-{number}"), move || work(&config, None, &queued))?;
+        }
+        Ok(Self { workers })
+    }
+
+    pub(crate) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.run(work, Access::Read).await
+    }
+
+    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.run(work, Access::Write).await
+    }
+
+    async fn run<T, E, F>(&self, work: F, access: Access) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (unit, answered) = pack(work);
+        self.workers.send(Request { unit, access })?;
+        answered.await.map_err(|_| Error::Unavailable)?
+    }
+
+    pub(crate) async fn close(&self) {
+        self.workers.close().await;
+    }
+}
+
+fn connect(config: &Config) -> Result<Connection> {
+    // TLS would be chosen here.
+    Ok(Connection { client: config.connect(NoTls)?, prepared: Prepared::default() })
+}
+
+/// Does units of work as they come, over one connection that is made anew when it was lost.
+fn work(config: &Config, mut connection: Option<Connection>, queued: &Mutex<Receiver<Request>>) {
+    loop {
+        let next = queued.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Request { mut unit, access }) = next else { return };
+        connection = connection.filter(|connection| !connection.client.is_closed());
+        let done = match connection.as_mut().map_or_else(|| connect(config).map(Some), |_| Ok(None)) {
+            Ok(fresh) => {
+                connection = fresh.or(connection);
+                connection.as_mut().map_or(Err(Error::Unavailable), |it| run(it, unit.as_mut(), access))
+            }
+            Err(error) => Err(error),
+        };
+        unit.answer(done.err());
+    }
+}
+
+/// Does a unit of work in a transaction, again and again while others are in its way. An error means that the engine
+/// could not keep it; what the unit itself says is with the unit.
+fn run(connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<()> {
+    for _ in 1..TRIES {
+        if let Done::Kept = attempt(connection, unit, access)? {
+            return Ok(());
+        }
+    }
+    match attempt(connection, unit, access)? {
+        Done::Kept => Ok(()),
+        Done::Collided => Err(Error::Engine("others kept changing the same rows".into())),
+    }
+}
+
+enum Done {
+    /// It is done, or undone because it said so.
+    Kept,
+    /// Others were in its way, so it is undone.
+    Collided,
+}
+
+fn attempt(connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<Done> {
+    let builder = connection.client.build_transaction();
+    let transaction = match access {
+        Access::Read => builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start()?,
+        Access::Write => builder.isolation_level(IsolationLevel::ReadCommitted).start()?,
+    };
+    let mut tx = Tx::postgres(transaction, &mut connection.prepared);
+    let outcome = unit.run(&mut tx);
+    if tx.collided {
+        return Ok(Done::Collided);
+    }
+    // A transaction that is dropped is undone.
+    if outcome == Outcome::Undo {
+        return Ok(Done::Kept);
+    }
+    match tx.commit() {
+        Ok(()) => Ok(Done::Kept),
+        Err(error) if is_collision(&error) => Ok(Done::Collided),
+        Err(error) => Err(error.into()),
+    }
+}

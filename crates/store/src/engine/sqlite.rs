@@ -1,0 +1,190 @@
+//! SQLite: one thread that writes, connections that read where they are asked.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+
+use super::unit::{Outcome, Unit, guarded, pack};
+use super::workers::Workers;
+use crate::{Error, Result, Tx, migrate};
+
+/// Most units of work that share one sync.
+const BATCH: usize = 256;
+/// Longest time that units are gathered for one sync while more keep coming.
+const BATCH_TIME: Duration = Duration::from_millis(10);
+/// How long a connection waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(10);
+/// How many statements a connection keeps prepared.
+const PREPARED: usize = 256;
+/// Longer reads that run at once.
+const SCANS: usize = 2;
+
+/// A store in a file.
+pub(crate) struct Sqlite {
+    file: PathBuf,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    scans: Arc<Semaphore>,
+    writer: Workers<Box<dyn Unit>>,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(file: &Path) -> Result<Self> {
+        let path = file.to_owned();
+        let connection = tokio::task::spawn_blocking(move || open_writer(&path)).await;
+        let connection = connection.map_err(|_| Error::Panicked)??;
+        let (queue, queued) = channel();
+        let writer = Workers::new(queue);
+        writer.spawn("store-writer", move || write_all(&connection, &queued))?;
+        Ok(Self { file: file.to_owned(), readers: Arc::default(), scans: Arc::new(Semaphore::new(SCANS)), writer })
+    }
+
+    pub(crate) fn read<T, E, F>(&self, work: &F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        read(&self.file, &self.readers, work)
+    }
+
+    pub(crate) async fn scan<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (file, readers) = (self.file.clone(), Arc::clone(&self.readers));
+        let slot = Arc::clone(&self.scans).acquire_owned().await.map_err(|_| Error::Unavailable)?;
+        let scanned = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            read(&file, &readers, &work)
+        });
+        scanned.await.map_err(|_| Error::Panicked)?
+    }
+
+    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (unit, answered) = pack(work);
+        self.writer.send(unit)?;
+        answered.await.map_err(|_| Error::Unavailable)?
+    }
+
+    pub(crate) async fn close(&self) {
+        self.writer.close().await;
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn open_writer(file: &Path) -> Result<Connection> {
+    let mut connection = Connection::open(file)?;
+    configure(&connection)?;
+    // An answer means that the disk has it, so every commit is synced; many units share one.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    migrate::sqlite(&mut connection)?;
+    Ok(connection)
+}
+
+fn open_reader(file: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.pragma_update(None, "mmap_size", 256_i64 << 20)?;
+    connection.pragma_update(None, "cache_size", -8192)?;
+    Ok(())
+}
+
+fn read<T, E, F>(file: &Path, readers: &Mutex<Vec<Connection>>, work: &F) -> Result<T, E>
+where
+    F: Fn(&mut Tx<'_>) -> Result<T, E>,
+    E: From<Error>,
+{
+    let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let connection = idle.map_or_else(|| open_reader(file), Ok)?;
+    statement(&connection, "BEGIN")?;
+    let given = guarded(work, &mut Tx::sqlite(&connection));
+    // A connection that can't end its transaction is not used again.
+    if statement(&connection, "COMMIT").is_ok() {
+        readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+    given
+}
+
+fn statement(connection: &Connection, text: &'static str) -> Result<()> {
+    connection.prepare_cached(text)?.execute([])?;
+    Ok(())
+}
+
+/// Does every unit of work that comes, as many as are waiting in one transaction.
+fn write_all(connection: &Connection, queued: &Receiver<Box<dyn Unit>>) {
+    while let Ok(first) = queued.recv() {
+        let (units, kept) = match write_batch(connection, first, queued) {
+            Ok(units) => {
+                let kept = statement(connection, "COMMIT");
+                (units, kept)
+            }
+            Err((units, error)) => (units, Err(error)),
+        };
+        if kept.is_err() && !connection.is_autocommit() {
+            drop(statement(connection, "ROLLBACK"));
+        }
+        for unit in units {
+            unit.answer(kept.clone().err());
+        }
+    }
+    // So that what is left behind is one file.
+    drop(connection.pragma_update(None, "wal_checkpoint", "TRUNCATE"));
+}
+
+type Failed = (Vec<Box<dyn Unit>>, Error);
+
+/// Begins a transaction and does in it whatever is waiting. An error means that the transaction is lost with all units.
+fn write_batch(
+    connection: &Connection,
+    first: Box<dyn Unit>,
+    queued: &Receiver<Box<dyn Unit>>,
+) -> Result<Vec<Box<dyn Unit>>, Failed> {
+    let mut units = Vec::new();
+    let mut next = Some(first);
+    if let Err(error) = statement(connection, "BEGIN IMMEDIATE") {
+        return Err((next.into_iter().collect(), error));
+    }
+    let begun = Instant::now();
+    while let Some(mut unit) = next {
+        let done = write_unit(connection, unit.as_mut());
+        units.push(unit);
+        if let Err(error) = done {
+            return Err((units, error));
+        }
+        let more = units.len() < BATCH && begun.elapsed() < BATCH_TIME;
+        next = if more { queued.try_recv().ok() } else { None };
+    }
+    Ok(units)
+}
+
+/// Does one unit of work, or undoes it alone.
+fn write_unit(connection: &Connection, unit: &mut dyn Unit) -> Result<()> {
+    statement(connection, "SAVEPOINT unit")?;
+    if unit.run(&mut Tx::sqlite(connection)) == Outcome::Undo {
+        // After some errors, a full disk among them, SQLite has undone the whole transaction by itself.
+        if connection.is_autocommit() {
+            return Err(Error::Full);
+        }
+        statement(connection, "ROLLBACK TO unit")?;
+    }
+    statement(connection, "RELEASE unit")
+}

@@ -1,0 +1,109 @@
+//! Blobs, and the repositories that see them.
+
+use wharfinger_model::{Digest, Timestamp};
+
+use super::{BlobId, RepositoryId};
+use crate::{Result, Tx, params, sql};
+
+/// A blob as one repository sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visible {
+    /// Key.
+    pub id: BlobId,
+    /// Length in bytes.
+    pub size: i64,
+    /// Until when it is kept there though no manifest holds it.
+    pub lease_end: Timestamp,
+}
+
+/// The blob, if the repository sees it: one of its manifests holds it, or its lease still runs.
+pub fn visible(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<Option<Visible>> {
+    tx.optional(
+        sql!(
+            "SELECT b.id, b.size, l.lease_end_ms
+             FROM blob b JOIN repository_blob l ON l.blob_id = b.id
+             WHERE b.digest = ?2 AND l.repository_id = ?1 AND (l.held OR l.lease_end_ms > ?3)"
+        ),
+        params![repository, digest, now],
+        |row| Ok(Visible { id: row.get(0)?, size: row.get(1)?, lease_end: row.get(2)? }),
+    )
+}
+
+/// The key of the blob's row, which is made if there is none yet.
+pub fn ensure(tx: &mut Tx<'_>, digest: &Digest, size: i64, now: Timestamp) -> Result<BlobId> {
+    // The update that changes nothing makes the statement return the row that was there.
+    tx.one(
+        sql!(
+            "INSERT INTO blob (digest, size, created_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT (digest) DO UPDATE SET size = excluded.size RETURNING id"
+        ),
+        params![digest, size, now],
+        |row| row.get(0),
+    )
+}
+
+/// Shows the blob to the repository at least until `lease_end`; a longer lease stays as it is.
+pub fn lease(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId, lease_end: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "INSERT INTO repository_blob (repository_id, blob_id, lease_end_ms, held) VALUES (?1, ?2, ?3, FALSE)
+             ON CONFLICT (repository_id, blob_id) DO UPDATE SET lease_end_ms =
+                CASE WHEN repository_blob.lease_end_ms > excluded.lease_end_ms
+                     THEN repository_blob.lease_end_ms ELSE excluded.lease_end_ms END"
+        ),
+        params![repository, blob, lease_end],
+    )
+    .map(drop)
+}
+
+/// Shows the blob to the repository for as long as a manifest of it holds the blob.
+pub fn hold(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result<()> {
+    tx.execute(
+        sql!(
+            "INSERT INTO repository_blob (repository_id, blob_id, lease_end_ms, held) VALUES (?1, ?2, 0, TRUE)
+             ON CONFLICT (repository_id, blob_id) DO UPDATE SET held = TRUE"
+        ),
+        params![repository, blob],
+    )
+    .map(drop)
+}
+
+/// Whether a manifest of the repository that can be pulled holds the blob.
+pub fn is_needed(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result<bool> {
+    let needed = tx.optional(
+        sql!(
+            "SELECT 1 FROM manifest_blob h JOIN manifest m ON m.id = h.manifest_id
+             WHERE h.blob_id = ?2 AND m.repository_id = ?1 AND m.deleted_ms IS NULL LIMIT 1"
+        ),
+        params![repository, blob],
+        |_| Ok(()),
+    )?;
+    Ok(needed.is_some())
+}
+
+/// Hides the blob from the repository; the bytes stay.
+pub fn unlink(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result<()> {
+    tx.execute(
+        sql!("DELETE FROM repository_blob WHERE repository_id = ?1 AND blob_id = ?2"),
+        params![repository, blob],
+    )
+    .map(drop)
+}
+
+/// Shows the repository every blob of a manifest again, after the manifest was brought back.
+pub fn hold_all_of(tx: &mut Tx<'_>, repository: RepositoryId, manifest: super::ManifestId) -> Result<()> {
+    tx.execute(
+        sql!(
+            "INSERT INTO repository_blob (repository_id, blob_id, lease_end_ms, held)
+             SELECT CAST(?1 AS BIGINT), blob_id, 0, TRUE FROM manifest_blob WHERE manifest_id = ?2
+             ON CONFLICT (repository_id, blob_id) DO UPDATE SET held = TRUE"
+        ),
+        params![repository, manifest],
+    )
+    .map(drop)
+}

@@ -1,0 +1,274 @@
+//! Manifests, what they point at, and what points at them.
+
+use wharfinger_model::{Digest, TagName, Timestamp};
+
+use super::{BlobId, LifetimeId, ManifestId, RepositoryId};
+use crate::{Result, Row, Tx, params, sql};
+
+/// A manifest, ready to be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Key.
+    pub id: ManifestId,
+    /// Digest of the bytes.
+    pub digest: Digest,
+    /// What they are served as.
+    pub media_type: String,
+    /// The bytes as they came.
+    pub content: Vec<u8>,
+}
+
+impl Stored {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self { id: row.get(0)?, digest: row.get(1)?, media_type: row.get(2)?, content: row.get(3)? })
+    }
+}
+
+/// The manifest with that digest, if the repository has it and it was not deleted by digest.
+pub fn by_digest(tx: &mut Tx<'_>, repository: RepositoryId, digest: &Digest) -> Result<Option<Stored>> {
+    tx.optional(
+        sql!(
+            "SELECT id, digest, media_type, content FROM manifest
+             WHERE repository_id = ?1 AND digest = ?2 AND deleted_ms IS NULL"
+        ),
+        params![repository, digest],
+        Stored::from_row,
+    )
+}
+
+/// The manifest that the tag points at, and the lifetime that says so, if the tag is alive.
+pub fn by_tag(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &TagName,
+    now: Timestamp,
+) -> Result<Option<(Stored, LifetimeId)>> {
+    tx.optional(
+        sql!(
+            "SELECT m.id, m.digest, m.media_type, m.content, l.id
+             FROM lifetime l JOIN manifest m ON m.id = l.manifest_id
+             WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open AND (l.end_ms IS NULL OR l.end_ms > ?3)"
+        ),
+        params![repository, name, now],
+        |row| Ok((Stored::from_row(row)?, row.get(4)?)),
+    )
+}
+
+/// What is known of a manifest besides its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Key.
+    pub id: ManifestId,
+    /// What it is served as.
+    pub media_type: String,
+    /// Length in bytes.
+    pub size: i64,
+    /// When it was deleted by digest, if it was.
+    pub deleted: Option<Timestamp>,
+    /// Until when it is kept though nothing needs it.
+    pub lease_end: Timestamp,
+}
+
+/// What is known of the manifest with that digest, deleted or not.
+pub fn summary(tx: &mut Tx<'_>, repository: RepositoryId, digest: &Digest) -> Result<Option<Summary>> {
+    tx.optional(
+        sql!(
+            "SELECT id, media_type, size, deleted_ms, lease_end_ms FROM manifest
+             WHERE repository_id = ?1 AND digest = ?2"
+        ),
+        params![repository, digest],
+        |row| {
+            Ok(Summary {
+                id: row.get(0)?,
+                media_type: row.get(1)?,
+                size: row.get(2)?,
+                deleted: row.get(3)?,
+                lease_end: row.get(4)?,
+            })
+        },
+    )
+}
+
+/// What a new manifest is made of.
+#[derive(Debug)]
+pub struct NewManifest<'a> {
+    /// Where it belongs.
+    pub repository: RepositoryId,
+    /// Digest of the bytes.
+    pub digest: &'a Digest,
+    /// What they are served as.
+    pub media_type: &'a str,
+    /// Sum of the layers' sizes in bytes; an index has none.
+    pub layers_size: Option<i64>,
+    /// The manifest that it belongs to.
+    pub subject: Option<&'a Digest>,
+    /// As it is listed among its subject's referrers.
+    pub artifact_type: Option<&'a str>,
+    /// A JSON object, if it has annotations.
+    pub annotations: Option<&'a str>,
+    /// Until when it is kept though nothing needs it.
+    pub lease_end: Timestamp,
+    /// The bytes.
+    pub content: &'a [u8],
+}
+
+/// Adds a manifest; its blobs and children are added by [`add_blob`] and [`add_child`].
+///
+/// # Errors
+/// A unique violation when the repository has it already.
+pub fn insert(tx: &mut Tx<'_>, new: &NewManifest<'_>, now: Timestamp) -> Result<ManifestId> {
+    tx.one(
+        sql!(
+            "INSERT INTO manifest (repository_id, digest, media_type, size, layers_size, subject, artifact_type,
+                                   annotations, created_ms, lease_end_ms, content)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id"
+        ),
+        params![
+            new.repository,
+            new.digest,
+            new.media_type,
+            i64::try_from(new.content.len()).unwrap_or(i64::MAX),
+            new.layers_size,
+            new.subject,
+            new.artifact_type,
+            new.annotations,
+            now,
+            new.lease_end,
+            new.content
+        ],
+        |row| row.get(0),
+    )
+}
+
+/// Records that the manifest points at the blob; again is the same as once.
+pub fn add_blob(tx: &mut Tx<'_>, manifest: ManifestId, blob: BlobId) -> Result<()> {
+    tx.execute(
+        sql!("INSERT INTO manifest_blob (manifest_id, blob_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING"),
+        params![manifest, blob],
+    )
+    .map(drop)
+}
+
+/// Records the entry at `position` of an index.
+pub fn add_child(
+    tx: &mut Tx<'_>,
+    index: ManifestId,
+    position: i64,
+    digest: &Digest,
+    child: Option<ManifestId>,
+) -> Result<()> {
+    tx.execute(
+        sql!("INSERT INTO manifest_child (manifest_id, position, digest, child_id) VALUES (?1, ?2, ?3, ?4)"),
+        params![index, position, digest, child],
+    )
+    .map(drop)
+}
+
+/// An entry of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    /// As the index has it.
+    pub digest: Digest,
+    /// The manifest, if the repository has it, deleted or not.
+    pub id: Option<ManifestId>,
+    /// Whether it can be pulled.
+    pub present: bool,
+}
+
+/// The entries of an index, in its order.
+pub fn children(tx: &mut Tx<'_>, index: ManifestId) -> Result<Vec<Child>> {
+    tx.all(
+        sql!(
+            "SELECT c.digest, c.child_id, m.id IS NOT NULL AND m.deleted_ms IS NULL
+             FROM manifest_child c LEFT JOIN manifest m ON m.id = c.child_id
+             WHERE c.manifest_id = ?1 ORDER BY c.position"
+        ),
+        params![index],
+        |row| Ok(Child { digest: row.get(0)?, id: row.get(1)?, present: row.get(2)? }),
+    )
+}
+
+/// The digest of a living index that lists the manifest: one that a living tag points at, or that never had a tag.
+pub fn living_parent(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> Result<Option<Digest>> {
+    tx.optional(
+        sql!(
+            "SELECT p.digest FROM manifest_child c JOIN manifest p ON p.id = c.manifest_id
+             WHERE c.child_id = ?1 AND p.deleted_ms IS NULL AND (
+                EXISTS (SELECT 1 FROM lifetime l WHERE l.manifest_id = p.id AND l.open
+                            AND (l.end_ms IS NULL OR l.end_ms > ?2))
+                OR NOT EXISTS (SELECT 1 FROM lifetime l WHERE l.manifest_id = p.id))
+             LIMIT 1"
+        ),
+        params![manifest, now],
+        |row| row.get(0),
+    )
+}
+
+/// Whether anything but the manifest's own lifetimes keeps it: an index lists it, or it has no lifetime at all.
+pub fn is_kept_without_lifetimes(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<bool> {
+    let kept = tx.optional(
+        sql!(
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM manifest_child WHERE child_id = ?1)
+                OR NOT EXISTS (SELECT 1 FROM lifetime WHERE manifest_id = ?1)"
+        ),
+        params![manifest],
+        |_| Ok(()),
+    )?;
+    Ok(kept.is_some())
+}
+
+/// Hides the manifest from readers.
+pub fn hide(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> Result<()> {
+    tx.execute(sql!("UPDATE manifest SET deleted_ms = ?2 WHERE id = ?1"), params![manifest, now]).map(drop)
+}
+
+/// Shows the manifest to readers again, and keeps it at least until `lease_end`.
+pub fn revive(tx: &mut Tx<'_>, manifest: ManifestId, lease_end: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "UPDATE manifest SET deleted_ms = NULL,
+                lease_end_ms = CASE WHEN lease_end_ms > ?2 THEN lease_end_ms ELSE ?2 END
+             WHERE id = ?1"
+        ),
+        params![manifest, lease_end],
+    )
+    .map(drop)
+}
+
+/// A manifest as its subject's referrers list it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referrer {
+    /// Key.
+    pub id: ManifestId,
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is served as.
+    pub media_type: String,
+    /// Length in bytes.
+    pub size: i64,
+    /// Declared, or an image's config type.
+    pub artifact_type: Option<String>,
+    /// A JSON object, if it has annotations.
+    pub annotations: Option<String>,
+}
+
+/// Manifests that name `subject` as theirs and can be pulled, oldest first.
+pub fn referrers(tx: &mut Tx<'_>, repository: RepositoryId, subject: &Digest) -> Result<Vec<Referrer>> {
+    tx.all(
+        sql!(
+            "SELECT id, digest, media_type, size, artifact_type, annotations FROM manifest
+             WHERE repository_id = ?1 AND subject = ?2 AND subject IS NOT NULL AND deleted_ms IS NULL ORDER BY id"
+        ),
+        params![repository, subject],
+        |row| {
+            Ok(Referrer {
+                id: row.get(0)?,
+                digest: row.get(1)?,
+                media_type: row.get(2)?,
+                size: row.get(3)?,
+                artifact_type: row.get(4)?,
+                annotations: row.get(5)?,
+            })
+        },
+    )
+}

@@ -1,0 +1,17 @@
+//! What is remembered: one file of SQL a noun.
+
+pub mod access_token;
+pub mod account;
+pub mod audit;
+pub mod blob;
+mod ids;
+pub mod lifetime;
+pub mod manifest;
+pub mod permission;
+pub mod pulls;
+pub mod repository;
+pub mod session;
+pub mod signing_key;
+pub mod upload;
+
+pub use ids::{AccountId, BlobId, LifetimeId, ManifestId, RepositoryId};

@@ -1,0 +1,153 @@
+//! A unit of work under way.
+
+use std::collections::HashMap;
+
+use crate::row::Source;
+use crate::{Error, Result, Row, Sql, Value};
+
+/// A unit of work under way: everything done through it happens, or nothing.
+pub struct Tx<'a> {
+    engine: Engine<'a>,
+    /// Whether a statement failed only because of what others did at the same time.
+    pub(crate) collided: bool,
+}
+
+enum Engine<'a> {
+    Sqlite(&'a rusqlite::Connection),
+    Postgres { transaction: postgres::Transaction<'a>, prepared: &'a mut Prepared },
+}
+
+/// The statements that a connection to PostgreSQL has prepared, by their addresses.
+pub(crate) type Prepared = HashMap<usize, postgres::Statement>;
+
+impl<'a> Tx<'a> {
+    pub(crate) fn sqlite(connection: &'a rusqlite::Connection) -> Self {
+        Self { engine: Engine::Sqlite(connection), collided: false }
+    }
+
+    pub(crate) fn postgres(transaction: postgres::Transaction<'a>, prepared: &'a mut Prepared) -> Self {
+        Self { engine: Engine::Postgres { transaction, prepared }, collided: false }
+    }
+
+    /// Makes what was done last. SQLite's engine does that itself, for many units at once.
+    pub(crate) fn commit(self) -> Result<(), postgres::Error> {
+        match self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres { transaction, .. } => transaction.commit(),
+        }
+    }
+
+    /// Runs a statement; how many rows it changed.
+    ///
+    /// # Errors
+    /// [`Error::Constraint`] when the database forbids it, and whatever the engine says.
+    pub fn execute(&mut self, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql.sqlite())?;
+                let changed = statement.execute(rusqlite::params_from_iter(params))?;
+                Ok(changed as u64)
+            }
+            Engine::Postgres { transaction, prepared } => {
+                let statement = prepare(transaction, prepared, sql);
+                let done = statement.and_then(|it| transaction.execute(&it, &borrow(params)));
+                done.map_err(|error| self.failed(error))
+            }
+        }
+    }
+
+    /// Every row that a statement answers.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`], and whatever `map` says.
+    pub fn all<T>(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Value<'_>],
+        mut map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql.sqlite())?;
+                let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+                let mut all = Vec::new();
+                while let Some(row) = rows.next()? {
+                    all.push(map(&Row(Source::Sqlite(row)))?);
+                }
+                Ok(all)
+            }
+            Engine::Postgres { transaction, prepared } => {
+                let statement = prepare(transaction, prepared, sql);
+                let rows = statement.and_then(|it| transaction.query(&it, &borrow(params)));
+                let rows = rows.map_err(|error| self.failed(error))?;
+                rows.iter().map(|row| map(&Row(Source::Postgres(row)))).collect()
+            }
+        }
+    }
+
+    /// The first row that a statement answers, if there is any.
+    ///
+    /// # Errors
+    /// As [`Tx::all`].
+    pub fn optional<T>(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Value<'_>],
+        map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        Ok(self.all(sql, params, map)?.into_iter().next())
+    }
+
+    /// The row that a statement answers.
+    ///
+    /// # Errors
+    /// As [`Tx::all`], and [`Error::NoRow`] when there is none.
+    pub fn one<T>(
+        &mut self,
+        sql: &'static Sql,
+        params: &[Value<'_>],
+        map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.optional(sql, params, map)?.ok_or(Error::NoRow)
+    }
+
+    /// Lets the engine read a statement without running it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn prepare(&mut self, sql: &'static Sql) -> Result<()> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => Ok(connection.prepare(sql.sqlite()).map(drop)?),
+            Engine::Postgres { transaction, prepared } => Ok(prepare(transaction, prepared, sql).map(drop)?),
+        }
+    }
+
+    fn failed(&mut self, error: postgres::Error) -> Error {
+        self.collided |= is_collision(&error);
+        error.into()
+    }
+}
+
+/// Whether a unit of work failed only because of what others did at the same time, so that it may be run again.
+pub(crate) fn is_collision(error: &postgres::Error) -> bool {
+    use postgres::error::SqlState;
+    matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED))
+}
+
+fn borrow<'a>(params: &'a [Value<'_>]) -> Vec<&'a (dyn postgres::types::ToSql + Sync)> {
+    params.iter().map(|value| value as _).collect()
+}
+
+fn prepare(
+    transaction: &mut postgres::Transaction<'_>,
+    prepared: &mut Prepared,
+    sql: &'static Sql,
+) -> Result<postgres::Statement, postgres::Error> {
+    let address = std::ptr::from_ref(sql).addr();
+    if let Some(statement) = prepared.get(&address) {
+        return Ok(statement.clone());
+    }
+    let statement = transaction.prepare(sql.postgres())?;
+    prepared.insert(address, statement.clone());
+    Ok(statement)
+}

@@ -1,0 +1,3 @@
+//! What the world sees of the registry: HTTP in front, use cases behind.
+
+pub mod serve;

@@ -1,0 +1,141 @@
+//! The accept loop: from a listening socket to the router, with a limit on everything a client may hold.
+//!
+//! `axum::serve` has neither a head timeout nor a bound on connections, and it can't be told to stop waiting,
+//! so the loop is our own. Idle body timeouts are not here: only a handler knows whether it is still reading.
+
+mod addresses;
+mod connection;
+mod dialogue;
+mod framing;
+mod socket;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use addresses::Addresses;
+use connection::Server;
+
+const LONGEST_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What clients may hold, and for how long.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once; those beyond it wait in the system's queue.
+    pub max_connections: usize,
+    /// Connections at once from one IPv4 address or one IPv6 /64; those beyond it are closed at once.
+    pub max_connections_per_address: usize,
+    /// From the first moment of a connection, or of its next request, to the end of the request's head.
+    pub head_timeout: Duration,
+    /// How long a connection without a request stays open.
+    pub idle_timeout: Duration,
+    /// How long a client may refuse to take any byte of an answer.
+    pub write_timeout: Duration,
+    /// How long requests may go on after the signal to stop.
+    pub drain_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 4096,
+            max_connections_per_address: 1024,
+            head_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(120),
+            write_timeout: Duration::from_secs(60),
+            drain_time: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Who is at the other end of the connection: an extension of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// How the serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were cut because they outlasted the drain time.
+    pub cut: usize,
+}
+
+/// Serves `router` on `listener` until `shutdown` completes, then lets running requests finish.
+///
+/// Speaks HTTP/1.1 and HTTP/2 with prior knowledge. New connections are refused from the moment of the signal;
+/// idle ones are closed at once, busy ones after their answer, all of them after [`Limits::drain_time`].
+/// Never fails: what goes wrong with one connection ends that connection.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let (stop, stopped) = watch::channel(());
+    let addresses = Addresses::new(limits.max_connections_per_address);
+    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let drain_time = limits.drain_time;
+    let server = Arc::new(Server::new(router, limits, stopped));
+    let mut connections = JoinSet::new();
+
+    let accepting = async {
+        // The semaphore is never closed, so this loop has no end of its own.
+        while let Ok(place) = places.clone().acquire_owned().await {
+            let (stream, peer) = accept(&listener).await;
+            while connections.try_join_next().is_some() {}
+            let Some(seat) = addresses.seat(peer.ip()) else {
+                tracing::debug!(peer.address = %peer, "too many connections from one address");
+                continue;
+            };
+            let server = server.clone();
+            connections.spawn(async move {
+                server.converse(stream, peer).await;
+                drop((place, seat));
+            });
+        }
+    };
+    tokio::select! {
+        () = shutdown => {}
+        () = accepting => {}
+    }
+    drop(listener);
+    drop(stop);
+    drain(connections, drain_time).await
+}
+
+/// The next connection, whatever it takes: a full table of files is waited out, not spun upon.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_the_peer(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "can't accept connections: raise the limit of open files (ulimit -n)");
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_ACCEPT_PAUSE);
+            }
+        }
+    }
+}
+
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+async fn drain(mut connections: JoinSet<()>, time: Duration) -> Drained {
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(time, all_ended).await.is_ok() {
+        return Drained { cut: 0 };
+    }
+    let cut = connections.len();
+    connections.shutdown().await;
+    Drained { cut }
+}

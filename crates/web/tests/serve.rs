@@ -1,0 +1,371 @@
+//! The accept loop, spoken to in raw bytes over real sockets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::routing::{any, get, put};
+use bytes::Bytes;
+use futures_util::stream;
+use http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use wharfinger_web::serve::{Drained, Limits, Peer, serve};
+
+/// Longer than anything here takes; a test that reaches it has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Server {
+    addr: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<Drained>,
+}
+
+impl Server {
+    async fn start(router: Router, limits: Limits) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { drop(stopped.await) };
+        Self { addr, stop, serving: tokio::spawn(serve(listener, router, limits, shutdown)) }
+    }
+
+    async fn client(&self) -> Client {
+        Client(TcpStream::connect(self.addr).await.unwrap())
+    }
+
+    async fn stop(self) -> Drained {
+        self.stop.send(()).unwrap();
+        timeout(PATIENCE, self.serving).await.unwrap().unwrap()
+    }
+}
+
+struct Client(TcpStream);
+
+impl Client {
+    async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Everything up to the end of the connection, without the lines that name the date.
+    async fn rest(&mut self) -> String {
+        let mut all = Vec::new();
+        timeout(PATIENCE, self.0.read_to_end(&mut all))
+            .await
+            .expect("the server keeps the connection")
+            .unwrap();
+        let all = String::from_utf8(all).unwrap();
+        all.split_inclusive("\r\n").filter(|line| !line.starts_with("date: ")).collect()
+    }
+
+    /// Reads until `end` has come.
+    async fn until(&mut self, end: &str) -> String {
+        let mut all = String::new();
+        while !all.ends_with(end) {
+            let mut byte = [0];
+            timeout(PATIENCE, self.0.read_exact(&mut byte))
+                .await
+                .unwrap()
+                .unwrap_or_else(|_| panic!("{all}"));
+            all.push(char::from(byte[0]));
+        }
+        all
+    }
+
+    /// Whether the server has ended the connection without a word, be it by a reset.
+    async fn is_turned_away(&mut self) -> bool {
+        matches!(timeout(PATIENCE, self.0.read(&mut [0])).await.unwrap(), Ok(0) | Err(_))
+    }
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\n";
+const BAD_REQUEST: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const TOO_LARGE: &str =
+    "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const LAST_GET: &str = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+/// Answers with the body it was sent, and counts how often it was asked.
+fn echo() -> (Router, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let router = Router::new().fallback(any(move |body: String| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async move { format!("<{body}>") }
+    }));
+    (router, asked)
+}
+
+#[tokio::test]
+async fn two_ways_of_saying_a_length_are_refused_and_the_connection_closed() {
+    let (router, asked) = echo();
+    let server = Server::start(router, Limits::default()).await;
+    for lengths in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Content-Length: 5\r\nContent-Length: 5",
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: +5",
+        "Content-Length: 5, 5",
+        "Transfer-Encoding: gzip",
+    ] {
+        let mut client = server.client().await;
+        client.send(format!("PUT / HTTP/1.1\r\nHost: h\r\n{lengths}\r\n\r\n0\r\n\r\n{GET}")).await;
+        let answer = client.rest().await;
+        let sorted = |text: &str| {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines[1..].sort();
+            lines
+        };
+        assert_eq!(sorted(&answer), sorted(BAD_REQUEST), "{lengths}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn requests_before_an_ambiguous_one_are_answered() {
+    let (router, asked) = echo();
+    let server = Server::start(router, Limits::default()).await;
+    let mut client = server.client().await;
+    client
+        .send(format!(
+            "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+             13\r\nContent-Length: 1\r\n\r\n0\r\n\r\n\
+             {GET}PUT / HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ))
+        .await;
+    let first = format!("{OK}content-length: 21\r\n\r\n<Content-Length: 1\r\n>");
+    let second = format!("{OK}content-length: 2\r\n\r\n<>");
+    assert_eq!(client.rest().await, format!("{first}{second}{BAD_REQUEST}"));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_head_beyond_its_limits_is_refused() {
+    let (router, asked) = echo();
+    let server = Server::start(router, Limits::default()).await;
+    for headers in [
+        format!("X: {}\r\n", "x".repeat(40 * 1024)),
+        format!("X: {}\r\n", "x".repeat(400 * 1024)),
+        "X: x\r\n".repeat(101),
+    ] {
+        let mut client = server.client().await;
+        // The server may stop reading before all of it is sent.
+        drop(client.0.write_all(format!("GET / HTTP/1.1\r\n{headers}\r\n").as_bytes()).await);
+        let answer = client.until("\r\n\r\n").await;
+        assert!(answer.starts_with(TOO_LARGE.lines().next().unwrap()), "{answer}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+
+    let mut client = server.client().await;
+    client.send(format!("GET / HTTP/1.1\r\n{}Connection: close\r\n\r\n", "X: x\r\n".repeat(99))).await;
+    assert_eq!(client.rest().await, format!("{OK}content-length: 2\r\nconnection: close\r\n\r\n<>"));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_finish_a_head_is_cut_off() {
+    let (router, asked) = echo();
+    let limits = Limits { head_timeout: Duration::from_millis(200), ..Limits::default() };
+    let server = Server::start(router, limits).await;
+    for beginning in ["", "P", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\nHost: h\r\n", GET] {
+        let started = Instant::now();
+        let mut client = server.client().await;
+        client.send(beginning).await;
+        if beginning == GET {
+            client.until("<>").await;
+            client.send("GET / HT").await;
+        }
+        assert!(client.is_turned_away().await, "{beginning}");
+        assert!(started.elapsed() >= Duration::from_millis(200), "{beginning}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
+    let limits = Limits {
+        head_timeout: Duration::from_millis(100),
+        idle_timeout: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let slow = get(|| async {
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        "done"
+    });
+    let server = Server::start(Router::new().route("/", slow), limits).await;
+    let mut client = server.client().await;
+    client.send(GET).await;
+    client.until("done").await;
+    let answered = Instant::now();
+    assert!(client.is_turned_away().await);
+    assert!(answered.elapsed() >= Duration::from_millis(290));
+}
+
+#[tokio::test]
+async fn one_address_may_not_hold_more_than_its_share() {
+    let (router, _) = echo();
+    let server = Server::start(router, Limits { max_connections_per_address: 2, ..Limits::default() }).await;
+    let mut first = server.client().await;
+    let mut second = server.client().await;
+    for client in [&mut first, &mut second] {
+        client.send(GET).await;
+        client.until("<>").await;
+    }
+    assert!(server.client().await.is_turned_away().await);
+
+    first.send(LAST_GET).await;
+    first.rest().await;
+    timeout(PATIENCE, async {
+        loop {
+            let mut client = server.client().await;
+            drop(client.0.write_all(LAST_GET.as_bytes()).await);
+            let mut answer = String::new();
+            if client.0.read_to_string(&mut answer).await.is_ok() && !answer.is_empty() {
+                return;
+            }
+        }
+    })
+    .await
+    .expect("the place of a client that has left is free again");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_a_place() {
+    let (router, asked) = echo();
+    let server = Server::start(router, Limits { max_connections: 1, ..Limits::default() }).await;
+    let mut first = server.client().await;
+    first.send(GET).await;
+    first.until("<>").await;
+    let mut second = server.client().await;
+    second.send(LAST_GET).await;
+    assert!(timeout(Duration::from_millis(200), second.0.readable()).await.is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    drop(first);
+    assert!(second.rest().await.ends_with("<>"));
+}
+
+#[tokio::test]
+async fn handlers_are_told_who_is_asking() {
+    let router = Router::new().fallback(|request: Request| async move {
+        request.extensions().get::<Peer>().map_or_else(|| "nobody".to_owned(), |Peer(addr)| addr.to_string())
+    });
+    let server = Server::start(router, Limits::default()).await;
+    let mut client = server.client().await;
+    let own = client.0.local_addr().unwrap();
+    client.send(LAST_GET).await;
+    assert!(client.rest().await.ends_with(&format!("\r\n\r\n{own}")));
+}
+
+#[tokio::test]
+async fn a_stop_lets_requests_finish_and_closes_the_rest() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (begun, go_on) = (begun.clone(), go_on.clone());
+        get(move || async move {
+            begun.notify_one();
+            go_on.notified().await;
+            "finished"
+        })
+    };
+    let server = Server::start(Router::new().route("/", handler), Limits::default()).await;
+    let addr = server.addr;
+    let mut idle = server.client().await;
+    let mut busy = server.client().await;
+    busy.send(GET).await;
+    begun.notified().await;
+
+    let stopping = tokio::spawn(server.stop());
+    assert!(idle.is_turned_away().await);
+    assert!(TcpStream::connect(addr).await.is_err());
+    assert!(!stopping.is_finished());
+    go_on.notify_one();
+    assert!(busy.rest().await.ends_with("connection: close\r\n\r\nfinished"));
+    assert_eq!(stopping.await.unwrap(), Drained { cut: 0 });
+}
+
+#[tokio::test]
+async fn a_request_that_outlasts_the_drain_time_is_cut() {
+    let begun = Arc::new(Notify::new());
+    let handler = {
+        let begun = begun.clone();
+        get(move || async move {
+            begun.notify_one();
+            std::future::pending::<()>().await;
+        })
+    };
+    let limits = Limits { drain_time: Duration::from_millis(100), ..Limits::default() };
+    let server = Server::start(Router::new().route("/", handler), limits).await;
+    let mut client = server.client().await;
+    client.send(GET).await;
+    begun.notified().await;
+    assert_eq!(server.stop().await, Drained { cut: 1 });
+    assert!(client.is_turned_away().await);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_loses_its_answer() {
+    struct Gone(Arc<Notify>);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let gone = Arc::new(Notify::new());
+    let handler = {
+        let gone = gone.clone();
+        get(move || async move {
+            let chunk = Bytes::from(vec![0; 1024 * 1024]);
+            Body::from_stream(stream::unfold(Gone(gone), move |gone| {
+                let chunk = chunk.clone();
+                async move { Some((Ok::<_, Infallible>(chunk), gone)) }
+            }))
+        })
+    };
+    let limits = Limits { write_timeout: Duration::from_millis(200), ..Limits::default() };
+    let server = Server::start(Router::new().route("/", handler), limits).await;
+    let mut client = server.client().await;
+    client.send(GET).await;
+    timeout(PATIENCE, gone.notified()).await.expect("the endless answer is given up");
+}
+
+#[tokio::test]
+async fn an_answer_reaches_a_client_that_is_still_sending() {
+    const SENT: usize = 64 * 1024 * 1024;
+    let handler = put(|body: Body| async move {
+        match to_bytes(body, 1000).await {
+            Ok(_) => StatusCode::OK,
+            Err(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        }
+    });
+    let server = Server::start(Router::new().route("/", handler), Limits::default()).await;
+    let mut client = server.client().await;
+    client.send(format!("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: {SENT}\r\n\r\n")).await;
+    let chunk = vec![b'x'; 64 * 1024];
+    for _ in 0..32 {
+        client.send(&chunk).await;
+    }
+    let answer = client.rest().await;
+    assert_eq!(answer, "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn http2_is_spoken_to_clients_that_know() {
+    const SETTINGS: u8 = 4;
+    let (router, _) = echo();
+    let server = Server::start(router, Limits::default()).await;
+    let mut client = server.client().await;
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let mut frame = [0; 9];
+    timeout(PATIENCE, client.0.read_exact(&mut frame)).await.unwrap().unwrap();
+    assert_eq!((frame[3], &frame[5..]), (SETTINGS, &[0; 4][..]));
+}

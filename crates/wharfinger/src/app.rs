@@ -1,0 +1,58 @@
+//! The registry put together: use cases over stores, and the routes in front of them.
+
+use axum::Router;
+use wharfinger_registry::{Clock, Registry, Settings, identity::first_user};
+
+use crate::config::Config;
+use crate::deps::Deps;
+
+/// A registry that is ready to be served.
+pub struct App {
+    /// Everything that can be asked for over HTTP.
+    pub router: Router,
+    /// What the routes ask, for the loops that work beside them.
+    pub registry: Registry,
+    deps: Deps,
+}
+
+/// Puts a registry together. Nothing runs yet that would have to be stopped.
+///
+/// # Errors
+/// When what the stores hold can't be used.
+pub async fn build(config: &Config, deps: Deps, clock: Clock) -> anyhow::Result<App> {
+    let registry = Registry::open(deps.db.clone(), deps.blobs.clone(), clock, settings(config)).await?;
+    Ok(App { router: wharfinger_web::router(registry.clone()), registry, deps })
+}
+
+impl App {
+    /// What the operator must do before anyone can log in, if anything. `url` is where this registry is reached.
+    pub async fn first_steps(&self, url: &str) -> Option<String> {
+        if !first_user::is_awaited(&self.registry).await.unwrap_or(false) {
+            return None;
+        }
+        Some(format!(
+            "Nobody can log in yet. Make the first user, an administrator, with\n\
+             \x20 curl -X POST {url}/api/v1/user/initialize -H 'Content-Type: application/json' \\\n\
+             \x20   -d '{{\"username\": \"admin\", \"password\": \"choose a good one\", \"access_token\": true}}'"
+        ))
+    }
+
+    /// Takes the router out, and leaves what has to be closed after it.
+    pub(crate) fn split(self) -> (Router, Registry, Deps) {
+        (self.router, self.registry, self.deps)
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
+        manifest_limit: config.limits.max_manifest_size,
+        json_limit: config.limits.max_json_size,
+        body_idle: config.limits.body_idle_timeout,
+        upload_expiry: config.rhythm.upload_expiry,
+        blob_lease: config.rhythm.blob_lease,
+        default_window: config.rhythm.default_window,
+        pull_count_flush: config.rhythm.pull_count_flush,
+        ..Settings::default()
+    }
+}

@@ -1,0 +1,64 @@
+//! The loops that work beside the requests: each with one purpose, all stopped by one signal.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use wharfinger_registry::{Registry, background, pulls};
+
+/// How often uploads that have expired are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Loops that run until they are stopped.
+pub(crate) struct Loops {
+    stop: watch::Sender<()>,
+    running: JoinSet<()>,
+    registry: Registry,
+}
+
+impl Loops {
+    /// Starts every loop.
+    pub(crate) fn start(registry: &Registry) -> Self {
+        let (stop, stopped) = watch::channel(());
+        let mut running = JoinSet::new();
+        let flush = registry.settings().pull_count_flush;
+        running.spawn(every(flush, stopped.clone(), registry.clone(), "pull_counts.flush", |registry| async move {
+            pulls::flush(&registry).await
+        }));
+        running.spawn(every(SWEEP, stopped, registry.clone(), "uploads.sweep", |registry| async move {
+            while background::sweep_uploads(&registry).await? > 0 {}
+            Ok(())
+        }));
+        Self { stop, running, registry: registry.clone() }
+    }
+
+    /// Stops every loop and writes down what was still waiting.
+    pub(crate) async fn stop(mut self) {
+        drop(self.stop);
+        while self.running.join_next().await.is_some() {}
+        if let Err(error) = pulls::flush(&self.registry).await {
+            tracing::error!(%error, "pulls that were counted last could not be written down");
+        }
+    }
+}
+
+/// Does `work` again and again until it is told to stop. A failure is logged, and the next time comes all the same.
+async fn every<F, W>(period: Duration, mut stopped: watch::Receiver<()>, registry: Registry, name: &'static str, work: F)
+where
+    F: Fn(Registry) -> W + Send,
+    W: Future<Output = wharfinger_registry::Result<()>> + Send,
+{
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = work(registry.clone()).await {
+            tracing::error!(%error, work = name, "background work failed; it is tried again");
+        }
+    }
+}

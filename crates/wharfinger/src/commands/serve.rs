@@ -1,0 +1,79 @@
+//! `wharfinger serve`: the registry, in the foreground, until it is told to stop.
+
+use std::io;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{logs, runtime};
+use crate::config::{Config, LogFormat};
+use crate::running::{self, Running};
+
+pub(super) const NAME: &str = "serve";
+pub(super) const ABOUT: &str = "Run the registry until SIGTERM or SIGINT";
+
+pub(super) fn run(config: &Config) -> anyhow::Result<()> {
+    logs::start(&config.log)?;
+    for name in config.ignored_variables() {
+        tracing::warn!(variable = %name, "this variable names no setting: `wharfinger config` shows those there are");
+    }
+    runtime()?.block_on(until_told_to_stop(config))
+}
+
+async fn until_told_to_stop(config: &Config) -> anyhow::Result<()> {
+    // Before anything else, so that a signal during the start is not one that kills.
+    let mut signals = Signals::listen().context("can't listen for signals")?;
+    let running = tokio::select! {
+        running = Running::start(config) => running?,
+        () = signals.next() => return Ok(()),
+    };
+    greet(config, &running);
+    signals.next().await;
+    tracing::info!(
+        drain_time_ms = config.rhythm.drain_time.as_millis(),
+        "stopping: running requests may finish"
+    );
+    tokio::select! {
+        drained = running.stop() => match drained?.cut {
+            0 => tracing::info!("stopped"),
+            cut => tracing::warn!(connections.cut = cut, "stopped: connections outlasted the drain time"),
+        },
+        () = signals.next() => bail!("stopped by a second signal, before running requests had finished"),
+    }
+    Ok(())
+}
+
+/// Tells the operator that the registry is there and what to do next.
+fn greet(config: &Config, running: &Running) {
+    let addr = running.addr();
+    if config.log.format == LogFormat::Json {
+        tracing::info!(%addr, database = %config.database, storage = %config.storage, "listening");
+        return;
+    }
+    eprintln!("Wharfinger {} listens on {}", env!("CARGO_PKG_VERSION"), running::url(config, addr));
+    eprintln!("  address   {addr}");
+    eprintln!("  database  {}", config.database);
+    eprintln!("  blobs     {}", config.storage);
+    for line in running.first_steps().into_iter().flat_map(str::lines) {
+        eprintln!("  {line}");
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next request to stop.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! From what was said to what it means.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::mistake::{Mistake, Mistakes, Origin};
+use super::setting::{self, Setting, Unset};
+use super::sources::{Given, Sources};
+use super::{Config, Database, Effective, Limits, Log, Rhythm, Storage, masked, value};
+
+/// All of `sources`, or all that is wrong with them.
+pub(super) fn read(sources: Sources) -> Result<Config, Mistakes> {
+    let Sources { given, ignored, mistakes } = sources;
+    let mut reader = Reader { given, mistakes, effective: Vec::new() };
+    let config = reader.config();
+    let unknown = reader.given.keys().map(|key| Mistake::of(key, "there is no such setting"));
+    reader.mistakes.extend(unknown);
+    match config {
+        Some(config) if reader.mistakes.is_empty() => {
+            Ok(Config { effective: reader.effective, ignored, ..config })
+        }
+        _ => Err(Mistakes(reader.mistakes)),
+    }
+}
+
+/// Reads setting after setting and collects what is wrong on the way.
+struct Reader {
+    given: BTreeMap<&'static str, Given>,
+    mistakes: Vec<Mistake>,
+    effective: Vec<Effective>,
+}
+
+impl Reader {
+    /// None only after a mistake.
+    fn config(&mut self) -> Option<Config> {
+        let listen = self.value(setting::LISTEN, value::address);
+        let data = self.value(setting::DATA, value::folder);
+        let beside = data.clone().unwrap_or_default();
+        let database = self
+            .value_or(setting::DATABASE, value::database, || Database::Sqlite(beside.join("wharfinger.db")));
+        let storage = self.value_or(setting::STORAGE, value::storage, || Storage::Disk(beside.join("blobs")));
+        let public_url = self.optional(setting::PUBLIC_URL, value::public_url);
+        let (filter, format) =
+            (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
+        let (rhythm, limits) = (self.rhythm(), self.limits());
+        Some(Config {
+            listen: listen?,
+            data: data?,
+            database: database?,
+            storage: storage?,
+            public_url,
+            log: Log { filter: filter?, format: format? },
+            rhythm: rhythm?,
+            limits: limits?,
+            effective: Vec::new(),
+            ignored: Vec::new(),
+        })
+    }
+
+    fn rhythm(&mut self) -> Option<Rhythm> {
+        let pull_count_flush = self.value(setting::PULL_COUNT_FLUSH, value::positive_duration);
+        let upload_expiry = self.value(setting::UPLOAD_EXPIRY, value::positive_duration);
+        let blob_lease = self.value(setting::BLOB_LEASE, value::positive_duration);
+        let default_window = self.value(setting::DEFAULT_WINDOW, value::duration);
+        let drain_time = self.value(setting::DRAIN_TIME, value::duration);
+        Some(Rhythm {
+            pull_count_flush: pull_count_flush?,
+            upload_expiry: upload_expiry?,
+            blob_lease: blob_lease?,
+            default_window: default_window?,
+            drain_time: drain_time?,
+        })
+    }
+
+    fn limits(&mut self) -> Option<Limits> {
+        let max_manifest_size = self.value(setting::MAX_MANIFEST_SIZE, value::size);
+        let max_json_size = self.value(setting::MAX_JSON_SIZE, value::size);
+        let max_connections = self.value(setting::MAX_CONNECTIONS, value::count);
+        let max_connections_per_address = self.value(setting::MAX_CONNECTIONS_PER_ADDRESS, value::count);
+        let head_timeout = self.value(setting::HEAD_TIMEOUT, value::positive_duration);
+        let body_idle_timeout = self.value(setting::BODY_IDLE_TIMEOUT, value::positive_duration);
+        let idle_timeout = self.value(setting::IDLE_TIMEOUT, value::positive_duration);
+        Some(Limits {
+            max_manifest_size: max_manifest_size?,
+            max_json_size: max_json_size?,
+            max_connections: max_connections?,
+            max_connections_per_address: max_connections_per_address?,
+            head_timeout: head_timeout?,
+            body_idle_timeout: body_idle_timeout?,
+            idle_timeout: idle_timeout?,
+        })
+    }
+
+    /// A setting that always has a value of its own.
+    fn value<T>(&mut self, setting: &'static Setting, parse: Parse<T>) -> Option<T> {
+        let given = self.given.remove(setting.key).or_else(|| match setting.unset {
+            Unset::Value(text) => Some(Given { text: text.to_owned(), origin: Origin::Default }),
+            Unset::Follows(_) => None,
+        })?;
+        self.parse(setting, given, parse)
+    }
+
+    /// A setting that follows from others when nobody says anything.
+    fn value_or<T: fmt::Display>(
+        &mut self,
+        setting: &'static Setting,
+        parse: Parse<T>,
+        follow: impl FnOnce() -> T,
+    ) -> Option<T> {
+        if let Some(given) = self.given.remove(setting.key) {
+            return self.parse(setting, given, parse);
+        }
+        let value = follow();
+        self.effective.push(Effective { setting, shown: Some(value.to_string()), origin: Origin::Default });
+        Some(value)
+    }
+
+    /// A setting that may stay without a value.
+    fn optional<T>(&mut self, setting: &'static Setting, parse: Parse<T>) -> Option<T> {
+        match self.given.remove(setting.key) {
+            Some(given) => self.parse(setting, given, parse),
+            None => {
+                self.effective.push(Effective { setting, shown: None, origin: Origin::Default });
+                None
+            }
+        }
+    }
+
+    fn parse<T>(&mut self, setting: &'static Setting, given: Given, parse: Parse<T>) -> Option<T> {
+        match parse(&given.text) {
+            Ok(value) => {
+                let shown = Some(masked(&given.text));
+                self.effective.push(Effective { setting, shown, origin: given.origin });
+                Some(value)
+            }
+            Err(error) => {
+                self.mistakes.push(Mistake::in_value(setting, &given.origin, &error));
+                None
+            }
+        }
+    }
+}
+
+type Parse<T> = fn(&str) -> Result<T, value::Error>;

@@ -1,0 +1,82 @@
+//! The settings there are: the one list behind flags, variables, keys, help and defaults.
+
+/// One thing that can be set: by flag, by variable and by key of the file.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The key in the file; flag and variable follow from it.
+    pub(crate) key: &'static str,
+    /// What stands for the value in the help text.
+    pub(crate) placeholder: &'static str,
+    pub(crate) unset: Unset,
+    pub(crate) help: &'static str,
+}
+
+/// What holds when nobody says anything.
+#[derive(Debug)]
+pub(crate) enum Unset {
+    Value(&'static str),
+    /// It follows from other settings; this says how.
+    Follows(&'static str),
+}
+
+impl Setting {
+    /// As in `--public-url`.
+    pub(crate) fn flag(&self) -> String {
+        format!("--{}", self.long())
+    }
+
+    /// The flag without its dashes.
+    pub(crate) fn long(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// As in `WHARFINGER_PUBLIC_URL`.
+    pub(crate) fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.key.to_ascii_uppercase())
+    }
+}
+
+pub(crate) const VARIABLE_PREFIX: &str = "WHARFINGER_";
+
+/// None when there is no such setting.
+pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {
+    ALL.iter().copied().find(|setting| setting.key == key)
+}
+
+macro_rules! settings {
+    ($($name:ident = $key:literal $placeholder:literal, $unset:expr, $help:literal;)*) => {
+        $(pub(crate) const $name: &Setting =
+            &Setting { key: $key, placeholder: $placeholder, unset: $unset, help: $help };)*
+        /// Every setting, in the order in which they are shown.
+        pub(crate) const ALL: &[&Setting] = &[$($name),*];
+    };
+}
+
+use Unset::{Follows, Value};
+
+settings! {
+    LISTEN = "listen" "ADDR:PORT", Value("127.0.0.1:8080"), "Where to listen";
+    DATA = "data" "DIR", Value("./wharfinger-data"), "The folder for everything that has no place of its own";
+    DATABASE = "database" "URL", Follows("sqlite:DATA/wharfinger.db"),
+        "sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
+    STORAGE = "storage" "URL", Follows("DATA/blobs"), "Where blobs lie: a folder or a file:// URL";
+    PUBLIC_URL = "public_url" "URL", Follows("the request's Host"),
+        "How clients reach this registry, as in https://registry.example.com";
+    LOG = "log" "FILTER", Value("info"), "What to log, as in info or info,wharfinger_web=debug";
+    LOG_FORMAT = "log_format" "FORMAT", Value("text"), "How to log: text or json";
+    PULL_COUNT_FLUSH = "pull_count_flush" "DURATION", Value("1s"), "How often counted pulls are written down";
+    UPLOAD_EXPIRY = "upload_expiry" "DURATION", Value("24h"), "How long an unfinished upload may rest";
+    BLOB_LEASE = "blob_lease" "DURATION", Value("1h"), "How long a blob that no manifest needs is kept for a push";
+    DEFAULT_WINDOW = "default_window" "DURATION", Value("2w"),
+        "How long a new namespace's dead tags can be restored; 0s for not at all";
+    DRAIN_TIME = "drain_time" "DURATION", Value("20s"), "How long requests may go on after the signal to stop";
+    MAX_MANIFEST_SIZE = "max_manifest_size" "SIZE", Value("4MiB"), "The largest manifest";
+    MAX_JSON_SIZE = "max_json_size" "SIZE", Value("1MiB"), "The largest JSON body";
+    MAX_CONNECTIONS = "max_connections" "COUNT", Value("4096"), "Connections at once; more wait";
+    MAX_CONNECTIONS_PER_ADDRESS = "max_connections_per_address" "COUNT", Value("1024"),
+        "Connections at once from one address; more are closed. Raise it behind a proxy";
+    HEAD_TIMEOUT = "head_timeout" "DURATION", Value("30s"), "How long a client may take to send a request's head";
+    BODY_IDLE_TIMEOUT = "body_idle_timeout" "DURATION", Value("60s"),
+        "How long a client may pause while it sends or takes a body";
+    IDLE_TIMEOUT = "idle_timeout" "DURATION", Value("2m"), "How long a connection may wait for its next request";
+}

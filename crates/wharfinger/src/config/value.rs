@@ -1,0 +1,269 @@
+//! From what was written to what it means: one function per kind of value.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Uri;
+use percent_encoding::percent_decode_str;
+use tracing_subscriber::EnvFilter;
+
+use super::secret::Masked;
+use super::{Database, LogFormat, PublicUrl, SecretUrl, Storage};
+
+/// Instants must stay within what the clock can count.
+const LONGEST: Duration = Duration::from_secs(520 * 7 * 24 * 3600);
+const MOST: usize = 1_000_000;
+const LARGEST: u64 = 1 << 30;
+
+/// Why a value can't be used, and what can.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("`{0}` is not an address with a port: write ADDR:PORT, as in `127.0.0.1:8080` or `[::]:8080`")]
+    NotAnAddress(Masked),
+    #[error("the path is empty: name a folder")]
+    NoPath,
+    #[error("this is no database URL: write `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`")]
+    NotADatabase,
+    #[error("storage in S3 is not supported yet: name a folder, or a URL as in `file:///var/lib/wharfinger`")]
+    StorageInS3,
+    #[error("this is no storage URL: name a folder, or a URL as in `file:///var/lib/wharfinger`")]
+    NotAStorage,
+    #[error(
+        "this is no public URL: write http:// or https:// and a host without a path, as in \
+             `https://registry.example.com`"
+    )]
+    NotAPublicUrl,
+    #[error(
+        "`{0}` is no log filter: write a level, as in `info`, or levels of parts, as in \
+             `info,wharfinger_web=debug`"
+    )]
+    NotAFilter(Masked),
+    #[error("`{0}` is no log format: write `text` or `json`")]
+    NotALogFormat(Masked),
+    #[error("`{0}` is not a duration: write a whole number and a unit (ms, s, m, h, d or w), as in `30s`")]
+    NotADuration(Masked),
+    #[error("`{0}` is too short: write a duration of at least `1ms`")]
+    TooShort(Masked),
+    #[error("`{0}` is too long: write a duration of at most `520w`")]
+    TooLong(Masked),
+    #[error("`{0}` is not a size: write a number of bytes, or a number and KiB, MiB or GiB, as in `4MiB`")]
+    NotASize(Masked),
+    #[error("`{0}` is out of range: write a size from `1` to `1GiB`")]
+    SizeOutOfRange(Masked),
+    #[error("`{0}` is not a count: write a whole number from 1 to 1000000")]
+    NotACount(Masked),
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, Error> {
+    text.parse().map_err(|_| Error::NotAnAddress(text.into()))
+}
+
+pub(super) fn folder(text: &str) -> Result<PathBuf, Error> {
+    if text.is_empty() { Err(Error::NoPath) } else { Ok(PathBuf::from(text)) }
+}
+
+pub(super) fn database(text: &str) -> Result<Database, Error> {
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return if path.is_empty() { Err(Error::NotADatabase) } else { Ok(Database::Sqlite(path.into())) };
+    }
+    let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
+    match rest {
+        Some(rest) if !rest.is_empty() => Ok(Database::Postgres(SecretUrl::new(text))),
+        _ => Err(Error::NotADatabase),
+    }
+}
+
+pub(super) fn storage(text: &str) -> Result<Storage, Error> {
+    let Some((scheme, rest)) = text.split_once("://") else { return folder(text).map(Storage::Disk) };
+    match scheme {
+        "file" => {
+            let path = rest.strip_prefix("localhost").unwrap_or(rest);
+            let path = percent_decode_str(path).decode_utf8().map_err(|_| Error::NotAStorage)?;
+            if path.starts_with('/') {
+                Ok(Storage::Disk(path.as_ref().into()))
+            } else {
+                Err(Error::NotAStorage)
+            }
+        }
+        "s3" => Err(Error::StorageInS3),
+        _ => Err(Error::NotAStorage),
+    }
+}
+
+pub(super) fn public_url(text: &str) -> Result<PublicUrl, Error> {
+    let uri: Uri = text.parse().map_err(|_| Error::NotAPublicUrl)?;
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"));
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
+    match (scheme, authority, uri.path_and_query().map_or("/", |path| path.as_str())) {
+        (Some(scheme), Some(authority), "/") if !text.contains('#') => {
+            Ok(PublicUrl(format!("{scheme}://{authority}")))
+        }
+        _ => Err(Error::NotAPublicUrl),
+    }
+}
+
+/// The filter's text, which is known to be one: filters can't be cloned.
+pub(super) fn filter(text: &str) -> Result<String, Error> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(Error::NotAFilter(text.into())),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, Error> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Error::NotALogFormat(text.into())),
+    }
+}
+
+/// Zero included.
+pub(super) fn duration(text: &str) -> Result<Duration, Error> {
+    let (number, unit) = number_and_unit(text).ok_or_else(|| Error::NotADuration(text.into()))?;
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 3600 * 1000,
+        "d" => 24 * 3600 * 1000,
+        "w" => 7 * 24 * 3600 * 1000,
+        _ => return Err(Error::NotADuration(text.into())),
+    };
+    let duration = number.and_then(|number| number.checked_mul(unit_ms)).map(Duration::from_millis);
+    duration.filter(|duration| *duration <= LONGEST).ok_or_else(|| Error::TooLong(text.into()))
+}
+
+pub(super) fn positive_duration(text: &str) -> Result<Duration, Error> {
+    match duration(text)? {
+        Duration::ZERO => Err(Error::TooShort(text.into())),
+        duration => Ok(duration),
+    }
+}
+
+/// In bytes.
+pub(super) fn size(text: &str) -> Result<usize, Error> {
+    let (number, unit) = number_and_unit(text).ok_or_else(|| Error::NotASize(text.into()))?;
+    let unit_bytes: u64 = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(Error::NotASize(text.into())),
+    };
+    let bytes = number.and_then(|number| number.checked_mul(unit_bytes));
+    let bytes = bytes.filter(|bytes| (1..=LARGEST).contains(bytes));
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| Error::SizeOutOfRange(text.into()))
+}
+
+pub(super) fn count(text: &str) -> Result<NonZeroUsize, Error> {
+    let count = match number_and_unit(text) {
+        Some((Some(number), "")) => usize::try_from(number).ok().and_then(NonZeroUsize::new),
+        _ => None,
+    };
+    count.filter(|count| count.get() <= MOST).ok_or_else(|| Error::NotACount(text.into()))
+}
+
+/// The digits in front, and what follows them. The number is none when it is too large to be counted.
+fn number_and_unit(text: &str) -> Option<(Option<u64>, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    if number.is_empty() { None } else { Some((number.parse().ok(), unit)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        for (text, ms) in [
+            ("0s", 0),
+            ("250ms", 250),
+            ("1m", 60_000),
+            ("24h", 86_400_000),
+            ("2w", 1_209_600_000),
+            ("014d", 1_209_600_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "1", "s", "-1s", "+1s", "1.5s", "1 s", "1S", "1s ", "1min", "١s"] {
+            assert_eq!(duration(text), Err(Error::NotADuration(text.into())), "{text}");
+        }
+        for text in ["521w", "99999999999999999999s", "18446744073709551615w"] {
+            assert_eq!(duration(text), Err(Error::TooLong(text.into())), "{text}");
+        }
+        assert_eq!(positive_duration("0w"), Err(Error::TooShort("0w".into())));
+    }
+
+    #[test]
+    fn sizes_are_a_number_and_perhaps_a_unit() {
+        for (text, bytes) in [("1", 1), ("17B", 17), ("2KiB", 2048), ("4MiB", 4 << 20), ("1GiB", 1 << 30)] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MiB", "4MB", "4 MiB", "-4MiB", "4mib"] {
+            assert_eq!(size(text), Err(Error::NotASize(text.into())), "{text}");
+        }
+        for text in ["0", "2GiB", "18446744073709551616"] {
+            assert_eq!(size(text), Err(Error::SizeOutOfRange(text.into())), "{text}");
+        }
+    }
+
+    #[test]
+    fn databases_are_known_by_their_scheme() {
+        for text in ["sqlite:a/b.db", "sqlite://a/b.db"] {
+            assert_eq!(database(text), Ok(Database::Sqlite("a/b.db".into())), "{text}");
+        }
+        assert_eq!(database("sqlite:///b.db"), Ok(Database::Sqlite("/b.db".into())));
+        for text in ["postgres://h/d", "postgresql://u:p@h/d"] {
+            assert_eq!(database(text), Ok(Database::Postgres(SecretUrl::new(text))), "{text}");
+        }
+        for text in ["", "sqlite:", "postgres://", "mysql://u:p@h/d", "wharfinger.db", "host=h password=p"] {
+            assert_eq!(database(text), Err(Error::NotADatabase), "{text}");
+        }
+    }
+
+    #[test]
+    fn storage_is_a_folder_for_now() {
+        for (text, path) in [
+            ("blobs", "blobs"),
+            ("/b", "/b"),
+            ("file:///a%20b", "/a b"),
+            ("file://localhost/b", "/b"),
+            ("c:d", "c:d"),
+        ] {
+            assert_eq!(storage(text), Ok(Storage::Disk(path.into())), "{text}");
+        }
+        assert_eq!(storage("s3://bucket"), Err(Error::StorageInS3));
+        assert_eq!(storage(""), Err(Error::NoPath));
+        for text in ["file://host/b", "file://b", "http://b", "file:///%ff"] {
+            assert_eq!(storage(text), Err(Error::NotAStorage), "{text}");
+        }
+    }
+
+    #[test]
+    fn public_urls_are_a_scheme_and_a_host() {
+        for (text, url) in [
+            ("https://r.example.com", "https://r.example.com"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("https://[::1]:1", "https://[::1]:1"),
+        ] {
+            assert_eq!(public_url(text), Ok(PublicUrl(url.to_owned())), "{text}");
+        }
+        for text in [
+            "",
+            "r.example.com",
+            "ftp://r",
+            "https://",
+            "https://r/v2",
+            "https://r?x",
+            "https://r/#x",
+            "https://u:p@r",
+        ] {
+            assert_eq!(public_url(text), Err(Error::NotAPublicUrl), "{text}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What the registry stands on: opened before anything else, closed after everything else.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use anyhow::Context;
+
+use wharfinger_blobs::Disk;
+use wharfinger_store::Db;
+
+use crate::config::{Config, Database, Storage, setting};
+
+/// Only the program's own user may look into the folder for data.
+const FOLDER_MODE: u32 = 0o700;
+
+/// How many connections to PostgreSQL one replica holds.
+const CONNECTIONS: usize = 8;
+
+/// What the registry stands on.
+pub struct Deps {
+    /// What is remembered.
+    pub db: Db,
+    /// Where bytes lie.
+    pub blobs: Disk,
+}
+
+/// Opens what `config` names, and creates what is missing.
+///
+/// # Errors
+/// What can't be opened, with the setting that names it.
+pub async fn open(config: &Config) -> anyhow::Result<Deps> {
+    create_folder(&config.data).with_context(|| {
+        let setting = config.naming(setting::DATA);
+        format!("{setting}: can't create the folder `{}`", config.data.display())
+    })?;
+    let blobs = match &config.storage {
+        Storage::Disk(folder) => Disk::open(folder).await,
+    };
+    let blobs = blobs.with_context(|| {
+        format!("{}: can't store blobs in `{}`", config.naming(setting::STORAGE), config.storage)
+    })?;
+    Ok(Deps { db: database(config).await?, blobs })
+}
+
+/// Opens the database and brings it to this version's schema.
+///
+/// # Errors
+/// When it can't be reached, or a newer version has changed it.
+pub async fn database(config: &Config) -> anyhow::Result<Db> {
+    let opened = match &config.database {
+        Database::Sqlite(file) => Db::open_sqlite(file).await,
+        Database::Postgres(url) => Db::open_postgres(url.expose(), CONNECTIONS).await,
+    };
+    opened.with_context(|| {
+        format!("{}: can't open the database `{}`", config.naming(setting::DATABASE), config.database)
+    })
+}
+
+fn create_folder(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
+}

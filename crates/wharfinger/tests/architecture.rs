@@ -1,0 +1,132 @@
+//! The floors of the house: which crate may know which, and where SQL may stand.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A crate's folder, and the crates it may know.
+const FLOORS: &[(&str, &[&str])] = &[
+    ("wharfinger", &["model", "store", "blobs", "registry", "web"]),
+    ("web", &["model", "registry", "blobs"]),
+    ("registry", &["model", "store", "blobs"]),
+    ("store", &["model"]),
+    ("blobs", &["model"]),
+    ("model", &[]),
+];
+
+/// How SQL is marked where it stands.
+const SQL_MARKERS: &[&str] = &["sql!(", "sql! {", "sql!{", "sql!["];
+
+/// The crates that speak HTTP: what decides must not know how it is asked.
+const HTTP: &[&str] =
+    &["http", "http-body", "http-body-util", "axum", "axum-extra", "hyper", "hyper-util", "tower-http"];
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The names of what the crate in `folder` is built from, tests aside.
+fn dependencies(folder: &str) -> BTreeSet<String> {
+    dependencies_of(&fs::read_to_string(crates().join(folder).join("Cargo.toml")).unwrap())
+}
+
+fn dependencies_of(manifest: &str) -> BTreeSet<String> {
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let targets = manifest
+        .get("target")
+        .and_then(toml::Value::as_table)
+        .into_iter()
+        .flat_map(|targets| targets.values());
+    let tables = std::iter::once(&manifest).chain(targets.filter_map(toml::Value::as_table));
+    let mut names = BTreeSet::new();
+    for section in tables.flat_map(|table| [table.get("dependencies"), table.get("build-dependencies")]) {
+        for (name, how) in section.and_then(toml::Value::as_table).into_iter().flatten() {
+            // A dependency may be renamed: what counts is whose code it is.
+            names.insert(how.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned());
+        }
+    }
+    names
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_crate_has_its_floor() {
+    let folders: BTreeSet<_> = fs::read_dir(crates())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let floors: BTreeSet<_> = FLOORS.iter().map(|(folder, _)| (*folder).to_owned()).collect();
+    assert_eq!(folders, floors);
+}
+
+#[test]
+fn a_crate_knows_only_what_stands_below_it() {
+    let folders: BTreeMap<String, &str> = FLOORS
+        .iter()
+        .map(|(folder, _)| {
+            let manifest = fs::read_to_string(crates().join(folder).join("Cargo.toml")).unwrap();
+            let manifest: toml::Table = manifest.parse().unwrap();
+            (manifest["package"]["name"].as_str().unwrap().to_owned(), *folder)
+        })
+        .collect();
+    for (folder, below) in FLOORS {
+        let known: BTreeSet<_> =
+            dependencies(folder).iter().filter_map(|name| folders.get(name).copied()).collect();
+        let forbidden: Vec<_> = known.iter().filter(|known| !below.contains(known)).collect();
+        assert!(forbidden.is_empty(), "crates/{folder} must not know {forbidden:?}");
+    }
+}
+
+#[test]
+fn a_dependency_is_found_however_it_is_declared() {
+    let manifest = r#"
+        [dependencies]
+        plain.workspace = true
+        renamed = { package = "real", path = "../real" }
+        [build-dependencies]
+        build = "1"
+        [target.'cfg(unix)'.dependencies]
+        unix = "1"
+        [dev-dependencies]
+        dev = "1"
+    "#;
+    assert_eq!(dependencies_of(manifest), ["build", "plain", "real", "unix"].map(str::to_owned).into());
+}
+
+#[test]
+fn the_heart_of_the_registry_does_not_know_http() {
+    for folder in ["registry", "store", "blobs", "model"] {
+        let known = dependencies(folder);
+        let forbidden: Vec<_> = HTTP.iter().filter(|name| known.contains(**name)).collect();
+        assert!(forbidden.is_empty(), "crates/{folder} must not know {forbidden:?}");
+    }
+}
+
+#[test]
+fn sql_stands_in_the_store_alone() {
+    let this = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/architecture.rs");
+    let mut files = Vec::new();
+    sources(&crates(), &mut files);
+    let (store, others): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .filter(|file| *file != this)
+        .partition(|file| file.starts_with(crates().join("store")));
+    assert!(!store.is_empty() && !others.is_empty());
+    for file in others {
+        let text = fs::read_to_string(&file).unwrap();
+        let marker = SQL_MARKERS.iter().find(|marker| text.contains(**marker));
+        assert_eq!(marker, None, "SQL in {}", file.display());
+    }
+}

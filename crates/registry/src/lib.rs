@@ -22,7 +22,7 @@ pub mod uploads;
 
 use std::sync::Arc;
 
-use wharfinger_blobs::Disk;
+use wharfinger_blobs::Blobs;
 use wharfinger_model::Timestamp;
 use wharfinger_store::Db;
 
@@ -37,7 +37,7 @@ pub struct Registry(Arc<Inner>);
 
 struct Inner {
     db: Db,
-    blobs: Disk,
+    blobs: Arc<dyn Blobs>,
     clock: Clock,
     settings: Settings,
     keys: identity::KeyRing,
@@ -50,7 +50,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open(db: Db, blobs: Disk, clock: Clock, settings: Settings) -> Result<Self> {
+    pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let passwords = identity::Passwords::new();
         let pulls = pulls::Counter::default();
@@ -79,7 +79,7 @@ impl Registry {
         &self.0.db
     }
 
-    fn bytes(&self) -> &Disk {
-        &self.0.blobs
+    fn bytes(&self) -> &dyn Blobs {
+        &*self.0.blobs
     }
 }

@@ -1,3 +1,37 @@
 //! What the world sees of the registry: HTTP in front, use cases behind.
+//!
+//! A handler is five moves: extract, authorise, call one use case, map to a wire type, return. Errors become statuses
+//! in [`problem`] and nowhere else.
 
+mod auth;
+mod body;
+mod oci;
+mod pages;
+mod problem;
+mod quay;
 pub mod serve;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use tower_http::catch_panic::CatchPanicLayer;
+use wharfinger_registry::Registry;
+
+/// Everything that can be asked for over HTTP.
+pub fn router(registry: Registry) -> Router {
+    Router::new().fallback(dispatch).with_state(registry).layer(CatchPanicLayer::custom(problem::panicked))
+}
+
+/// Names contain slashes, so each surface has one parser for its paths instead of a route for each depth.
+async fn dispatch(State(registry): State<Registry>, request: Request) -> Response {
+    let path = request.uri().path();
+    if path == "/v2/auth" {
+        auth::token_endpoint::handle(&registry, request).await
+    } else if path == "/v2" || path.starts_with("/v2/") {
+        oci::handle(&registry, request).await
+    } else if path == "/api/v1" || path.starts_with("/api/v1/") {
+        quay::handle(&registry, request).await
+    } else {
+        pages::handle(&registry, request).await
+    }
+}

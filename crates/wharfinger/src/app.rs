@@ -1,5 +1,7 @@
 //! The registry put together: use cases over stores, and the routes in front of them.
 
+use std::sync::Arc;
+
 use axum::Router;
 use wharfinger_registry::{Clock, Registry, Settings, identity::first_user};
 
@@ -20,7 +22,7 @@ pub struct App {
 /// # Errors
 /// When what the stores hold can't be used.
 pub async fn build(config: &Config, deps: Deps, clock: Clock) -> anyhow::Result<App> {
-    let registry = Registry::open(deps.db.clone(), deps.blobs.clone(), clock, settings(config)).await?;
+    let registry = Registry::open(deps.db.clone(), Arc::clone(&deps.blobs), clock, settings(config)).await?;
     Ok(App { router: wharfinger_web::router(registry.clone()), registry, deps })
 }
 

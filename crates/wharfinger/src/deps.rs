@@ -3,10 +3,11 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 
-use wharfinger_blobs::Disk;
+use wharfinger_blobs::{Blobs, Disk};
 use wharfinger_store::Db;
 
 use crate::config::{Config, Database, Storage, setting};
@@ -22,7 +23,7 @@ pub struct Deps {
     /// What is remembered.
     pub db: Db,
     /// Where bytes lie.
-    pub blobs: Disk,
+    pub blobs: Arc<dyn Blobs>,
 }
 
 /// Opens what `config` names, and creates what is missing.
@@ -40,7 +41,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Deps> {
     let blobs = blobs.with_context(|| {
         format!("{}: can't store blobs in `{}`", config.naming(setting::STORAGE), config.storage)
     })?;
-    Ok(Deps { db: database(config).await?, blobs })
+    Ok(Deps { db: database(config).await?, blobs: Arc::new(blobs) })
 }
 
 /// Opens the database and brings it to this version's schema.

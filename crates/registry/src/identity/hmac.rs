@@ -4,7 +4,7 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result, new_error};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};
 use ring::hmac;
-use signature::{Error, Signer, Verifier};
+use signature::{Signer, Verifier};
 
 struct HmacSha256(hmac::Key);
 
@@ -19,14 +19,14 @@ impl HmacSha256 {
 }
 
 impl Signer<Vec<u8>> for HmacSha256 {
-    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+    fn try_sign(&self, message: &[u8]) -> signature::Result<Vec<u8>> {
         Ok(hmac::sign(&self.0, message).as_ref().to_vec())
     }
 }
 
 impl Verifier<Vec<u8>> for HmacSha256 {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Error> {
-        hmac::verify(&self.0, message, signature).map_err(|_| Error::new())
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> signature::Result<()> {
+        hmac::verify(&self.0, message, signature).map_err(|_| signature::Error::new())
     }
 }
 

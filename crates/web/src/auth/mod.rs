@@ -1,0 +1,124 @@
+//! Who is calling.
+
+mod credentials;
+pub(crate) mod token_endpoint;
+
+use std::sync::Arc;
+
+use http::header::{COOKIE, HOST, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use wharfinger_registry::identity::{authenticate, registry_token};
+use wharfinger_registry::{Caller, Origin, Registry, Result};
+
+use crate::serve::Peer;
+use credentials::Credentials;
+
+/// The browser's session. Quay's own web pages call it by this name.
+pub(crate) const SESSION_COOKIE: &str = "_csrf_token";
+/// Where a script repeats the session's CSRF token.
+const CSRF_HEADER: &str = "x-csrf-token";
+/// The same, in a query.
+const CSRF_PARAMETER: &str = "_csrf_token";
+
+/// Why a request to Quay's API is refused before anybody looks at what it asks for.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// A write came with a session's cookie, but not from a page that knows the session's token. Holds who is signed
+    /// in, if anybody is.
+    Csrf(Option<String>),
+    /// The bearer token is a signed one, made for another surface or by somebody else.
+    ForeignToken,
+    /// Whoever it is could not be found out.
+    Failed(wharfinger_registry::Error),
+}
+
+impl From<wharfinger_registry::Error> for Refused {
+    fn from(error: wharfinger_registry::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Where a request came from.
+pub(crate) fn origin(parts: &Parts) -> Origin {
+    let text = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+    Origin {
+        address: parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_string()),
+        user_agent: text(USER_AGENT).map(str::to_owned),
+    }
+}
+
+/// Scheme and host by which the client reaches this registry: as configured, or else as it just did.
+pub(crate) fn base_url(registry: &Registry, parts: &Parts) -> String {
+    if let Some(url) = &registry.settings().public_url {
+        return url.clone();
+    }
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let host = authority.or_else(|| parts.headers.get(HOST).and_then(|host| host.to_str().ok()));
+    format!("http://{}", host.unwrap_or("localhost"))
+}
+
+/// Whoever calls the distribution API: the holder of the registry token in the request, or somebody anonymous if it
+/// has none. `None` if it shows something that is not a valid registry token.
+pub(crate) fn registry_caller(registry: &Registry, parts: &Parts) -> Option<Arc<Caller>> {
+    match Credentials::of(&parts.headers) {
+        Credentials::None => Some(Arc::new(Caller::anonymous(origin(parts)))),
+        Credentials::Bearer(token) => registry_token::verify(registry, token, origin(parts)),
+        Credentials::Basic { .. } | Credentials::Unreadable => None,
+    }
+}
+
+/// Whoever calls Quay's API: by access token, name and password, or session. What is not valid makes nobody of the
+/// caller, so that everybody may read what is public.
+pub(crate) async fn api_caller(registry: &Registry, parts: &Parts) -> Result<Arc<Caller>, Refused> {
+    let anonymous = || Arc::new(Caller::anonymous(origin(parts)));
+    match Credentials::of(&parts.headers) {
+        Credentials::Bearer(token) => match authenticate::access_token(registry, token, origin(parts)).await? {
+            Some(caller) => Ok(caller),
+            None if looks_signed(token) => Err(Refused::ForeignToken),
+            None => Ok(anonymous()),
+        },
+        Credentials::Basic { user, password } => {
+            let caller = authenticate::password(registry, &user, &password, origin(parts)).await?;
+            Ok(caller.unwrap_or_else(anonymous))
+        }
+        Credentials::None | Credentials::Unreadable => match session_cookie(&parts.headers) {
+            Some(cookie) => session_caller(registry, parts, cookie).await,
+            None => Ok(anonymous()),
+        },
+    }
+}
+
+async fn session_caller(registry: &Registry, parts: &Parts, cookie: &str) -> Result<Arc<Caller>, Refused> {
+    let caller = authenticate::session(registry, cookie, origin(parts)).await?;
+    let caller = caller.unwrap_or_else(|| Arc::new(Caller::anonymous(origin(parts))));
+    let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if reads || sent_csrf_token(parts).is_some_and(|sent| authenticate::csrf_matches(cookie, &sent)) {
+        Ok(caller)
+    } else {
+        Err(Refused::Csrf(caller.description()))
+    }
+}
+
+fn sent_csrf_token(parts: &Parts) -> Option<String> {
+    if let Some(header) = parts.headers.get(CSRF_HEADER) {
+        return header.to_str().ok().map(str::to_owned);
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .find_map(|(name, value)| (name == CSRF_PARAMETER).then(|| value.into_owned()))
+}
+
+/// The session's cookie, if the browser sent one.
+pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (name == SESSION_COOKIE && !value.is_empty()).then_some(value)
+    })
+}
+
+/// Three parts with dots between them: a signed token (RFC 7519), whoever signed it.
+fn looks_signed(token: &str) -> bool {
+    token.split('.').count() == 3 && token.split('.').all(|part| !part.is_empty())
+}

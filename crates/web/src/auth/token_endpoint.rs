@@ -1,0 +1,87 @@
+//! `/v2/auth`: registry tokens for those who may have them (distribution specification, token authentication).
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use http::header::CACHE_CONTROL;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use serde_json::json;
+use wharfinger_model::grant::{InvalidScope, RepositoryScope, parse_scope};
+use wharfinger_registry::identity::{authenticate, registry_token};
+use wharfinger_registry::{Caller, Registry};
+
+use super::credentials::Credentials;
+use crate::problem::oci::Problem;
+
+/// Scopes that one token may hold.
+const MAX_SCOPES: usize = 32;
+
+/// Answers with a token for whatever part of the scopes the caller may do.
+pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return Problem::method_not_allowed("GET, HEAD").into_response();
+    }
+    issue(registry, &parts).await.unwrap_or_else(Problem::into_response)
+}
+
+async fn issue(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
+    let scopes = scopes(parts)?;
+    let caller = caller(registry, parts).await?;
+    if caller.is_anonymous() && scopes.is_none() {
+        return Err(Problem::unauthorized("a name and a password, or a scope, are required"));
+    }
+    let issued = registry_token::issue(registry, &caller, scopes.unwrap_or_default()).await?;
+    let body = json!({
+        "token": issued.token,
+        "access_token": issued.token,
+        "expires_in": issued.expires_in_s,
+        "issued_at": jiff::Timestamp::from_second(issued.issued_at.as_seconds()).unwrap_or_default().to_string(),
+    });
+    let headers = [(CACHE_CONTROL, "no-cache, no-store, must-revalidate")];
+    Ok((StatusCode::OK, headers, axum::Json(body)).into_response())
+}
+
+async fn caller(registry: &Registry, parts: &Parts) -> Result<Arc<Caller>, Problem> {
+    let origin = super::origin(parts);
+    match Credentials::of(&parts.headers) {
+        Credentials::None => Ok(Arc::new(Caller::anonymous(origin))),
+        Credentials::Basic { user, password } => {
+            let caller = authenticate::password(registry, &user, &password, origin).await?;
+            caller.ok_or_else(|| Problem::unauthorized("Invalid Username or Password"))
+        }
+        Credentials::Bearer(_) | Credentials::Unreadable => {
+            Err(Problem::unauthorized("sign in with a name and a password (HTTP Basic) to get a token"))
+        }
+    }
+}
+
+/// The scopes that are asked for, in repeated parameters or parted by blanks; `None` if the parameter is missing.
+fn scopes(parts: &Parts) -> Result<Option<Vec<RepositoryScope>>, Problem> {
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let host = authority.or_else(|| parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()));
+    let query = parts.uri.query().unwrap_or_default();
+    let mut wanted = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "scope" {
+            continue;
+        }
+        let wanted: &mut Vec<RepositoryScope> = wanted.get_or_insert_default();
+        for scope in value.split(' ').filter(|scope| !scope.is_empty()) {
+            wanted.extend(parse_scope(scope, host.unwrap_or_default()).map_err(invalid)?);
+        }
+        if wanted.len() > MAX_SCOPES {
+            return Err(Problem::invalid_request(format!("at most {MAX_SCOPES} scopes fit into one token")));
+        }
+    }
+    Ok(wanted)
+}
+
+fn invalid(error: InvalidScope) -> Problem {
+    match &error {
+        InvalidScope::Grammar(_) => Problem::invalid_request(error.to_string()),
+        InvalidScope::Name(_) => Problem::new(StatusCode::BAD_REQUEST, "NAME_INVALID", error.to_string()),
+    }
+}

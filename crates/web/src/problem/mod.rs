@@ -1,0 +1,24 @@
+//! How each surface says no: the only place that knows the statuses of errors.
+
+pub(crate) mod oci;
+pub(crate) mod quay;
+
+use std::any::Any;
+
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+
+/// Logs what should not have happened under an id, which is all that the client learns of it.
+pub(crate) fn report(error: &dyn std::fmt::Display) -> uuid::Uuid {
+    let id = uuid::Uuid::new_v4();
+    tracing::error!(%error, error.id = %id, "a request failed by a fault of this program");
+    id
+}
+
+/// What a client hears when a handler panicked.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let id = report(&format_args!("panic: {}", text.unwrap_or("without a message")));
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("Internal error {id}\n")).into_response()
+}

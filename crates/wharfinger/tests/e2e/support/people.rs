@@ -1,0 +1,79 @@
+//! People besides the first user, and tokens with fewer scopes: rows in the store, until there are doors for them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest as _, Sha256};
+use wharfinger_model::{Scopes, Timestamp};
+use wharfinger_store::account::{self, Kind, NewAccount};
+use wharfinger_store::{Db, access_token};
+
+use super::Server;
+
+/// The first user's password.
+pub const ADMIN_PASSWORD: &str = "a-long-enough-one";
+
+impl Server {
+    /// Adds a user who can't sign in but by token.
+    pub fn add_user(&self, name: &str) {
+        let name: wharfinger_model::Namespace = name.parse().unwrap();
+        self.write(move |tx| {
+            let new = NewAccount {
+                name: &name,
+                kind: Kind::User,
+                email: None,
+                password_hash: None,
+                superuser: false,
+                window_ms: 14 * 24 * 3600 * 1000,
+            };
+            account::insert(tx, &new, now()).map(drop)
+        });
+    }
+
+    /// An access token of `user` with these scopes, good for `life`.
+    pub fn token_for(&self, user: &str, scopes: &str, life: Duration) -> String {
+        static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let (lookup, secret) = (format!("{number:020}"), format!("secret{number:014}"));
+        let token = format!("{lookup}{secret}");
+        let (user, scopes) = (user.to_owned(), scopes.parse::<Scopes>().unwrap());
+        self.write(move |tx| {
+            let owner = account::by_name(tx, &user)?.ok_or(wharfinger_store::Error::NoRow)?;
+            let new = access_token::NewToken {
+                lookup: &lookup,
+                secret_hash: &Sha256::digest(secret.as_bytes()),
+                account: owner.id,
+                application: "tests",
+                scopes,
+                expires: now() + life,
+            };
+            access_token::insert(tx, &new, now())
+        });
+        token
+    }
+
+    /// An access token of `user` with these scopes.
+    pub fn token(&self, user: &str, scopes: &str) -> String {
+        self.token_for(user, scopes, Duration::from_secs(3600))
+    }
+
+    fn write<F>(&self, work: F)
+    where
+        F: Fn(&mut wharfinger_store::Tx<'_>) -> wharfinger_store::Result<()> + Send + 'static,
+    {
+        let database = self.database();
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let db = if database.starts_with("postgres") {
+                Db::open_postgres(&database, 1).await.unwrap()
+            } else {
+                Db::open_sqlite(database.as_ref()).await.unwrap()
+            };
+            db.write(work).await.unwrap();
+            db.close().await;
+        });
+    }
+}
+
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_ms(i64::try_from(since_epoch.as_millis()).unwrap())
+}

@@ -8,6 +8,24 @@ use crate::{Registry, Result};
 /// How many expired uploads are forgotten in one step.
 const UPLOADS_AT_ONCE: i64 = 100;
 
+/// Throws away the bytes of uploads that nobody remembers: a crash between the bytes and the row left them. How many
+/// there were.
+///
+/// # Errors
+/// When the store or the blob storage fails.
+pub async fn sweep_strays(registry: &Registry) -> Result<usize> {
+    let mut strays = 0;
+    for id in registry.bytes().uploads().await? {
+        let row = id.to_string();
+        let remembered = registry.db().read::<_, crate::Error, _>(move |tx| Ok(upload::exists(tx, &row)?)).await?;
+        if !remembered {
+            registry.bytes().abort(id).await?;
+            strays += 1;
+        }
+    }
+    Ok(strays)
+}
+
 /// Forgets uploads that have stood still for too long, and throws their bytes away. How many there were; called again
 /// while there are any.
 ///

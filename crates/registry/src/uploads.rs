@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use uuid::Uuid;
-use wharfinger_blobs::UploadState;
+use wharfinger_blobs::{Appender, UploadState};
 use wharfinger_model::{Digest, RepositoryName};
 use wharfinger_store::{blob, upload};
 
@@ -110,7 +110,8 @@ where
     S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
 {
     let found = find(registry, caller, repository, id).await?;
-    let state = receive(registry, found.id, found.state, part, body).await?;
+    let appender = resume(registry, caller, repository, &found, part).await?;
+    let state = receive(appender, part, body).await?;
     let status = UploadStatus { id: found.id, offset: state.offset() };
     let expires = registry.now() + registry.settings().upload_expiry;
     let advanced = registry
@@ -137,7 +138,8 @@ where
     S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
 {
     let found = find(registry, caller, repository, id).await?;
-    let state = receive(registry, found.id, found.state, part, body).await?;
+    let appender = resume(registry, caller, repository, &found, part).await?;
+    let state = receive(appender, part, body).await?;
     let size = registry.bytes().commit(found.id, state, digest).await?;
     link(registry, caller, repository, Some(found.id), digest, size).await
 }
@@ -162,7 +164,8 @@ where
     let state = registry.bytes().begin(id).await?;
     let part = Part { start: None, length };
     let received = async {
-        let state = receive(registry, id, state, part, body).await?;
+        let appender = registry.bytes().append(id, state).await?;
+        let state = receive(appender, part, body).await?;
         Ok(registry.bytes().commit(id, state, digest).await?)
     };
     match received.await {
@@ -212,22 +215,30 @@ async fn find(
     Ok(Found { id, state: UploadState::from_bytes(&state)? })
 }
 
-/// Adds the body to the upload's bytes, if it begins where they end and is as long as was said.
-async fn receive<S>(
+/// Goes on with an upload where it was acknowledged last, if the part begins there.
+async fn resume(
     registry: &Registry,
-    id: Uuid,
-    state: UploadState,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    found: &Found,
     part: Part,
-    mut body: S,
-) -> Result<UploadState>
+) -> Result<Box<dyn Appender>> {
+    let offset = found.state.offset();
+    if part.start.is_some_and(|start| start != offset) {
+        return Err(UploadError::OutOfOrder { offset }.into());
+    }
+    let stood = found.state.to_bytes();
+    let appender = registry.bytes().append(found.id, UploadState::from_bytes(&stood)?).await?;
+    // Another request may have had the upload between our look and our hold: what it was told must stay true.
+    let now = find(registry, caller, repository, &found.id.to_string()).await?;
+    if now.state.to_bytes() == stood { Ok(appender) } else { Err(UploadError::Busy.into()) }
+}
+
+/// Adds the body to the upload's bytes, if it is as long as was said.
+async fn receive<S>(mut appender: Box<dyn Appender>, part: Part, mut body: S) -> Result<UploadState>
 where
     S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
 {
-    let begin = state.offset();
-    if part.start.is_some_and(|start| start != begin) {
-        return Err(UploadError::OutOfOrder { offset: begin }.into());
-    }
-    let mut appender = registry.bytes().append(id, state).await?;
     let mut received: u64 = 0;
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(UploadError::Body)?;

@@ -35,7 +35,7 @@ impl App {
         Some(format!(
             "Nobody can log in yet. Make the first user, an administrator, with\n\
              \x20 curl -X POST {url}/api/v1/user/initialize -H 'Content-Type: application/json' \\\n\
-             \x20   -d '{{\"username\": \"admin\", \"password\": \"choose a good one\", \"access_token\": true}}'"
+             \x20   -d '{{\"username\": \"admin\", \"password\": \"choose-a-good-one\", \"access_token\": true}}'"
         ))
     }
 

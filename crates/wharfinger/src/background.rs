@@ -29,7 +29,7 @@ impl Loops {
         }));
         running.spawn(every(SWEEP, stopped, registry.clone(), "uploads.sweep", |registry| async move {
             while background::sweep_uploads(&registry).await? > 0 {}
-            Ok(())
+            background::sweep_strays(&registry).await.map(drop)
         }));
         Self { stop, running, registry: registry.clone() }
     }

@@ -191,9 +191,9 @@ impl Caller {
         let own = match &self.authority {
             _ if self.is_superuser() => Some(Role::Admin),
             Authority::Session | Authority::Password => self.given_role(standing),
-            Authority::Token { scopes, .. } => {
-                scopes.repository_ceiling().and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling)))
-            }
+            Authority::Token { scopes, .. } => scopes
+                .repository_ceiling()
+                .and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling))),
             Authority::Grant(scopes) => granted_role(scopes, name, need),
         };
         own.max(everybody)
@@ -305,7 +305,8 @@ pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &Repositor
         // Nobody has rights in a namespace that does not exist, except those who have all.
         return Err(if caller.is_superuser() { Error::NoRepository } else { refused() });
     };
-    let role = caller.role(name, &standing, L::NEED).filter(|role| *role >= L::NEED.role()).ok_or_else(refused)?;
+    let role =
+        caller.role(name, &standing, L::NEED).filter(|role| *role >= L::NEED.role()).ok_or_else(refused)?;
     let repository = standing.repository.clone().ok_or(Error::NoRepository)?;
     Ok(Granted { name: name.clone(), role, standing, repository, level: PhantomData })
 }

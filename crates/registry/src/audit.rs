@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use wharfinger_model::Timestamp;
 use wharfinger_store::{AccountId, RepositoryId, Tx, audit};
 
-use crate::access::{Caller, Granted};
 use crate::Result;
+use crate::access::{Caller, Granted};
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy)]

@@ -17,7 +17,7 @@ pub async fn sweep_strays(registry: &Registry) -> Result<usize> {
     let mut strays = 0;
     for id in registry.bytes().uploads().await? {
         let row = id.to_string();
-        let remembered = registry.db().read::<_, crate::Error, _>(move |tx| Ok(upload::exists(tx, &row)?)).await?;
+        let remembered = registry.read(move |tx| Ok(upload::exists(tx, &row)?)).await?;
         if !remembered {
             registry.bytes().abort(id).await?;
             strays += 1;
@@ -33,11 +33,11 @@ pub async fn sweep_strays(registry: &Registry) -> Result<usize> {
 /// When the store or the blob storage fails.
 pub async fn sweep_uploads(registry: &Registry) -> Result<usize> {
     let now = registry.now();
-    let expired = registry.db().read::<_, crate::Error, _>(move |tx| Ok(upload::expired(tx, now, UPLOADS_AT_ONCE)?)).await?;
+    let expired = registry.read(move |tx| Ok(upload::expired(tx, now, UPLOADS_AT_ONCE)?)).await?;
     for id in &expired {
         // The row goes first: bytes without a row are found by the sweep of strays, a row without bytes is an error.
         let row = id.clone();
-        registry.db().write::<_, crate::Error, _>(move |tx| Ok(upload::delete(tx, &row)?)).await?;
+        registry.write(move |tx| Ok(upload::delete(tx, &row)?)).await?;
         if let Ok(id) = id.parse() {
             registry.bytes().abort(id).await?;
         }

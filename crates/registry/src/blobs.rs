@@ -43,13 +43,12 @@ async fn renew(
     let now = registry.now();
     let may_push = {
         let (caller, repository) = (Arc::clone(&caller), repository.clone());
-        registry.db().read(move |tx| Ok::<_, Error>(check::<Write>(tx, &caller, &repository).is_ok())).await?
+        registry.read(move |tx| Ok::<_, Error>(check::<Write>(tx, &caller, &repository).is_ok())).await?
     };
     if !may_push {
         return Ok(());
     }
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             let visible = blob::visible(tx, granted.id(), &digest, now)?.ok_or(Error::NoBlob)?;
@@ -82,7 +81,6 @@ async fn visible(
     let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
     let now = registry.now();
     registry
-        .db()
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             blob::visible(tx, granted.id(), &digest, now)?.ok_or(Error::NoBlob)
@@ -103,7 +101,6 @@ pub async fn delete(
     let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
     let now = registry.now();
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Delete>(tx, &caller, &repository)?;
             crate::tags::lock(tx, &granted)?;
@@ -132,7 +129,6 @@ pub async fn mount(
     let (from, now) = (from.clone(), registry.now());
     let lease_end = now + registry.settings().blob_lease;
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             let Some(source) = source(tx, &caller, &from, &digest, now)? else { return Ok(false) };
@@ -153,8 +149,8 @@ fn source(
         Ok(source) => Ok(blob::visible(tx, source.id(), digest, now)?),
         Err(Error::Unauthenticated | Error::Forbidden) => {
             let standing = repository::standing(tx, from, caller.account().map(|account| account.id))?;
-            let could_pull =
-                standing.is_some_and(|standing| standing.repository.is_some() && caller.could_pull(&standing));
+            let could_pull = standing
+                .is_some_and(|standing| standing.repository.is_some() && caller.could_pull(&standing));
             if could_pull { Err(Error::MountNeedsPull(from.clone())) } else { Ok(None) }
         }
         Err(Error::NoRepository) => Ok(None),

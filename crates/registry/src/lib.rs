@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use wharfinger_blobs::Blobs;
 use wharfinger_model::Timestamp;
-use wharfinger_store::Db;
+use wharfinger_store::{Db, Tx};
 
 pub use access::{Caller, Origin};
 pub use clock::Clock;
@@ -72,11 +72,25 @@ impl Registry {
     /// # Errors
     /// When it does not.
     pub async fn check_health(&self) -> Result<()> {
-        self.db().read(|tx| Ok(wharfinger_store::account::any_user(tx)?)).await.map(drop)
+        self.read(|tx| Ok(wharfinger_store::account::any_user(tx)?)).await.map(drop)
     }
 
-    fn db(&self) -> &Db {
-        &self.0.db
+    /// Reads from one state of the store. The work must be short.
+    async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.db.read(work).await
+    }
+
+    /// Does a unit of work: all of it, or nothing if it gives an error. When this answers, it is on disk.
+    async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.db.write(work).await
     }
 
     fn bytes(&self) -> &dyn Blobs {

@@ -27,17 +27,22 @@ pub struct OrganizationView {
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] when the name will not do or is taken, by a user or an organization.
-pub async fn create(registry: &Registry, caller: &Arc<Caller>, name: &str, email: Option<&str>) -> Result<()> {
+pub async fn create(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &str,
+    email: Option<&str>,
+) -> Result<()> {
     let owner = caller.with_scope(Scope::UserAdmin)?.id;
     let taken = || Error::InvalidRequest("A user or organization with this name already exists".into());
-    let name: Namespace = name.parse().map_err(|error| Error::InvalidRequest(format!("Invalid name: {error}")))?;
+    let name: Namespace =
+        name.parse().map_err(|error| Error::InvalidRequest(format!("Invalid name: {error}")))?;
     if email.is_some_and(|email| !is_email(email)) {
         return Err(Error::InvalidRequest("Invalid email address".into()));
     }
     let (email, now, caller) = (email.map(str::to_owned), registry.now(), Arc::clone(caller));
     let window_ms = i64::try_from(registry.settings().default_window.as_millis()).unwrap_or(i64::MAX);
     registry
-        .db()
         .write(move |tx| {
             let new = NewAccount {
                 name: &name,
@@ -63,7 +68,6 @@ pub async fn create(registry: &Registry, caller: &Arc<Caller>, name: &str, email
 pub async fn get(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<OrganizationView> {
     let (name, caller) = (name.to_owned(), Arc::clone(caller));
     registry
-        .db()
         .read(move |tx| {
             let found = account::by_name(tx, &name)?.filter(|account| account.kind == Kind::Organization);
             let organization = found.ok_or(Error::NoAccount)?;

@@ -35,7 +35,6 @@ pub async fn list(
 ) -> Result<Vec<UserPermission>> {
     let (caller, name) = (Arc::clone(caller), name.clone());
     registry
-        .db()
         .read(move |tx| {
             let granted = check::<Admin>(tx, &caller, &name)?;
             let given = permission::all(tx, granted.id())?;
@@ -56,7 +55,6 @@ pub async fn get(
 ) -> Result<UserPermission> {
     let (caller, name, user) = (Arc::clone(caller), name.clone(), user.to_owned());
     registry
-        .db()
         .read(move |tx| {
             let granted = check::<Admin>(tx, &caller, &name)?;
             let none = || Error::Message("User does not have permission for repo.".into());
@@ -80,7 +78,6 @@ pub async fn set(
 ) -> Result<UserPermission> {
     let (caller, name, user, now) = (Arc::clone(caller), name.clone(), user.to_owned(), registry.now());
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Admin>(tx, &caller, &name)?;
             let account =
@@ -92,7 +89,14 @@ pub async fn set(
             let metadata = json!({
                 "repo": name.name(), "namespace": name.namespace(), "username": user, "role": role.as_str(),
             });
-            audit::write(tx, &caller, Subject::repository(&granted), "change_repo_permission", metadata, now)?;
+            audit::write(
+                tx,
+                &caller,
+                Subject::repository(&granted),
+                "change_repo_permission",
+                metadata,
+                now,
+            )?;
             view(tx, &granted, account, role)
         })
         .await
@@ -102,10 +106,14 @@ pub async fn set(
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] when none was given.
-pub async fn remove(registry: &Registry, caller: &Arc<Caller>, name: &RepositoryName, user: &str) -> Result<()> {
+pub async fn remove(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    user: &str,
+) -> Result<()> {
     let (caller, name, user, now) = (Arc::clone(caller), name.clone(), user.to_owned(), registry.now());
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Admin>(tx, &caller, &name)?;
             let revoked = match find(tx, &user)? {

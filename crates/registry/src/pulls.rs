@@ -81,7 +81,10 @@ impl Counter {
     /// Puts back what could not be written down.
     fn put_back(&self, tags: Vec<(TagKey, Tally)>, manifests: Vec<(ManifestId, Tally)>) {
         let mut pending = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
-        let lost = tags.into_iter().filter(|(key, tally)| !add(&mut pending.tags, key.clone(), *tally)).count()
+        let lost = tags
+            .into_iter()
+            .filter(|(key, tally)| !add(&mut pending.tags, key.clone(), *tally))
+            .count()
             + manifests.into_iter().filter(|(key, tally)| !add(&mut pending.manifests, *key, *tally)).count();
         self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
     }
@@ -130,7 +133,10 @@ pub async fn flush(registry: &Registry) -> Result<()> {
     let counter = &registry.0.pulls;
     let dropped = counter.dropped.swap(0, Ordering::Relaxed);
     if dropped > 0 {
-        tracing::warn!(dropped, "more different tags were pulled at once than are counted; some pulls are lost");
+        tracing::warn!(
+            dropped,
+            "more different tags were pulled at once than are counted; some pulls are lost"
+        );
     }
     let Pending { tags, manifests } = counter.take();
     let mut tags: Vec<_> = tags.into_iter().collect();
@@ -153,7 +159,6 @@ type Batch = (Vec<(TagKey, Tally)>, Vec<(ManifestId, Tally)>);
 
 async fn write(registry: &Registry, batch: Arc<Batch>) -> Result<()> {
     registry
-        .db()
         .write(move |tx| {
             for ((repository, name, lifetime), tally) in &batch.0 {
                 pulls::add_to_tag(tx, *repository, name, *lifetime, tally.count, tally.last)?;
@@ -190,7 +195,6 @@ pub async fn of_tag(
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     let name = tag.parse::<TagName>().ok();
     registry
-        .db()
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             let name = name.as_ref().ok_or(Error::NoTag)?;
@@ -218,7 +222,6 @@ pub async fn of_manifest(
     let (caller, repository) = (Arc::clone(caller), repository.clone());
     let digest = digest.parse::<Digest>().ok();
     registry
-        .db()
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             let digest = digest.as_ref().ok_or(Error::NoManifest)?;

@@ -57,7 +57,6 @@ pub async fn create(registry: &Registry, caller: &Arc<Caller>, new: NewRepositor
     let name = name.map_err(|_| Error::InvalidRequest("Invalid repository name".into()))?;
     let (caller, now, created) = (Arc::clone(caller), registry.now(), name.clone());
     registry
-        .db()
         .write(move |tx| {
             let standing = repository::standing(tx, &name, caller.account().map(|account| account.id))?;
             let role = standing.as_ref().and_then(|standing| caller.namespace_role(standing));
@@ -141,7 +140,6 @@ pub async fn get(
 ) -> Result<RepositoryView> {
     let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
     registry
-        .db()
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &name)?;
             let listed = match tags {
@@ -175,7 +173,6 @@ pub async fn set_description(
     let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
     let description = description.to_owned();
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &name)?;
             repository::set_description(tx, granted.id(), Some(&description))?;
@@ -197,9 +194,7 @@ pub async fn set_visibility(
     visibility: Visibility,
 ) -> Result<()> {
     let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
-    registry
-        .db()
-        .write(move |tx| {
+    registry.write(move |tx| {
             let granted = check::<Admin>(tx, &caller, &name)?;
             repository::set_public(tx, granted.id(), visibility == Visibility::Public)?;
             let metadata =
@@ -216,7 +211,6 @@ pub async fn set_visibility(
 pub async fn delete(registry: &Registry, caller: &Arc<Caller>, name: &RepositoryName) -> Result<()> {
     let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Admin>(tx, &caller, &name)?;
             repository::delete(tx, granted.id(), now)?;

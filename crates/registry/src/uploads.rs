@@ -69,7 +69,6 @@ pub async fn begin(
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     let expires = now + registry.settings().upload_expiry;
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             let account = caller.account().ok_or(Error::Unauthenticated)?.id;
@@ -115,8 +114,7 @@ where
     let status = UploadStatus { id: found.id, offset: state.offset() };
     let expires = registry.now() + registry.settings().upload_expiry;
     let advanced = registry
-        .db()
-        .write::<_, Error, _>(move |tx| Ok(upload::advance(tx, &found.id.to_string(), &state.to_bytes(), expires)?))
+        .write(move |tx| Ok(upload::advance(tx, &found.id.to_string(), &state.to_bytes(), expires)?))
         .await?;
     if advanced { Ok(status) } else { Err(Error::NoUpload) }
 }
@@ -189,7 +187,7 @@ pub async fn cancel(
 ) -> Result<()> {
     let found = find(registry, caller, repository, id).await?;
     let row = found.id.to_string();
-    registry.db().write::<_, Error, _>(move |tx| Ok(upload::delete(tx, &row)?)).await?;
+    registry.write(move |tx| Ok(upload::delete(tx, &row)?)).await?;
     Ok(registry.bytes().abort(found.id).await?)
 }
 
@@ -202,7 +200,6 @@ async fn find(
     let id: Option<Uuid> = id.parse().ok();
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     let (id, state) = registry
-        .db()
         .read(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             let account = caller.account().ok_or(Error::Unauthenticated)?.id;
@@ -267,7 +264,6 @@ async fn link(
     let now = registry.now();
     let lease_end = now + registry.settings().blob_lease;
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             if let Some(upload) = upload

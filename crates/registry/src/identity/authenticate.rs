@@ -23,7 +23,7 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
     }
     let (lookup, secret) = token.split_at(TOKEN_HALF);
     let (lookup, hash, now) = (lookup.to_owned(), secrets::hash(secret), registry.now());
-    let stored = registry.db().read(move |tx| tokens::by_lookup(tx, &lookup, now)).await?;
+    let stored = registry.read(move |tx| Ok(tokens::by_lookup(tx, &lookup, now)?)).await?;
     Ok(stored.filter(|stored| secrets::same(&stored.secret_hash, &hash)).map(|stored| {
         let authority = Authority::Token { scopes: stored.scopes, application: stored.application };
         Arc::new(Caller::new(stored.owner, authority, origin))
@@ -36,7 +36,7 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
 /// When the store fails.
 pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Result<Option<Arc<Caller>>> {
     let (hash, now) = (secrets::hash(cookie), registry.now());
-    let account = registry.db().read(move |tx| sessions::account(tx, &hash, now)).await?;
+    let account = registry.read(move |tx| Ok(sessions::account(tx, &hash, now)?)).await?;
     Ok(account.map(|account| Arc::new(Caller::new(account, Authority::Session, origin))))
 }
 
@@ -55,7 +55,7 @@ pub async fn password(
         return access_token(registry, password, origin).await;
     }
     let name = user.to_owned();
-    let found = registry.db().read(move |tx| account::with_password(tx, &name)).await?;
+    let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
     let (account, hash) = match found {
         Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
         _ => (None, None),

@@ -70,7 +70,7 @@ pub async fn initialize(
     };
     let (now, window) = (registry.now(), registry.settings().default_window);
     let stored = first.clone();
-    registry.db().write(move |tx| store(tx, &name, &hash, &stored, window, now)).await?;
+    registry.write(move |tx| store(tx, &name, &hash, &stored, window, now)).await?;
     Ok(first)
 }
 
@@ -79,7 +79,7 @@ pub async fn initialize(
 /// # Errors
 /// When the store fails.
 pub async fn is_awaited(registry: &Registry) -> Result<bool> {
-    Ok(!registry.db().read(account::any_user).await?)
+    Ok(!registry.read(|tx| Ok(account::any_user(tx)?)).await?)
 }
 
 async fn refuse_if_any_user(registry: &Registry) -> Result<()> {
@@ -137,5 +137,8 @@ fn store_token(tx: &mut Tx<'_>, account: AccountId, token: &str, now: Timestamp)
 /// Whether the text has the outward form of an address: something, one `@`, a host.
 pub(crate) fn is_email(text: &str) -> bool {
     let plain = text.len() <= 254 && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-    plain && text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
+    plain
+        && text
+            .split_once('@')
+            .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
 }

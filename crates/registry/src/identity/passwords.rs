@@ -60,7 +60,8 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let stopped = |_| Error::Internal("password hashing stopped".into());
-        let _slot = self.slots.acquire().await.map_err(|_| Error::Internal("password hashing stopped".into()))?;
+        let _slot =
+            self.slots.acquire().await.map_err(|_| Error::Internal("password hashing stopped".into()))?;
         tokio::task::spawn_blocking(work).await.map_err(stopped)
     }
 }

@@ -48,7 +48,10 @@ impl KeyRing {
         let newest = keys.first().ok_or_else(|| crate::Error::Internal("no signing key".into()))?;
         Ok(Self {
             signer: (newest.name.clone(), EncodingKey::from_secret(&newest.secret)),
-            verifiers: keys.iter().map(|key| (key.name.clone(), DecodingKey::from_secret(&key.secret))).collect(),
+            verifiers: keys
+                .iter()
+                .map(|key| (key.name.clone(), DecodingKey::from_secret(&key.secret)))
+                .collect(),
         })
     }
 }
@@ -113,7 +116,11 @@ pub struct Issued {
 ///
 /// # Errors
 /// When the store fails; missing rights only make the token poorer.
-pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<RepositoryScope>) -> Result<Issued> {
+pub async fn issue(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    scopes: Vec<RepositoryScope>,
+) -> Result<Issued> {
     let now = registry.now();
     let mut granted = Vec::with_capacity(scopes.len());
     for scope in scopes {
@@ -145,14 +152,13 @@ async fn grant(
     now: Timestamp,
 ) -> Result<RepositoryScope> {
     let (asker, scope) = (Arc::clone(caller), wanted.clone());
-    let (granted, create) = registry.db().read(move |tx| allowed(tx, &asker, &scope)).await?;
+    let (granted, create) = registry.read(move |tx| allowed(tx, &asker, &scope)).await?;
     if !create {
         return Ok(granted);
     }
     let asker = Arc::clone(caller);
     registry
-        .db()
-        .write::<_, crate::Error, _>(move |tx| {
+        .write(move |tx| {
             // Somebody else may have made it meanwhile: then only their permissions count.
             let (granted, create) = allowed(tx, &asker, &wanted)?;
             if !create {

@@ -30,8 +30,7 @@ pub async fn me(registry: &Registry, caller: &Arc<Caller>) -> Result<Option<User
     };
     let id = account.id;
     registry
-        .db()
-        .read::<_, crate::Error, _>(move |tx| {
+        .read(move |tx| {
             let Some(account) = account::by_id(tx, id)? else { return Ok(None) };
             Ok(Some(UserView { account, organizations: account::organizations(tx, id)?, admin_scope }))
         })

@@ -25,14 +25,14 @@ pub async fn delete(
     let (caller, repository, reference) = (Arc::clone(caller), repository.clone(), reference.clone());
     let now = registry.now();
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Delete>(tx, &caller, &repository)?;
             tags::lock(tx, &granted)?;
             let context = Context { granted: &granted, caller: &caller, now };
             match &reference {
                 Reference::Tag(name) => {
-                    let change = TagChange { name: name.clone(), change: Change::Delete, cause: Cause::Delete };
+                    let change =
+                        TagChange { name: name.clone(), change: Change::Delete, cause: Cause::Delete };
                     tags::apply(tx, context, &change)
                 }
                 Reference::Digest(digest) => delete_manifest(tx, context, digest),

@@ -31,7 +31,11 @@ pub(crate) fn reach<L>(
     if summary.deleted.is_some() && reach == Reach::Pullable {
         return Err(Error::NoManifest);
     }
-    if is_within_window(tx, &summary, now - granted.window(), now)? { Ok(summary.id) } else { Err(Error::NoManifest) }
+    if is_within_window(tx, &summary, now - granted.window(), now)? {
+        Ok(summary.id)
+    } else {
+        Err(Error::NoManifest)
+    }
 }
 
 /// Whether anything of the manifest reaches beyond `beyond`, the start of the window: collection need not have come by

@@ -34,7 +34,6 @@ pub async fn pull(
     let (caller, repository, reference) = (Arc::clone(caller), repository.clone(), reference.clone());
     let now = registry.now();
     let (stored, pull) = registry
-        .db()
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             match &reference {
@@ -88,7 +87,6 @@ pub async fn referrers(
 ) -> Result<Vec<Referrer>> {
     let (caller, repository, subject) = (Arc::clone(caller), repository.clone(), subject.clone());
     registry
-        .db()
         .read(move |tx| {
             let granted = match check::<Read>(tx, &caller, &repository) {
                 Ok(granted) => granted,

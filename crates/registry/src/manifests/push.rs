@@ -48,7 +48,6 @@ pub async fn push(
     let (caller, repository, reference) = (Arc::clone(caller), repository.clone(), reference.clone());
     let (now, lease) = (registry.now(), registry.settings().blob_lease);
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             tags::lock(tx, &granted)?;
@@ -68,7 +67,11 @@ pub async fn push(
     Ok(pushed)
 }
 
-fn read(reference: &Reference, content_type: Option<&str>, content: Bytes) -> Result<Document, ManifestError> {
+fn read(
+    reference: &Reference,
+    content_type: Option<&str>,
+    content: Bytes,
+) -> Result<Document, ManifestError> {
     let digest = match reference {
         Reference::Digest(expected) => {
             let actual = expected.algorithm().digest(&content);

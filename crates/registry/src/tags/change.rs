@@ -96,7 +96,9 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
         }
     }
     let before = match current {
-        Some(current) => Some(Before { digest: lifetime::digest(tx, current.id)?, lifetime: current.lifetime }),
+        Some(current) => {
+            Some(Before { digest: lifetime::digest(tx, current.id)?, lifetime: current.lifetime })
+        }
         None => None,
     };
     record(tx, context, change, before.as_ref())
@@ -173,7 +175,9 @@ fn record<L>(
                 let kind = if before.is_some() { "move_tag" } else { "create_tag" };
                 write(kind, json!({"manifest_digest": digest, "original_manifest_digest": old}))?;
             }
-            amendments(change.change, before).into_iter().try_for_each(|(kind, metadata)| write(kind, metadata))
+            amendments(change.change, before)
+                .into_iter()
+                .try_for_each(|(kind, metadata)| write(kind, metadata))
         }
     }
 }

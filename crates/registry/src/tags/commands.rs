@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wharfinger_model::tag::{Amendment, Change};
 use wharfinger_model::{Digest, RepositoryName, TagName};
-use wharfinger_store::{ManifestId, Tx, manifest, repository};
+use wharfinger_store::{Tx, repository};
 
 use super::change::{Cause, Context, TagChange, apply, may_amend};
 use crate::access::{Granted, Write, check};
@@ -35,7 +35,7 @@ pub struct TagUpdate {
 /// When the caller may not, or the repository does not exist.
 pub async fn authorize_write(registry: &Registry, caller: &Arc<Caller>, name: &RepositoryName) -> Result<()> {
     let (caller, name) = (Arc::clone(caller), name.clone());
-    registry.db().read(move |tx| check::<Write>(tx, &caller, &name).map(drop)).await
+    registry.read(move |tx| check::<Write>(tx, &caller, &name).map(drop)).await
 }
 
 /// Moves, creates or amends a tag: `changeTag` of Quay's API.
@@ -99,7 +99,8 @@ pub async fn restore(
     let (tag, digest) = (tag.to_owned(), digest.map(str::to_owned));
     let lease = registry.settings().blob_lease;
     unit(registry, caller, repository, move |tx, context| {
-        let digest = digest.as_deref().ok_or_else(|| Error::InvalidRequest("Missing manifest_digest".into()))?;
+        let digest =
+            digest.as_deref().ok_or_else(|| Error::InvalidRequest("Missing manifest_digest".into()))?;
         let name: TagName = tag.parse().map_err(|error| Error::Message(format!("{error}")))?;
         let digest: Digest = digest.parse().map_err(|_| Error::NoManifest)?;
         let id = manifests::reach(tx, context.granted, &digest, Reach::Restorable, context.now)?;
@@ -111,13 +112,17 @@ pub async fn restore(
 }
 
 /// Runs a change of the repository's tags in one unit of work, one after another for each repository.
-async fn unit<F>(registry: &Registry, caller: &Arc<Caller>, repository: &RepositoryName, work: F) -> Result<()>
+async fn unit<F>(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    work: F,
+) -> Result<()>
 where
     F: Fn(&mut Tx<'_>, Context<'_, Write>) -> Result<()> + Send + 'static,
 {
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     registry
-        .db()
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             lock(tx, &granted)?;

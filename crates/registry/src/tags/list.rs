@@ -93,7 +93,6 @@ pub async fn list(
 ) -> Result<TagPage> {
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     registry
-        .db()
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             page(tx, &granted, &query, now)
@@ -194,7 +193,6 @@ pub async fn names(
     let (caller, repository, last) = (Arc::clone(caller), repository.clone(), last.to_owned());
     let now = registry.now();
     registry
-        .db()
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             let mut tags = lifetime::names(tx, granted.id(), &last, now, n.saturating_add(1))?;

@@ -1,0 +1,144 @@
+//! Bytes in a folder of a local disk.
+//!
+//! Every file is synced before it gets the name under which it counts, and the folder after it; nothing that counts is
+//! ever rewritten in place.
+
+mod append;
+mod commit;
+mod folders;
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+use wharfinger_model::Digest;
+
+use crate::hold::Holds;
+use crate::{Appender, Blobs, BoxFuture, Reader, Result, UploadState};
+use append::DiskAppender;
+use folders::Folders;
+
+/// A storage in a folder. Cheap to clone. A folder belongs to one process at a time.
+#[derive(Clone)]
+pub struct Disk {
+    folders: Arc<Folders>,
+    holds: Arc<Holds>,
+}
+
+impl Disk {
+    /// Opens the storage in `root`, and creates what is missing.
+    ///
+    /// # Errors
+    /// When a folder can't be created, or they lie on more than one file system.
+    pub async fn open(root: &Path) -> Result<Self> {
+        let root = root.to_owned();
+        let folders = blocking(move || Ok(Folders::create(&root)?)).await?;
+        Ok(Self { folders: Arc::new(folders), holds: Arc::default() })
+    }
+
+    async fn begin_upload(self, id: Uuid) -> Result<UploadState> {
+        let hold = self.holds.take(id).await?;
+        blocking(move || {
+            // Not synced: that it is there matters only when bytes of it are acknowledged.
+            self.folders.create_upload(id)?;
+            Ok(UploadState::empty(hold))
+        })
+        .await
+    }
+
+    async fn append_to(self, id: Uuid, mut state: UploadState) -> Result<Box<dyn Appender>> {
+        let hold = self.holds.keep_or_take(state.hold.take(), id).await?;
+        let appender = blocking(move || DiskAppender::open(self.folders, hold, state)).await?;
+        Ok(Box::new(appender))
+    }
+
+    async fn commit_upload(self, id: Uuid, mut state: UploadState, digest: Digest) -> Result<u64> {
+        let hold = self.holds.keep_or_take(state.hold.take(), id).await?;
+        blocking(move || {
+            // Nobody else may have the upload until this is done, even if the caller is gone by then.
+            let hold = hold;
+            commit::commit(&self.folders, hold.id(), &state, &digest)
+        })
+        .await
+    }
+
+    async fn abort_upload(self, id: Uuid) -> Result<()> {
+        blocking(move || Ok(folders::remove(&self.folders.upload(id)).map(drop)?)).await
+    }
+
+    async fn open_blob(self, digest: Digest) -> Result<Option<Reader>> {
+        blocking(move || {
+            let file = folders::open(OpenOptions::new().read(true), &self.folders.blob(&digest))?;
+            file.map(Reader::new).transpose()
+        })
+        .await
+    }
+
+    async fn delete_blob(self, digest: Digest) -> Result<()> {
+        blocking(move || {
+            if folders::remove(&self.folders.blob(&digest))? {
+                folders::sync(&self.folders.shard(&digest))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn list_uploads(self) -> Result<Vec<Uuid>> {
+        blocking(move || {
+            let mut found = self.folders.uploads()?;
+            // Only now, so that an upload which begins meanwhile can't be listed before it is remembered.
+            found.retain(|id| !self.holds.has(*id));
+            Ok(found)
+        })
+        .await
+    }
+}
+
+impl Blobs for Disk {
+    fn begin(&self, id: Uuid) -> BoxFuture<'_, Result<UploadState>> {
+        Box::pin(self.clone().begin_upload(id))
+    }
+
+    fn append(&self, id: Uuid, state: UploadState) -> BoxFuture<'_, Result<Box<dyn Appender>>> {
+        Box::pin(self.clone().append_to(id, state))
+    }
+
+    fn commit<'a>(&'a self, id: Uuid, state: UploadState, digest: &'a Digest) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.clone().commit_upload(id, state, digest.clone()))
+    }
+
+    fn abort(&self, id: Uuid) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.clone().abort_upload(id))
+    }
+
+    fn open<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<Reader>>> {
+        Box::pin(self.clone().open_blob(digest.clone()))
+    }
+
+    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.clone().delete_blob(digest.clone()))
+    }
+
+    fn uploads(&self) -> BoxFuture<'_, Result<Vec<Uuid>>> {
+        Box::pin(self.clone().list_uploads())
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").finish_non_exhaustive()
+    }
+}
+
+/// Runs work that waits for the disk where it holds up nobody. It is done to its end even if nobody waits for it.
+async fn blocking<T, F>(work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T> + Send + 'static,
+{
+    spawn_blocking(work).await?
+}

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 use wharfinger_model::grant::{InvalidScope, RepositoryScope, parse_scope};
 use wharfinger_registry::identity::{authenticate, registry_token};
@@ -24,7 +24,12 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return Problem::method_not_allowed("GET, HEAD").into_response();
     }
-    issue(registry, &parts).await.unwrap_or_else(Problem::into_response)
+    issue(registry, &parts).await.unwrap_or_else(|problem| match problem.status() {
+        StatusCode::UNAUTHORIZED => {
+            problem.with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"wharfinger\"")).into_response()
+        }
+        _ => problem.into_response(),
+    })
 }
 
 async fn issue(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {

@@ -162,7 +162,7 @@ async fn files_that_are_no_uploads_are_left_alone() {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::open(root.path()).await.unwrap();
     fs::write(root.path().join("uploads/README"), "not ours").unwrap();
-    assert_eq!(disk.uploads().await.unwrap(), []);
+    assert_eq!(disk.uploads().await.unwrap(), Vec::<Uuid>::new());
 }
 
 #[tokio::test]

@@ -160,6 +160,15 @@ pub async fn get(
         .await
 }
 
+/// Checks that the caller administers the repository, before anything else of a request is looked at.
+///
+/// # Errors
+/// When the caller does not, or the repository does not exist.
+pub async fn authorize_admin(registry: &Registry, caller: &Arc<Caller>, name: &RepositoryName) -> Result<()> {
+    let (caller, name) = (Arc::clone(caller), name.clone());
+    registry.read(move |tx| check::<Admin>(tx, &caller, &name).map(drop)).await
+}
+
 /// Rewrites the description.
 ///
 /// # Errors

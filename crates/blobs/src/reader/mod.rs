@@ -215,3 +215,63 @@ fn read_chunk(file: &File, mut buffer: Buffer, offset: u64) -> Result<Chunk> {
 fn cut_short() -> Error {
     Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, "a blob is shorter than it should be"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use futures_util::TryStreamExt as _;
+    use rustix::fs::{Advice, fadvise};
+
+    use super::*;
+
+    /// A reader of bytes that differ from chunk to chunk, and those bytes.
+    fn reader() -> (Reader, Vec<u8>) {
+        let bytes: Vec<u8> = (0..1_200_000_u32).flat_map(u32::to_le_bytes).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        file.sync_all().unwrap();
+        (Reader::new(file).unwrap(), bytes)
+    }
+
+    async fn rest(stream: BlobStream) -> Vec<u8> {
+        stream.try_collect::<Vec<_>>().await.unwrap().concat()
+    }
+
+    #[tokio::test]
+    async fn what_the_page_cache_lost_is_read_from_the_disk() {
+        let (reader, bytes) = reader();
+        fadvise(&reader.file, 0, None, Advice::DontNeed).unwrap();
+        assert!(rest(reader.stream(3..reader.len())).await == bytes[3..]);
+        // Only the middle is lost, so that the stream changes its way twice.
+        let middle = std::num::NonZeroU64::new(1_000_000);
+        fadvise(&reader.file, 2_000_000, middle, Advice::DontNeed).unwrap();
+        assert!(rest(reader.stream(0..reader.len())).await == bytes);
+    }
+
+    #[tokio::test]
+    async fn a_file_system_that_cannot_tell_is_read_on_the_pool() {
+        let (reader, bytes) = reader();
+        let mut stream = reader.stream(0..reader.len());
+        stream.probing = Probing::Unsupported;
+        assert!(rest(stream).await == bytes);
+        let mut beyond = reader.stream(0..reader.len() + 1);
+        beyond.probing = Probing::Unsupported;
+        let error = beyond.try_collect::<Vec<_>>().await.unwrap_err();
+        assert!(matches!(&error, Error::Io(io) if io.kind() == io::ErrorKind::UnexpectedEof), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_cold_chunk_is_followed_by_one_read_ahead_and_no_more() {
+        let (reader, bytes) = reader();
+        fadvise(&reader.file, 0, None, Advice::DontNeed).unwrap();
+        let mut stream = reader.stream(0..reader.len());
+        stream.probing = Probing::Unsupported;
+        let first = futures_util::StreamExt::next(&mut stream).await.unwrap().unwrap();
+        assert_eq!(first.len(), FIRST_CHUNK);
+        let ahead = stream.ahead.take().unwrap().await.unwrap().unwrap();
+        let ahead = ahead.buffer.as_ref();
+        assert!(ahead == &bytes[FIRST_CHUNK..FIRST_CHUNK + ahead.len()]);
+        assert_eq!(stream.range.start, FIRST_CHUNK as u64);
+    }
+}

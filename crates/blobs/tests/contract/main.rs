@@ -88,7 +88,7 @@ async fn read(blobs: &dyn Blobs, digest: &Digest, range: Range<u64>) -> Result<V
 async fn assert_stored(blobs: &dyn Blobs, digest: &Digest, bytes: &Bytes) {
     let reader = blobs.open(digest).await.unwrap().expect("the blob is there");
     assert_eq!(reader.len(), bytes.len() as u64);
-    assert!(read(blobs, digest, 0..reader.len()).await.unwrap() == bytes, "other bytes than were sent");
+    assert!(read(blobs, digest, 0..reader.len()).await.unwrap() == *bytes, "other bytes than were sent");
 }
 
 /// That nothing is left of uploads.

@@ -174,13 +174,13 @@ pub(crate) async fn only_uploads_that_nobody_has_are_listed(backend: &impl Backe
     let id = Uuid::new_v4();
     let state = blobs.begin(id).await.unwrap();
     let stood = remembered(&state);
-    assert_eq!(blobs.uploads().await.unwrap(), []);
+    assert_eq!(blobs.uploads().await.unwrap(), Vec::<Uuid>::new());
     drop(state);
     assert_eq!(blobs.uploads().await.unwrap(), [id]);
     let appender = blobs.append(id, stood).await.unwrap();
-    assert_eq!(blobs.uploads().await.unwrap(), []);
+    assert_eq!(blobs.uploads().await.unwrap(), Vec::<Uuid>::new());
     drop(appender);
     assert_eq!(blobs.uploads().await.unwrap(), [id]);
     blobs.abort(id).await.unwrap();
-    assert_eq!(blobs.uploads().await.unwrap(), []);
+    assert_eq!(blobs.uploads().await.unwrap(), Vec::<Uuid>::new());
 }

@@ -7,7 +7,7 @@ use wharfinger_model::{Digest, RepositoryName, TagName};
 use wharfinger_store::{Tx, repository};
 
 use super::change::{Cause, Context, TagChange, apply, may_amend};
-use crate::access::{Granted, Write, check};
+use crate::access::{Granted, Read, Write, check};
 use crate::manifests::{self, Reach};
 use crate::{Caller, Error, Registry, Result};
 
@@ -36,6 +36,15 @@ pub struct TagUpdate {
 pub async fn authorize_write(registry: &Registry, caller: &Arc<Caller>, name: &RepositoryName) -> Result<()> {
     let (caller, name) = (Arc::clone(caller), name.clone());
     registry.read(move |tx| check::<Write>(tx, &caller, &name).map(drop)).await
+}
+
+/// Checks that the caller may read the repository, before what is wrong with a request is told.
+///
+/// # Errors
+/// When the caller may not, or the repository does not exist.
+pub async fn authorize_read(registry: &Registry, caller: &Arc<Caller>, name: &RepositoryName) -> Result<()> {
+    let (caller, name) = (Arc::clone(caller), name.clone());
+    registry.read(move |tx| check::<Read>(tx, &caller, &name).map(drop)).await
 }
 
 /// Moves, creates or amends a tag: `changeTag` of Quay's API.

@@ -1,0 +1,64 @@
+//! Everything outside the two APIs: health, the CSRF token, and a page for whoever comes with a browser.
+
+use axum::extract::Request;
+use axum::response::{Html, IntoResponse as _, Response};
+use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use serde_json::json;
+use wharfinger_registry::Registry;
+use wharfinger_registry::identity::authenticate;
+
+use crate::auth;
+use crate::problem::quay::Problem;
+use crate::quay::wire;
+
+const HOME: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Wharfinger</title>\
+    <h1>Wharfinger</h1><p>This is a container registry. Images are pushed and pulled at <code>/v2/</code>, \
+    and tags are managed at <code>/api/v1/</code>.</p></html>\n";
+const NOTHING: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Not found</title>\
+    <h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">Wharfinger</a></p></html>\n";
+
+/// Answers whatever is no business of the APIs.
+pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    match parts.uri.path() {
+        "/" if reads => page(StatusCode::OK, HOME),
+        "/health/instance" | "/health/endtoend" if reads => health(registry).await,
+        "/csrf_token" if reads => csrf_token(registry, &parts).unwrap_or_else(|error| {
+            Problem::from(error).into_response(&auth::base_url(registry, &parts))
+        }),
+        _ => page(StatusCode::NOT_FOUND, NOTHING),
+    }
+}
+
+async fn health(registry: &Registry) -> Response {
+    let (database, status) = match registry.check_health().await {
+        Ok(()) => (true, StatusCode::OK),
+        Err(error) => {
+            tracing::warn!(%error, "the database does not answer");
+            (false, StatusCode::SERVICE_UNAVAILABLE)
+        }
+    };
+    let document = json!({"data": {"services": {"database": database}}, "status_code": status.as_u16()});
+    wire::json(status, &document)
+}
+
+/// What a script must repeat with every write of its session, which begins here if there is none.
+fn csrf_token(registry: &Registry, parts: &Parts) -> wharfinger_registry::Result<Response> {
+    let sent = auth::session_cookie(&parts.headers);
+    let cookie = sent.map_or_else(authenticate::new_cookie, |cookie| Ok(cookie.to_owned()))?;
+    let document = json!({"csrf_token": authenticate::csrf_token(&cookie)});
+    let mut response = wire::json(StatusCode::OK, &document);
+    wire::set_session(&mut response, &cookie, &auth::base_url(registry, parts));
+    Ok(response)
+}
+
+fn page(status: StatusCode, text: &'static str) -> Response {
+    let headers = [
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (status, headers, Html(text)).into_response()
+}

@@ -1,0 +1,134 @@
+//! `/api/v1/`: Quay's API, one file for each chapter of its guide.
+
+mod manifest;
+mod organization;
+mod permission;
+mod repository;
+mod request;
+mod tag;
+mod user;
+pub(crate) mod wire;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, LOCATION,
+};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+use wharfinger_model::RepositoryName;
+use wharfinger_model::path::quay::{self, Resource};
+use wharfinger_registry::{Caller, Error, Registry};
+
+use crate::auth;
+use crate::problem::quay::Problem;
+use request::{Document, Query};
+
+/// A request whose caller is known.
+struct Call<'a> {
+    registry: &'a Registry,
+    caller: Arc<Caller>,
+    parts: &'a Parts,
+    base: &'a str,
+}
+
+impl Call<'_> {
+    fn query(&self) -> Query<'_> {
+        Query(self.parts.uri.query().unwrap_or_default())
+    }
+
+    async fn document(&self, body: Body) -> Result<Document, Problem> {
+        Document::read(self.registry, &self.parts.headers, body).await
+    }
+
+    /// Whether the request asks for something; what it asks for does not change by that.
+    fn reads(&self) -> bool {
+        matches!(self.parts.method, Method::GET | Method::HEAD)
+    }
+
+    /// What is said to whoever may not know whether something exists.
+    fn refused(&self) -> Problem {
+        if self.caller.is_anonymous() { Error::Unauthenticated.into() } else { Error::Forbidden.into() }
+    }
+}
+
+/// Answers a request below `/api/v1`.
+pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let base = auth::base_url(registry, &parts);
+    let answer = respond(registry, &parts, &base, body).await;
+    let mut response = answer.unwrap_or_else(|problem| problem.into_response(&base));
+    allow_everybody(&mut response);
+    response
+}
+
+async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> Result<Response, Problem> {
+    if parts.method == Method::OPTIONS {
+        return Ok(StatusCode::OK.into_response());
+    }
+    let caller = auth::api_caller(registry, parts).await?;
+    let call = Call { registry, caller, parts, base };
+    let path = parts.uri.path().strip_prefix("/api/v1/").unwrap_or_default();
+    match path {
+        "user/initialize" => user::initialize(&call, body).await,
+        "user/" => user::me(&call).await,
+        "repository" => repository::create(&call, body).await,
+        "organization/" => organization::create(&call, body).await,
+        "user" | "organization" => Ok(slashed(parts)),
+        _ => {
+            if let Some(raw) = path.strip_prefix("repository/") {
+                of_repository(&call, raw, body).await
+            } else if let Some(name) = path.strip_prefix("organization/") {
+                organization::get(&call, name).await
+            } else {
+                Err(Problem::not_found())
+            }
+        }
+    }
+}
+
+async fn of_repository(call: &Call<'_>, raw: &str, body: Body) -> Result<Response, Problem> {
+    let path = quay::parse(raw).ok_or_else(Problem::not_found)?;
+    if path.resource == Resource::MissingSlash {
+        return Ok(slashed(call.parts));
+    }
+    // Nothing has such a name; to say so would tell who asks more than of a name that is taken.
+    let name: RepositoryName = path.repository.parse().map_err(|_| call.refused())?;
+    match &path.resource {
+        Resource::Tags => tag::list(call, &name).await,
+        Resource::Tag(tag) => tag::one(call, &name, tag, body).await,
+        Resource::TagRestore(tag) => tag::restore(call, &name, tag, body).await,
+        Resource::TagPulls(tag) => tag::pulls(call, &name, tag).await,
+        Resource::ManifestPulls(digest) => manifest::pulls(call, &name, digest).await,
+        Resource::Repository => repository::one(call, &name, body).await,
+        Resource::Visibility => repository::change_visibility(call, &name, body).await,
+        Resource::UserPermissions => permission::list(call, &name).await,
+        Resource::UserPermission(user) => permission::one(call, &name, user, body).await,
+        Resource::MissingSlash => Err(Problem::not_found()),
+    }
+}
+
+/// Sends the client on to the same URL with a slash at the end of its path.
+fn slashed(parts: &Parts) -> Response {
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("{}/{query}", parts.uri.path());
+    let location = HeaderValue::try_from(target).unwrap_or_else(|_| HeaderValue::from_static("/"));
+    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response()
+}
+
+/// Lets pages of other origins call the API: they have no cookies here, only tokens of their own.
+fn allow_everybody(response: &mut Response) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+        (ACCESS_CONTROL_MAX_AGE, "21600"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, X-Requested-With"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

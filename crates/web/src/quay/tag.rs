@@ -1,0 +1,220 @@
+//! Chapter "tag": `listRepoTags`, `changeTag`, `deleteFullTag`, `restoreTag`, `getTagPullStatistics`.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{Method, StatusCode};
+use serde::Serialize;
+use serde_json::{Value, json};
+use wharfinger_model::tag::{Amendment, Expiration, Protection};
+use wharfinger_model::{RepositoryName, TagName, Timestamp};
+use wharfinger_registry::tags::{
+    self, IndexView, ListQuery, Living, ManifestWanted, NameFilter, TagUpdate, TagView,
+};
+use wharfinger_registry::pulls;
+
+use super::Call;
+use super::request::{Document, Flag, Query, mismatch};
+use super::wire::{self, date};
+use crate::problem::quay::{NOT_UNDERSTOOD, Problem};
+
+/// Lifetimes on a page when nothing is said.
+const DEFAULT_LIMIT: i64 = 50;
+/// Lifetimes on a page at most.
+const MAX_LIMIT: i64 = 100;
+const PAGE_HELP: &str = "Page index for the results. Default 1.";
+const LIMIT_HELP: &str = "Limit to the number of results to return per page. Max 100.";
+/// Quay's own text, a blank missing.
+const FILTER_HELP: &str = "Unsupported syntax for filter_tag_name. Expected <operation>:<tag_name> \
+                           where <operation>can be 'like' or 'eq'.";
+
+pub(super) async fn list(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Problem> {
+    if !call.reads() {
+        return Err(Problem::Method("GET, HEAD, OPTIONS"));
+    }
+    let query = match list_query(&call.query()) {
+        Ok(query) => query,
+        Err(problem) => {
+            // Whoever may not read the repository hears that, and nothing of the query.
+            tags::authorize_read(call.registry, &call.caller, name).await?;
+            return Err(problem);
+        }
+    };
+    let page = query.page;
+    let listed = tags::list(call.registry, &call.caller, name, query).await?;
+    let tags: Vec<_> = listed.tags.iter().map(Tag::from).collect();
+    Ok(wire::json(StatusCode::OK, &Page { tags, page, has_additional: listed.has_additional }))
+}
+
+fn list_query(query: &Query<'_>) -> Result<ListQuery, Problem> {
+    Ok(ListQuery {
+        page: query.integer("page", 1, PAGE_HELP)?.max(1),
+        limit: query.integer("limit", DEFAULT_LIMIT, LIMIT_HELP)?.clamp(1, MAX_LIMIT),
+        living: match query.flag("onlyActiveTags", Flag::No) {
+            Flag::Yes => Living::Only,
+            Flag::No => Living::AndDead,
+        },
+        specific: query.text("specificTag"),
+        filter: query.text("filter_tag_name").map(|text| name_filter(&text)).transpose()?,
+    })
+}
+
+fn name_filter(text: &str) -> Result<NameFilter, Problem> {
+    match text.split_once(':') {
+        Some(("like", part)) => Ok(NameFilter::Like(part.to_owned())),
+        Some(("eq", name)) => Ok(NameFilter::Equal(name.to_owned())),
+        _ => Err(Problem::message(FILTER_HELP)),
+    }
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    tags: Vec<Tag<'a>>,
+    page: i64,
+    has_additional: bool,
+}
+
+/// One lifetime.
+#[derive(Serialize)]
+struct Tag<'a> {
+    name: &'a str,
+    reversion: bool,
+    immutable: bool,
+    start_ts: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_ts: Option<i64>,
+    manifest_digest: &'a str,
+    is_manifest_list: bool,
+    size: Option<i64>,
+    last_modified: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<String>,
+    #[serde(flatten)]
+    sparse: Option<Sparse<'a>>,
+}
+
+/// How much of an index is there.
+#[derive(Serialize)]
+struct Sparse<'a> {
+    is_sparse: bool,
+    child_manifest_count: usize,
+    present_child_count: usize,
+    child_manifests_presence: BTreeMap<&'a str, bool>,
+}
+
+impl<'a> From<&'a TagView> for Tag<'a> {
+    fn from(tag: &'a TagView) -> Self {
+        Self {
+            name: tag.name.as_str(),
+            reversion: tag.reversion,
+            immutable: tag.immutable,
+            start_ts: tag.start.as_seconds(),
+            end_ts: tag.end.map(Timestamp::as_seconds),
+            manifest_digest: tag.digest.as_str(),
+            is_manifest_list: tag.index.is_some(),
+            size: tag.layers_size,
+            last_modified: date(tag.start),
+            expiration: tag.end.map(date),
+            sparse: tag.index.as_ref().map(Sparse::from),
+        }
+    }
+}
+
+impl<'a> From<&'a IndexView> for Sparse<'a> {
+    fn from(index: &'a IndexView) -> Self {
+        let present = index.children.iter().filter(|(_, present)| *present).count();
+        Self {
+            is_sparse: present < index.children.len(),
+            child_manifest_count: index.children.len(),
+            present_child_count: present,
+            child_manifests_presence: index
+                .children
+                .iter()
+                .map(|(digest, present)| (digest.as_str(), *present))
+                .collect(),
+        }
+    }
+}
+
+pub(super) async fn one(
+    call: &Call<'_>,
+    name: &RepositoryName,
+    tag: &str,
+    body: Body,
+) -> Result<Response, Problem> {
+    match call.parts.method {
+        Method::PUT => change(call, name, tag, body).await,
+        Method::DELETE => {
+            tags::delete(call.registry, &call.caller, name, tag).await?;
+            Ok(wire::no_content())
+        }
+        _ => Err(Problem::Method("PUT, DELETE, OPTIONS")),
+    }
+}
+
+async fn change(call: &Call<'_>, name: &RepositoryName, tag: &str, body: Body) -> Result<Response, Problem> {
+    tags::authorize_write(call.registry, &call.caller, name).await?;
+    let update = update(&call.document(body).await?)?;
+    let tag: TagName = tag.parse().map_err(|error| Problem::message(format!("{error}")))?;
+    tags::change(call.registry, &call.caller, name, &tag, update).await?;
+    Ok(wire::json(StatusCode::CREATED, &"Updated"))
+}
+
+fn update(document: &Document) -> Result<TagUpdate, Problem> {
+    let manifest_digest = match document.value("manifest_digest") {
+        None => None,
+        Some(Value::Null) => Some(ManifestWanted::Unknown),
+        Some(Value::String(text)) => {
+            Some(text.parse().map_or(ManifestWanted::Unknown, ManifestWanted::Digest))
+        }
+        Some(other) => return Err(mismatch(other, "string")),
+    };
+    let expiration = match document.value("expiration") {
+        None => None,
+        Some(Value::Null) => Some(Expiration::Never),
+        Some(Value::Number(number)) => {
+            let seconds = number.as_f64().ok_or_else(|| Problem::message(NOT_UNDERSTOOD))?;
+            Some(Expiration::At(Timestamp::from_seconds(seconds)))
+        }
+        Some(other) => return Err(mismatch(other, "number")),
+    };
+    let protection = document.flag("immutable")?.map(|flag| match flag {
+        Flag::Yes => Protection::Set,
+        Flag::No => Protection::Unset,
+    });
+    Ok(TagUpdate { manifest_digest, amendment: Amendment { expiration, protection } })
+}
+
+pub(super) async fn restore(
+    call: &Call<'_>,
+    name: &RepositoryName,
+    tag: &str,
+    body: Body,
+) -> Result<Response, Problem> {
+    if call.parts.method != Method::POST {
+        return Err(Problem::Method("POST, OPTIONS"));
+    }
+    tags::authorize_write(call.registry, &call.caller, name).await?;
+    let document = call.document(body).await?;
+    tags::restore(call.registry, &call.caller, name, tag, document.text("manifest_digest")?).await?;
+    // The guide says 201; Quay's own web pages insist on 200.
+    let status = if call.caller.is_session() { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(wire::json(status, &json!({})))
+}
+
+pub(super) async fn pulls(call: &Call<'_>, name: &RepositoryName, tag: &str) -> Result<Response, Problem> {
+    if !call.reads() {
+        return Err(Problem::Method("GET, HEAD, OPTIONS"));
+    }
+    let pulls = pulls::of_tag(call.registry, &call.caller, name, tag).await?;
+    let document = json!({
+        "tag_name": tag,
+        "tag_pull_count": pulls.tag.count,
+        "last_tag_pull_date": pulls.tag.last.map(date),
+        "current_manifest_digest": pulls.digest,
+        "manifest_pull_count": pulls.manifest.count,
+        "last_manifest_pull_date": pulls.manifest.last.map(date),
+    });
+    Ok(wire::json(StatusCode::OK, &document))
+}

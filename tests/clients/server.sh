@@ -1,0 +1,152 @@
+# A server of one's own and the checks that are made of it: sourced by the scripts beside this file.
+# shellcheck shell=bash
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+WHARFINGER=${WHARFINGER:-${CARGO_TARGET_DIR:-$top/target}/release/wharfinger}
+
+# How long anything that is waited for may take.
+readonly patience_s=30
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/wharfinger-clients.XXXXXX")
+server_pid=
+server_log=$work/server.log
+passed=0
+
+section() { printf '\n-- %s\n' "$*"; }
+
+ok() {
+  passed=$((passed + 1))
+  printf 'ok    %s\n' "$*"
+}
+
+fail() {
+  printf 'FAIL  %s\n' "$*" >&2
+  exit 1
+}
+
+clean_up() {
+  local status=$?
+  trap - EXIT
+  if [ -n "$server_pid" ]; then
+    kill -KILL "$server_pid" 2>/dev/null || true
+    wait "$server_pid" 2>/dev/null || true
+  fi
+  if [ "$status" -ne 0 ] && [ -s "$server_log" ]; then
+    printf '\nThe end of what the server said:\n' >&2
+    tail -n 40 "$server_log" >&2
+  fi
+  rm -rf "$work"
+  if [ "$status" -eq 0 ]; then
+    printf '\n%d passed, 0 failed\n' "$passed"
+  fi
+  exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+need() {
+  local tool
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null || fail "$tool is not installed"
+  done
+  [ -x "$WHARFINGER" ] || fail "no program at $WHARFINGER: cargo build --release makes it, WHARFINGER names another"
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# What is exported for a developer's own server must not change this one.
+forget_settings() {
+  local name
+  for name in $(compgen -e WHARFINGER_ || true); do
+    unset "$name"
+  done
+}
+
+# start_server DATA [COMMAND...]: serves DATA on $port, run by COMMAND, and waits until it is ready.
+start_server() {
+  local data=$1 deadline
+  shift
+  "$@" "$WHARFINGER" serve --listen "127.0.0.1:$port" --data "$data" >>"$server_log" 2>&1 &
+  server_pid=$!
+  deadline=$((SECONDS + patience_s))
+  until [ "$(curl -s -o /dev/null --max-time 5 -w '%{http_code}' "$base/health/instance")" = 200 ]; do
+    kill -0 "$server_pid" 2>/dev/null || fail "the server has ended instead of serving"
+    [ "$SECONDS" -lt "$deadline" ] || fail "the server is not ready after $patience_s s"
+    sleep 0.1
+  done
+}
+
+# stop_server: SIGTERM, and then an exit code of 0 within the patience.
+stop_server() {
+  local status=0 deadline=$((SECONDS + patience_s))
+  kill -TERM "$server_pid"
+  while kill -0 "$server_pid" 2>/dev/null; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "the server is still there $patience_s s after SIGTERM"
+    sleep 0.1
+  done
+  wait "$server_pid" || status=$?
+  server_pid=
+  [ "$status" -eq 0 ] || fail "the server ended with $status after SIGTERM"
+}
+
+# request STATUS METHOD PATH [CURL ARGUMENT...]: the answer's body is then in $body, its head in $head.
+body=$work/body
+head=$work/head
+request() {
+  local expected=$1 method=$2 path=$3 status
+  shift 3
+  : >"$body"
+  local how=(--request "$method")
+  if [ "$method" = HEAD ]; then how=(--head); fi
+  status=$(curl -sS --max-time "$patience_s" -o "$body" -D "$head" -w '%{http_code}' "${how[@]}" "$@" "$base$path")
+  [ "$status" = "$expected" ] ||
+    fail "$method $path: $status instead of $expected: $(head -c 500 "$body")"
+}
+
+# api STATUS METHOD PATH [JSON]: a request to Quay's API with the token in $access_token.
+api() {
+  local expected=$1 method=$2 path=$3
+  local with=(-H "Authorization: Bearer $access_token" -H 'Accept: application/json')
+  if [ $# -gt 3 ]; then with+=(-H 'Content-Type: application/json' --data "$4"); fi
+  request "$expected" "$method" "/api/v1$path" "${with[@]}"
+}
+
+# same WHAT ACTUAL EXPECTED: two texts.
+same() {
+  [ "$2" = "$3" ] || fail "$(printf '%s:\n  is        %s\n  should be %s' "$1" "$2" "$3")"
+  ok "$1"
+}
+
+# json WHAT FILTER EXPECTED [JQ ARGUMENT...]: what the filter finds in the last answer, and what it should.
+json() {
+  local what=$1 filter=$2 expected=$3 actual
+  shift 3
+  actual=$(jq -cS "$@" "$filter" "$body") || fail "$what: the answer is not as expected: $(head -c 500 "$body")"
+  same "$what" "$actual" "$(jq -cnS "$@" "$expected")"
+}
+
+# initialize: makes the first user, whose token is then in $access_token.
+user='admin'
+password=choose-a-good-one
+initialize() {
+  request 200 POST /api/v1/user/initialize -H 'Content-Type: application/json' \
+    --data "{\"username\":\"$user\",\"password\":\"$password\",\"access_token\":true}"
+  # The scripts that source this use it.
+  # shellcheck disable=SC2034
+  access_token=$(jq -er .access_token "$body") || fail "no access token for the first user: $(head -c 500 "$body")"
+}
+
+# registry_token SCOPE: prints a token for /v2.
+registry_token() {
+  request 200 GET /v2/auth --get --user "$user:$password" \
+    --data-urlencode "service=127.0.0.1:$port" --data-urlencode "scope=$1"
+  jq -er .token "$body" || fail "no token for $1: $(head -c 500 "$body")"
+}
+
+forget_settings
+port=$(free_port)
+base=http://127.0.0.1:$port

@@ -129,22 +129,28 @@ json() {
   same "$what" "$actual" "$(jq -cnS "$@" "$expected")"
 }
 
+# member NAME: prints a text of the last answer, which must have it.
+member() {
+  local text
+  text=$(jq -r --arg name "$1" '.[$name] | strings' "$body")
+  [ -n "$text" ] || fail "the answer has no $1: $(head -c 500 "$body")"
+  printf '%s\n' "$text"
+}
+
 # initialize: makes the first user, whose token is then in $access_token.
 user='admin'
 password=choose-a-good-one
 initialize() {
   request 200 POST /api/v1/user/initialize -H 'Content-Type: application/json' \
     --data "{\"username\":\"$user\",\"password\":\"$password\",\"access_token\":true}"
-  # The scripts that source this use it.
-  # shellcheck disable=SC2034
-  access_token=$(jq -er .access_token "$body") || fail "no access token for the first user: $(head -c 500 "$body")"
+  access_token=$(member access_token)
 }
 
 # registry_token SCOPE: prints a token for /v2.
 registry_token() {
   request 200 GET /v2/auth --get --user "$user:$password" \
     --data-urlencode "service=127.0.0.1:$port" --data-urlencode "scope=$1"
-  jq -er .token "$body" || fail "no token for $1: $(head -c 500 "$body")"
+  member token
 }
 
 forget_settings

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ::postgres::{Client, Config, IsolationLevel, NoTls};
 use tokio::sync::oneshot;
@@ -13,6 +14,10 @@ use crate::{Error, Result, Tx, migrate};
 
 /// How often a unit of work is run again when others are in its way.
 const TRIES: usize = 10;
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long what was sent may stay unacknowledged before the connection counts as lost.
+const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// A store on a PostgreSQL server.
 pub(crate) struct Postgres {
@@ -40,7 +45,9 @@ struct Connection {
 impl Postgres {
     pub(crate) async fn open(url: &str, connections: usize) -> Result<Self> {
         // The parser's own message could quote the URL, password and all.
-        let config: Config = url.parse().map_err(|_| Error::Engine("the database's URL can't be read".into()))?;
+        let mut config: Config =
+            url.parse().map_err(|_| Error::Engine("the database's URL can't be read".into()))?;
+        limit_waits(&mut config);
         let (queue, queued) = channel();
         let queued = Arc::new(Mutex::new(queued));
         let workers = Workers::new(queue);
@@ -102,6 +109,16 @@ impl Postgres {
     }
 }
 
+/// Bounds the waits for a server that is gone, where the URL doesn't.
+fn limit_waits(config: &mut Config) {
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(UNANSWERED);
+    }
+}
+
 fn connect(config: &Config) -> Result<Connection> {
     // TLS would be chosen here.
     Ok(Connection { client: config.connect(NoTls)?, prepared: Prepared::default() })
@@ -113,11 +130,8 @@ fn work(config: &Config, mut connection: Option<Connection>, queued: &Mutex<Rece
         let next = queued.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Request { mut unit, access }) = next else { return };
         connection = connection.filter(|connection| !connection.client.is_closed());
-        let done = match connection.as_mut().map_or_else(|| connect(config).map(Some), |_| Ok(None)) {
-            Ok(fresh) => {
-                connection = fresh.or(connection);
-                connection.as_mut().map_or(Err(Error::Unavailable), |it| run(it, unit.as_mut(), access))
-            }
+        let done = match connection.take().map_or_else(|| connect(config), Ok) {
+            Ok(it) => run(config, connection.insert(it), unit.as_mut(), access),
             Err(error) => Err(error),
         };
         unit.answer(done.err());
@@ -126,16 +140,15 @@ fn work(config: &Config, mut connection: Option<Connection>, queued: &Mutex<Rece
 
 /// Does a unit of work in a transaction, again and again while others are in its way. An error means that the engine
 /// could not keep it; what the unit itself says is with the unit.
-fn run(connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<()> {
-    for _ in 1..TRIES {
-        if let Done::Kept = attempt(connection, unit, access)? {
-            return Ok(());
+fn run(config: &Config, connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<()> {
+    for _ in 0..TRIES {
+        match attempt(connection, unit, access)? {
+            Done::Kept => return Ok(()),
+            Done::Collided => {}
+            Done::NotBegun => *connection = connect(config)?,
         }
     }
-    match attempt(connection, unit, access)? {
-        Done::Kept => Ok(()),
-        Done::Collided => Err(Error::Engine("others kept changing the same rows".into())),
-    }
+    Err(Error::Engine("others kept changing the same rows".into()))
 }
 
 enum Done {
@@ -143,13 +156,20 @@ enum Done {
     Kept,
     /// Others were in its way, so it is undone.
     Collided,
+    /// The server had ended the connection, which shows only when it is used again.
+    NotBegun,
 }
 
 fn attempt(connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<Done> {
     let builder = connection.client.build_transaction();
-    let transaction = match access {
-        Access::Read => builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start()?,
-        Access::Write => builder.isolation_level(IsolationLevel::ReadCommitted).start()?,
+    let begun = match access {
+        Access::Read => builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start(),
+        Access::Write => builder.isolation_level(IsolationLevel::ReadCommitted).start(),
+    };
+    let transaction = match begun.map_err(Error::from) {
+        Ok(transaction) => transaction,
+        Err(Error::Unavailable) => return Ok(Done::NotBegun),
+        Err(error) => return Err(error),
     };
     let mut tx = Tx::postgres(transaction, &mut connection.prepared);
     let outcome = unit.run(&mut tx);

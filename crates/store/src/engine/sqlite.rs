@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
@@ -21,12 +21,13 @@ const BUSY: Duration = Duration::from_secs(10);
 /// How many statements a connection keeps prepared.
 const PREPARED: usize = 256;
 /// Longer reads that run at once.
-const SCANS: usize = 2;
+const SCANS: u32 = 2;
+/// Connections for reading that are kept while nobody reads.
+const IDLE: usize = 16;
 
 /// A store in a file.
 pub(crate) struct Sqlite {
-    file: PathBuf,
-    readers: Arc<Mutex<Vec<Connection>>>,
+    readers: Arc<Readers>,
     scans: Arc<Semaphore>,
     writer: Workers<Box<dyn Unit>>,
 }
@@ -39,7 +40,8 @@ impl Sqlite {
         let (queue, queued) = channel();
         let writer = Workers::new(queue);
         writer.spawn("store-writer", move || write_all(&connection, &queued))?;
-        Ok(Self { file: file.to_owned(), readers: Arc::default(), scans: Arc::new(Semaphore::new(SCANS)), writer })
+        let readers = Readers { file: file.to_owned(), idle: Mutex::new(Some(Vec::new())) };
+        Ok(Self { readers: Arc::new(readers), scans: Arc::new(Semaphore::new(SCANS as usize)), writer })
     }
 
     pub(crate) fn read<T, E, F>(&self, work: &F) -> Result<T, E>
@@ -47,7 +49,7 @@ impl Sqlite {
         F: Fn(&mut Tx<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        read(&self.file, &self.readers, work)
+        self.readers.read(work)
     }
 
     pub(crate) async fn scan<T, E, F>(&self, work: F) -> Result<T, E>
@@ -56,11 +58,11 @@ impl Sqlite {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (file, readers) = (self.file.clone(), Arc::clone(&self.readers));
+        let readers = Arc::clone(&self.readers);
         let slot = Arc::clone(&self.scans).acquire_owned().await.map_err(|_| Error::Unavailable)?;
         let scanned = tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            read(&file, &readers, &work)
+            readers.read(&work)
         });
         scanned.await.map_err(|_| Error::Panicked)?
     }
@@ -77,19 +79,75 @@ impl Sqlite {
     }
 
     pub(crate) async fn close(&self) {
+        drop(self.scans.acquire_many(SCANS).await);
+        self.scans.close();
+        // The writer goes last: whoever leaves last tidies the file up, and a reader can't.
+        self.readers.close();
         self.writer.close().await;
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Connections for reading.
+struct Readers {
+    file: PathBuf,
+    /// Those that nobody uses; `None` when the store has been closed.
+    idle: Mutex<Option<Vec<Connection>>>,
+}
+
+impl Readers {
+    fn read<T, E, F>(&self, work: &F) -> Result<T, E>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let connection = self.take()?;
+        statement(&connection, "BEGIN")?;
+        let given = guarded(work, &mut Tx::sqlite(&connection));
+        // A connection that can't end its transaction is not used again.
+        if statement(&connection, "COMMIT").is_ok() {
+            self.put_back(connection);
+        }
+        given
+    }
+
+    fn take(&self) -> Result<Connection> {
+        let idle = self.lock().as_mut().ok_or(Error::Unavailable)?.pop();
+        idle.map_or_else(|| open_reader(&self.file), Ok)
+    }
+
+    fn put_back(&self, connection: Connection) {
+        if let Some(idle) = self.lock().as_mut()
+            && idle.len() < IDLE
+        {
+            idle.push(connection);
+        }
+    }
+
+    fn close(&self) {
+        drop(self.lock().take());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn open_writer(file: &Path) -> Result<Connection> {
-    let mut connection = Connection::open(file)?;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(file, flags)?;
     configure(&connection)?;
+    // Where it can't have what was asked for, SQLite answers what it has instead.
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(Error::Engine("SQLite can't keep a write-ahead log where the file lies".into()));
+    }
     // An answer means that the disk has it, so every commit is synced; many units share one.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", "ON")?;
+    // A step that rebuilds a table would take with it whatever refers to its rows.
+    connection.pragma_update(None, "foreign_keys", "OFF")?;
     migrate::sqlite(&mut connection)?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
     Ok(connection)
 }
 
@@ -106,22 +164,6 @@ fn configure(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "mmap_size", 256_i64 << 20)?;
     connection.pragma_update(None, "cache_size", -8192)?;
     Ok(())
-}
-
-fn read<T, E, F>(file: &Path, readers: &Mutex<Vec<Connection>>, work: &F) -> Result<T, E>
-where
-    F: Fn(&mut Tx<'_>) -> Result<T, E>,
-    E: From<Error>,
-{
-    let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let connection = idle.map_or_else(|| open_reader(file), Ok)?;
-    statement(&connection, "BEGIN")?;
-    let given = guarded(work, &mut Tx::sqlite(&connection));
-    // A connection that can't end its transaction is not used again.
-    if statement(&connection, "COMMIT").is_ok() {
-        readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-    }
-    given
 }
 
 fn statement(connection: &Connection, text: &'static str) -> Result<()> {
@@ -179,10 +221,12 @@ fn write_batch(
 /// Does one unit of work, or undoes it alone.
 fn write_unit(connection: &Connection, unit: &mut dyn Unit) -> Result<()> {
     statement(connection, "SAVEPOINT unit")?;
-    if unit.run(&mut Tx::sqlite(connection)) == Outcome::Undo {
+    let mut tx = Tx::sqlite(connection);
+    if unit.run(&mut tx) == Outcome::Undo {
         // After some errors, a full disk among them, SQLite has undone the whole transaction by itself.
         if connection.is_autocommit() {
-            return Err(Error::Full);
+            let unknown = || Error::Engine("SQLite: the transaction was lost".into());
+            return Err(tx.failed.unwrap_or_else(unknown));
         }
         statement(connection, "ROLLBACK TO unit")?;
     }

@@ -44,13 +44,16 @@ where
     }
 
     fn answer(self: Box<Self>, failed: Option<Error>) {
-        let given = match (failed, self.given) {
+        let Self { work, given, answer } = *self;
+        // What the work kept to itself is free before anybody hears that it is done.
+        drop(work);
+        let given = match (failed, given) {
             (Some(error), _) => Err(error.into()),
             (None, Some(given)) => given,
             (None, None) => Err(Error::Unavailable.into()),
         };
         // Nobody may be waiting any more; the work is done all the same.
-        drop(self.answer.send(given));
+        drop(answer.send(given));
     }
 }
 
@@ -65,12 +68,16 @@ where
     (Box::new(Work { work, given: None, answer }), answered)
 }
 
-/// Does work whose panic is an error of that work alone.
+/// Does work whose panic is an error of that work alone. Work in which a statement failed has failed.
 pub(super) fn guarded<T, E, F>(work: &F, tx: &mut Tx<'_>) -> Result<T, E>
 where
     F: Fn(&mut Tx<'_>) -> Result<T, E>,
     E: From<Error>,
 {
     // Whatever the work had changed of its own is dropped with it, and the engine undoes the rest.
-    catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(Error::Panicked.into()))
+    let given = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(Error::Panicked.into()));
+    match &tx.failed {
+        Some(error) if given.is_ok() => Err(error.clone().into()),
+        _ => given,
+    }
 }

@@ -1,17 +1,23 @@
 //! Everything outside the two APIs: health, the CSRF token, and a page for whoever comes with a browser.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::json;
-use wharfinger_registry::Registry;
+use tokio::time::timeout;
 use wharfinger_registry::identity::authenticate;
+use wharfinger_registry::{Error, Registry};
 
 use crate::auth;
 use crate::problem::quay::Problem;
 use crate::quay::wire;
+
+/// How long the database may take to show that it is there.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
 
 const HOME: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Wharfinger</title>\
     <h1>Wharfinger</h1><p>This is a container registry. Images are pushed and pulled at <code>/v2/</code>, \
@@ -26,15 +32,15 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     match parts.uri.path() {
         "/" if reads => page(StatusCode::OK, HOME),
         "/health/instance" | "/health/endtoend" if reads => health(registry).await,
-        "/csrf_token" if reads => csrf_token(registry, &parts).unwrap_or_else(|error| {
-            Problem::from(error).into_response(&auth::base_url(registry, &parts))
-        }),
+        "/csrf_token" if reads => csrf_token(registry, &parts)
+            .unwrap_or_else(|error| Problem::from(error).into_response(&auth::base_url(registry, &parts))),
         _ => page(StatusCode::NOT_FOUND, NOTHING),
     }
 }
 
 async fn health(registry: &Registry) -> Response {
-    let (database, status) = match registry.check_health().await {
+    let checked = timeout(HEALTH_PATIENCE, registry.check_health()).await.unwrap_or(Err(Error::Unavailable));
+    let (database, status) = match checked {
         Ok(()) => (true, StatusCode::OK),
         Err(error) => {
             tracing::warn!(%error, "the database does not answer");

@@ -43,6 +43,8 @@ impl<'a> Credentials<'a> {
         let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         match decoded.as_deref().and_then(|text| text.split_once(':')) {
             Some(("", "")) => Self::None,
+            // Nobody's name holds a NUL byte, and not every store can be asked for one.
+            Some((user, _)) if user.contains('\0') => Self::Unreadable,
             Some((user, password)) => Self::Basic { user: user.to_owned(), password: password.to_owned() },
             None => Self::Unreadable,
         }

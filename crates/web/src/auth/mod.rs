@@ -73,7 +73,8 @@ pub(crate) fn registry_caller(registry: &Registry, parts: &Parts) -> Option<Arc<
 pub(crate) async fn api_caller(registry: &Registry, parts: &Parts) -> Result<Arc<Caller>, Refused> {
     let anonymous = || Arc::new(Caller::anonymous(origin(parts)));
     match Credentials::of(&parts.headers) {
-        Credentials::Bearer(token) => match authenticate::access_token(registry, token, origin(parts)).await? {
+        Credentials::Bearer(token) => match authenticate::access_token(registry, token, origin(parts)).await?
+        {
             Some(caller) => Ok(caller),
             None if looks_signed(token) => Err(Refused::ForeignToken),
             None => Ok(anonymous()),

@@ -25,9 +25,9 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
         return Problem::method_not_allowed("GET, HEAD").into_response();
     }
     issue(registry, &parts).await.unwrap_or_else(|problem| match problem.status() {
-        StatusCode::UNAUTHORIZED => {
-            problem.with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"wharfinger\"")).into_response()
-        }
+        StatusCode::UNAUTHORIZED => problem
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"wharfinger\""))
+            .into_response(),
         _ => problem.into_response(),
     })
 }
@@ -66,7 +66,8 @@ async fn caller(registry: &Registry, parts: &Parts) -> Result<Arc<Caller>, Probl
 /// The scopes that are asked for, in repeated parameters or parted by blanks; `None` if the parameter is missing.
 fn scopes(parts: &Parts) -> Result<Option<Vec<RepositoryScope>>, Problem> {
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
-    let host = authority.or_else(|| parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()));
+    let host =
+        authority.or_else(|| parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()));
     let query = parts.uri.query().unwrap_or_default();
     let mut wanted = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {

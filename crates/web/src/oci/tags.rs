@@ -25,7 +25,9 @@ pub(super) async fn handle(call: &Call<'_>, name: &RepositoryName) -> Result<Res
     }
     let n = count(call.query("n").as_deref(), call.registry.settings().list_limit);
     let last = call.query("last").unwrap_or_default();
-    let names = tags::names(call.registry, &call.caller, name, n, last.trim()).await?;
+    // No name holds a NUL byte, so the same names follow what stands before it; and not every store takes one.
+    let last = last.split('\0').next().unwrap_or_default().trim();
+    let names = tags::names(call.registry, &call.caller, name, n, last).await?;
     let list = List { name: name.as_str(), tags: names.tags.iter().map(TagName::as_str).collect() };
     let mut response = axum::Json(list).into_response();
     // Of nothing there is no last one to go on from.

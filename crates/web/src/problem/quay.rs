@@ -1,7 +1,7 @@
 //! How Quay's API says no: its shapes P (problem), M (message) and E (error).
 
 use axum::response::Response;
-use http::header::ALLOW;
+use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 use wharfinger_model::TagName;
@@ -15,6 +15,9 @@ use crate::quay::wire;
 /// What is said of a request that can't be understood.
 pub(crate) const NOT_UNDERSTOOD: &str =
     "The browser (or proxy) sent a request that this server could not understand.";
+
+/// What a client hears when the store can't be reached: when to come back, in seconds.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
 
 /// One refusal.
 #[derive(Debug)]
@@ -94,7 +97,13 @@ impl Problem {
                 }
                 wire::json(status, &document)
             }
-            Self::Message(status, message) => wire::json(status, &json!({"message": message})),
+            Self::Message(status, message) => {
+                let mut response = wire::json(status, &json!({"message": message}));
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
+                }
+                response
+            }
             Self::Error(status, error) => wire::json(status, &json!({"error": error})),
             Self::Method(allow) => {
                 let message = "The method is not allowed for the requested URL.";
@@ -169,5 +178,79 @@ fn tag_refused(name: &TagName, refusal: Refusal) -> Problem {
             "Cannot make tag '{name}' immutable: tag has expiration set. Clear expiration first or enable \
              FEATURE_IMMUTABLE_TAGS_CAN_EXPIRE."
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by it")]
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn rendered(problem: impl Into<Problem>) -> (u16, String) {
+        let response = problem.into().into_response("https://registry.example.com");
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn refused(refusal: Refusal) -> Error {
+        Error::Tag { name: "v1".parse().unwrap(), refusal }
+    }
+
+    #[tokio::test]
+    async fn a_typed_error_names_itself_and_says_its_status() {
+        let expected = concat!(
+            r#"{"detail":"Not Found","error_message":"Not Found","error_type":"not_found","title":"not_found","#,
+            r#""type":"https://registry.example.com/api/v1/error/not_found","status":404}"#,
+            "\n"
+        );
+        assert_eq!(rendered(Error::NoTag).await, (404, expected.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn each_refusal_of_a_tags_change_has_its_status_and_text() {
+        let cases = [
+            (Refusal::NeedsAdmin, 403, r#""detail":"Unauthorized""#),
+            (Refusal::NotAlive, 404, r#""detail":"Not Found""#),
+            (Refusal::ImmutableOverwrite, 409, r#""detail":"Cannot overwrite immutable tag 'v1'""#),
+            (Refusal::ImmutableDelete, 409, r#""detail":"Cannot delete immutable tag 'v1'""#),
+            (Refusal::ExpirationOutOfRange, 400, NOT_UNDERSTOOD),
+            (
+                Refusal::ExpirationOnImmutable,
+                400,
+                r#"{"message":"Cannot set expiration on immutable tag 'v1'"}"#,
+            ),
+            (
+                Refusal::ImmutableWithExpiration,
+                400,
+                concat!(
+                    r#"{"message":"Cannot make tag 'v1' immutable: tag has expiration set. "#,
+                    r#"Clear expiration first or enable FEATURE_IMMUTABLE_TAGS_CAN_EXPIRE."}"#
+                ),
+            ),
+        ];
+        for (refusal, status, text) in cases {
+            let (got, body) = rendered(refused(refusal)).await;
+            assert_eq!(got, status, "{refusal:?}");
+            assert!(body.contains(text), "{refusal:?}: {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_csrf_token_is_told_with_who_is_signed_in() {
+        let nobody = "{\"error\":\"CSRF token was invalid or missing.\"}\n";
+        assert_eq!(rendered(Refused::Csrf(None)).await, (403, nobody.to_owned()));
+        let alice = "{\"error\":\"CSRF token was invalid or missing. (authorized: user alice)\"}\n";
+        assert_eq!(rendered(Refused::Csrf(Some("user alice".into()))).await, (403, alice.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_went_wrong_inside_stays_inside() {
+        let (status, body) = rendered(Error::Internal("no such column: secret".into())).await;
+        assert_eq!(status, 500);
+        assert!(!body.contains("secret"), "{body}");
     }
 }

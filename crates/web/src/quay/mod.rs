@@ -1,5 +1,6 @@
 //! `/api/v1/`: Quay's API, one file for each chapter of its guide.
 
+mod error_type;
 mod manifest;
 mod organization;
 mod permission;
@@ -33,7 +34,6 @@ struct Call<'a> {
     registry: &'a Registry,
     caller: Arc<Caller>,
     parts: &'a Parts,
-    base: &'a str,
 }
 
 impl Call<'_> {
@@ -70,11 +70,17 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
     if parts.method == Method::OPTIONS {
         return Ok(StatusCode::OK.into_response());
     }
-    let caller = auth::api_caller(registry, parts).await?;
-    let call = Call { registry, caller, parts, base };
     let path = parts.uri.path().strip_prefix("/api/v1/").unwrap_or_default();
+    // Nobody has to be anybody for these, so it does not matter whose cookies or tokens come along.
+    if path == "user/initialize" {
+        return user::initialize(registry, parts, base, body).await;
+    }
+    if let Some(name) = path.strip_prefix("error/") {
+        return error_type::get(&parts.method, base, name);
+    }
+    let caller = auth::api_caller(registry, parts).await?;
+    let call = Call { registry, caller, parts };
     match path {
-        "user/initialize" => user::initialize(&call, body).await,
         "user/" => user::me(&call).await,
         "repository" => repository::create(&call, body).await,
         "organization/" => organization::create(&call, body).await,
@@ -96,6 +102,22 @@ async fn of_repository(call: &Call<'_>, raw: &str, body: Body) -> Result<Respons
     if path.resource == Resource::MissingSlash {
         return Ok(slashed(call.parts));
     }
+    let stray = is_stray(&path);
+    let answer = resource(call, &path, body).await;
+    // Whatever such a path was meant for, there is no use in asking who is calling.
+    answer.map_err(|problem| if stray { Problem::not_found() } else { problem })
+}
+
+/// Whether a path that was taken for a repository's rather asks for the pulls of a manifest by what is no digest.
+fn is_stray(path: &quay::Path) -> bool {
+    let mut segments = path.repository.rsplit('/');
+    path.resource == Resource::Repository
+        && segments.next() == Some("pull_statistics")
+        && segments.nth(1) == Some("manifest")
+        && segments.count() >= 2
+}
+
+async fn resource(call: &Call<'_>, path: &quay::Path, body: Body) -> Result<Response, Problem> {
     // Nothing has such a name; to say so would tell who asks more than of a name that is taken.
     let name: RepositoryName = path.repository.parse().map_err(|_| call.refused())?;
     match &path.resource {
@@ -120,6 +142,11 @@ fn slashed(parts: &Parts) -> Response {
     (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response()
 }
 
+/// A text out of a path or query that is looked up: nothing that is kept has a NUL, and not every store takes one.
+fn lookup(text: &str) -> &str {
+    if text.contains('\0') { "" } else { text }
+}
+
 /// Lets pages of other origins call the API: they have no cookies here, only tokens of their own.
 fn allow_everybody(response: &mut Response) {
     let headers = response.headers_mut();
@@ -130,5 +157,21 @@ fn allow_everybody(response: &mut Response) {
         (ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, X-Requested-With"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by it")]
+
+    use super::*;
+
+    #[test]
+    fn a_tag_where_a_digest_belongs_is_seen() {
+        let stray = |path: &str| is_stray(&quay::parse(path).unwrap());
+        assert!(stray("acme/web/manifest/latest/pull_statistics"));
+        assert!(stray("acme/web/manifest/sha256:xyz/pull_statistics"));
+        assert!(!stray("acme/manifest/latest/pull_statistics"));
+        assert!(!stray("acme/web/manifest/sha256:00/pull_statistics"));
     }
 }

@@ -5,18 +5,21 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
+use wharfinger_registry::identity::users;
 use wharfinger_registry::organizations;
 
-use super::Call;
 use super::wire::{self, Avatar, AvatarKind};
+use super::{Call, lookup};
 use crate::problem::quay::Problem;
 
 pub(super) async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     if call.parts.method != Method::POST {
         return Err(Problem::Method("POST, OPTIONS"));
     }
-    if call.caller.is_anonymous() {
-        return Err(Problem::unauthenticated());
+    // Only a user can own an organization, and only a token for everything of that user's may make one.
+    let me = users::me(call.registry, &call.caller).await?;
+    if !me.is_some_and(|me| me.admin_scope) {
+        return Err(call.refused());
     }
     let document = call.document(body).await?;
     let (name, email) = (document.required("name")?, document.text("email")?);
@@ -29,7 +32,7 @@ pub(super) async fn get(call: &Call<'_>, name: &str) -> Result<Response, Problem
         return Err(Problem::Method("GET, HEAD, OPTIONS"));
     }
     let name = percent_decode_str(name).decode_utf8().map_err(|_| Problem::not_found())?;
-    let view = organizations::get(call.registry, &call.caller, &name).await?;
+    let view = organizations::get(call.registry, &call.caller, lookup(&name)).await?;
     let email = view.email.as_deref();
     let mut document = json!({
         "name": view.name,

@@ -8,9 +8,11 @@ use wharfinger_model::{RepositoryName, Role};
 use wharfinger_registry::permissions::{self, UserPermission};
 use wharfinger_registry::repositories;
 
-use super::Call;
 use super::wire::{self, Avatar, AvatarKind};
+use super::{Call, lookup};
 use crate::problem::quay::Problem;
+
+const ROLES: &[(&str, Role)] = &[("read", Role::Read), ("write", Role::Write), ("admin", Role::Admin)];
 
 pub(super) async fn list(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Problem> {
     if !call.reads() {
@@ -28,12 +30,13 @@ pub(super) async fn one(
     user: &str,
     body: Body,
 ) -> Result<Response, Problem> {
+    let user = lookup(user);
     let permission = match call.parts.method {
         Method::GET | Method::HEAD => permissions::get(call.registry, &call.caller, name, user).await?,
         Method::PUT => {
             repositories::authorize_admin(call.registry, &call.caller, name).await?;
             let document = call.document(body).await?;
-            let role = role(document.required("role")?)?;
+            let role = document.word("role", ROLES)?;
             permissions::set(call.registry, &call.caller, name, user, role).await?
         }
         Method::DELETE => {
@@ -43,11 +46,6 @@ pub(super) async fn one(
         _ => return Err(Problem::Method("GET, HEAD, PUT, DELETE, OPTIONS")),
     };
     Ok(wire::json(StatusCode::OK, &document(&permission)))
-}
-
-fn role(text: &str) -> Result<Role, Problem> {
-    text.parse()
-        .map_err(|_| Problem::invalid_request(format!("'{text}' is not one of ['read', 'write', 'admin']")))
 }
 
 fn document(permission: &UserPermission) -> Value {

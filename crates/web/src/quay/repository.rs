@@ -5,13 +5,17 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use wharfinger_model::RepositoryName;
+use wharfinger_registry::Error;
 use wharfinger_registry::repositories::{self, NewRepository, RepositoryView, Tags, Visibility};
 use wharfinger_registry::tags::{self, TagView};
 
 use super::Call;
-use super::request::{Document, Flag};
+use super::request::Flag;
 use super::wire::{self, date};
 use crate::problem::quay::Problem;
+
+const VISIBILITIES: &[(&str, Visibility)] =
+    &[("public", Visibility::Public), ("private", Visibility::Private)];
 
 pub(super) async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     if call.parts.method != Method::POST {
@@ -23,30 +27,16 @@ pub(super) async fn create(call: &Call<'_>, body: Body) -> Result<Response, Prob
     let document = call.document(body).await?;
     let new = NewRepository {
         name: document.required("repository")?.to_owned(),
-        visibility: visibility(&document)?,
+        visibility: document.word("visibility", VISIBILITIES)?,
         description: document.required("description")?.to_owned(),
         namespace: document.text("namespace")?.map(str::to_owned),
     };
-    check_kind(&document)?;
+    if document.value("repo_kind").is_some_and(|kind| !kind.is_null()) {
+        document.word("repo_kind", &[("image", ())])?;
+    }
     let created = repositories::create(call.registry, &call.caller, new).await?;
     let view = json!({"namespace": created.namespace(), "name": created.name(), "kind": "image"});
     Ok(wire::json(StatusCode::CREATED, &view))
-}
-
-fn check_kind(document: &Document) -> Result<(), Problem> {
-    match document.value("repo_kind") {
-        None | Some(Value::Null) => Ok(()),
-        Some(Value::String(kind)) if kind == "image" => Ok(()),
-        Some(other) => Err(Problem::invalid_request(format!("{other} is not one of ['image', None]"))),
-    }
-}
-
-fn visibility(document: &Document) -> Result<Visibility, Problem> {
-    match document.required("visibility")? {
-        "public" => Ok(Visibility::Public),
-        "private" => Ok(Visibility::Private),
-        other => Err(Problem::invalid_request(format!("'{other}' is not one of ['public', 'private']"))),
-    }
 }
 
 pub(super) async fn one(call: &Call<'_>, name: &RepositoryName, body: Body) -> Result<Response, Problem> {
@@ -60,8 +50,11 @@ pub(super) async fn one(call: &Call<'_>, name: &RepositoryName, body: Body) -> R
             Ok(wire::json(StatusCode::OK, &json!({"success": true})))
         }
         Method::DELETE => {
-            repositories::delete(call.registry, &call.caller, name).await?;
-            Ok(wire::no_content())
+            match repositories::delete(call.registry, &call.caller, name).await {
+                // Only those hear this who might have deleted it: then nothing is left to do.
+                Ok(()) | Err(Error::NoRepository) => Ok(wire::no_content()),
+                Err(error) => Err(error.into()),
+            }
         }
         _ => Err(Problem::Method("GET, HEAD, PUT, DELETE, OPTIONS")),
     }
@@ -75,8 +68,7 @@ async fn get(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Problem
     let view = repositories::get(call.registry, &call.caller, name, tags).await?;
     let mut document = document(&view);
     if tags == Tags::Include {
-        let tags: Map<_, _> =
-            view.tags.iter().map(|tag| (tag.name.to_string(), tag_document(tag))).collect();
+        let tags: Map<_, _> = view.tags.iter().map(|tag| (tag.name.to_string(), tag_document(tag))).collect();
         document["tags"] = Value::Object(tags);
     }
     Ok(wire::json(StatusCode::OK, &document))
@@ -123,7 +115,7 @@ pub(super) async fn change_visibility(
         return Err(Problem::Method("POST, OPTIONS"));
     }
     repositories::authorize_admin(call.registry, &call.caller, name).await?;
-    let visibility = visibility(&call.document(body).await?)?;
+    let visibility = call.document(body).await?.word("visibility", VISIBILITIES)?;
     repositories::set_visibility(call.registry, &call.caller, name, visibility).await?;
     Ok(wire::json(StatusCode::OK, &json!({"success": true})))
 }

@@ -7,16 +7,16 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
-use wharfinger_model::tag::{Amendment, Expiration, Protection};
+use wharfinger_model::tag::{Amendment, Expiration, Protection, Refusal};
 use wharfinger_model::{RepositoryName, TagName, Timestamp};
 use wharfinger_registry::tags::{
     self, IndexView, ListQuery, Living, ManifestWanted, NameFilter, TagUpdate, TagView,
 };
-use wharfinger_registry::pulls;
+use wharfinger_registry::{Error, pulls};
 
-use super::Call;
 use super::request::{Document, Flag, Query, mismatch};
 use super::wire::{self, date};
+use super::{Call, lookup};
 use crate::problem::quay::{NOT_UNDERSTOOD, Problem};
 
 /// Lifetimes on a page when nothing is said.
@@ -55,15 +55,17 @@ fn list_query(query: &Query<'_>) -> Result<ListQuery, Problem> {
             Flag::Yes => Living::Only,
             Flag::No => Living::AndDead,
         },
-        specific: query.text("specificTag"),
+        specific: query.text("specificTag").map(|name| lookup(&name).to_owned()),
         filter: query.text("filter_tag_name").map(|text| name_filter(&text)).transpose()?,
     })
 }
 
 fn name_filter(text: &str) -> Result<NameFilter, Problem> {
     match text.split_once(':') {
+        // No tag has a NUL in its name, nor is one empty.
+        Some(("like", part)) if part.contains('\0') => Ok(NameFilter::Equal(String::new())),
         Some(("like", part)) => Ok(NameFilter::Like(part.to_owned())),
-        Some(("eq", name)) => Ok(NameFilter::Equal(name.to_owned())),
+        Some(("eq", name)) => Ok(NameFilter::Equal(lookup(name).to_owned())),
         _ => Err(Problem::message(FILTER_HELP)),
     }
 }
@@ -157,8 +159,19 @@ async fn change(call: &Call<'_>, name: &RepositoryName, tag: &str, body: Body) -
     tags::authorize_write(call.registry, &call.caller, name).await?;
     let update = update(&call.document(body).await?)?;
     let tag: TagName = tag.parse().map_err(|error| Problem::message(format!("{error}")))?;
+    if let Some(refusal) = contradiction(update.amendment) {
+        return Err(Error::Tag { name: tag, refusal }.into());
+    }
     tags::change(call.registry, &call.caller, name, &tag, update).await?;
     Ok(wire::json(StatusCode::CREATED, &"Updated"))
+}
+
+/// Why a request can't be meant, whatever the tag is like.
+fn contradiction(amendment: Amendment) -> Option<Refusal> {
+    match (amendment.expiration, amendment.protection) {
+        (Some(Expiration::At(_)), Some(Protection::Set)) => Some(Refusal::ImmutableWithExpiration),
+        _ => None,
+    }
 }
 
 fn update(document: &Document) -> Result<TagUpdate, Problem> {
@@ -168,7 +181,7 @@ fn update(document: &Document) -> Result<TagUpdate, Problem> {
         Some(Value::String(text)) => {
             Some(text.parse().map_or(ManifestWanted::Unknown, ManifestWanted::Digest))
         }
-        Some(other) => return Err(mismatch(other, "string")),
+        Some(other) => return Err(mismatch(other, "'string', 'null'")),
     };
     let expiration = match document.value("expiration") {
         None => None,
@@ -177,7 +190,7 @@ fn update(document: &Document) -> Result<TagUpdate, Problem> {
             let seconds = number.as_f64().ok_or_else(|| Problem::message(NOT_UNDERSTOOD))?;
             Some(Expiration::At(Timestamp::from_seconds(seconds)))
         }
-        Some(other) => return Err(mismatch(other, "number")),
+        Some(other) => return Err(mismatch(other, "'number', 'null'")),
     };
     let protection = document.flag("immutable")?.map(|flag| match flag {
         Flag::Yes => Protection::Set,
@@ -217,4 +230,109 @@ pub(super) async fn pulls(call: &Call<'_>, name: &RepositoryName, tag: &str) -> 
         "last_manifest_pull_date": pulls.manifest.last.map(date),
     });
     Ok(wire::json(StatusCode::OK, &document))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by it")]
+
+    use wharfinger_model::Algorithm;
+
+    use super::*;
+
+    fn query(query: &str) -> Result<ListQuery, Problem> {
+        list_query(&Query(query))
+    }
+
+    fn tag(index: Option<IndexView>) -> TagView {
+        TagView {
+            name: "v1".parse().unwrap(),
+            reversion: false,
+            immutable: true,
+            start: Timestamp::from_ms(1_785_747_907_999),
+            end: None,
+            digest: Algorithm::Sha256.digest(b""),
+            layers_size: index.is_none().then_some(7),
+            index,
+        }
+    }
+
+    fn written(tag: &TagView) -> Value {
+        serde_json::to_value(Tag::from(tag)).unwrap()
+    }
+
+    #[test]
+    fn a_list_has_pages_of_fifty_with_the_dead_in_them_unless_asked_otherwise() {
+        let plain = query("").unwrap();
+        assert_eq!((plain.page, plain.limit, plain.living), (1, 50, Living::AndDead));
+        assert_eq!((plain.specific, plain.filter), (None, None));
+        let asked = query("page=0&limit=1000&onlyActiveTags=True&specificTag=v1&filter_tag_name=").unwrap();
+        assert_eq!((asked.page, asked.limit, asked.living), (1, 100, Living::Only));
+        assert_eq!((asked.specific.as_deref(), asked.filter), (Some("v1"), None));
+    }
+
+    #[test]
+    fn a_filter_needs_an_operator_that_is_known() {
+        let filter =
+            |text: &str| query(&format!("filter_tag_name={text}")).map(|query| query.filter.unwrap());
+        assert_eq!(filter("like:a:b%25").unwrap(), NameFilter::Like("a:b%".into()));
+        assert_eq!(filter("like:").unwrap(), NameFilter::Like(String::new()));
+        assert_eq!(filter("eq:v1").unwrap(), NameFilter::Equal("v1".into()));
+        assert_eq!(filter("like:%00").unwrap(), NameFilter::Equal(String::new()));
+        assert_eq!(filter("eq:a%00").unwrap(), NameFilter::Equal(String::new()));
+        for bad in ["v1", "zz:v1", "LIKE:v1", ":v1", "+eq:v1"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tag_of_an_image_has_no_word_of_indexes_and_no_end_without_one() {
+        let expected = json!({
+            "name": "v1", "reversion": false, "immutable": true, "start_ts": 1_785_747_907,
+            "manifest_digest": Algorithm::Sha256.digest(b""), "is_manifest_list": false, "size": 7,
+            "last_modified": "Mon, 03 Aug 2026 09:05:07 -0000",
+        });
+        assert_eq!(written(&tag(None)), expected);
+        let ending = written(&TagView { end: Some(Timestamp::from_ms(1_785_747_908_000)), ..tag(None) });
+        assert_eq!(ending["end_ts"], json!(1_785_747_908));
+        assert_eq!(ending["expiration"], json!("Mon, 03 Aug 2026 09:05:08 -0000"));
+    }
+
+    #[test]
+    fn a_tag_of_an_index_has_no_size_and_counts_every_entry() {
+        let (there, missing) = (Algorithm::Sha256.digest(b"a"), Algorithm::Sha256.digest(b"b"));
+        let children = vec![(there.clone(), true), (missing.clone(), false), (there.clone(), true)];
+        let index = written(&tag(Some(IndexView { children })));
+        assert_eq!(index["size"], json!(null));
+        assert_eq!((&index["is_manifest_list"], &index["is_sparse"]), (&json!(true), &json!(true)));
+        assert_eq!((&index["child_manifest_count"], &index["present_child_count"]), (&json!(3), &json!(2)));
+        let presence = json!({there.as_str(): true, missing.as_str(): false});
+        assert_eq!(index["child_manifests_presence"], presence);
+        let empty = written(&tag(Some(IndexView::default())));
+        assert_eq!((&empty["is_sparse"], &empty["child_manifests_presence"]), (&json!(false), &json!({})));
+    }
+
+    #[test]
+    fn what_changes_a_tag_is_read_strictly() {
+        let read = |value: Value| update(&Document::of(value));
+        let seconds = read(json!({"expiration": 1_785_747_907.9})).unwrap().amendment.expiration;
+        assert_eq!(seconds, Some(Expiration::At(Timestamp::from_ms(1_785_747_907_000))));
+        assert_eq!(read(json!({"expiration": null})).unwrap().amendment.expiration, Some(Expiration::Never));
+        for digest in [json!(null), json!("latest"), json!("sha256:00")] {
+            let wanted = read(json!({"manifest_digest": digest})).unwrap().manifest_digest;
+            assert_eq!(wanted, Some(ManifestWanted::Unknown));
+        }
+        for wrong in [json!({"expiration": true}), json!({"expiration": "1"}), json!({"immutable": null})] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn to_expire_and_to_be_immutable_is_a_contradiction_but_to_stop_expiring_is_not() {
+        let both = |expiration| {
+            contradiction(Amendment { expiration: Some(expiration), protection: Some(Protection::Set) })
+        };
+        assert_eq!(both(Expiration::At(Timestamp::from_ms(1))), Some(Refusal::ImmutableWithExpiration));
+        assert_eq!(both(Expiration::Never), None);
+    }
 }

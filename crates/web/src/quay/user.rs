@@ -2,28 +2,35 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use wharfinger_registry::Registry;
 use wharfinger_registry::identity::first_user::{self, WantToken};
 use wharfinger_registry::identity::users::{self, UserView};
 
 use super::Call;
-use super::request::Flag;
+use super::request::{Document, Flag};
 use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
 
-pub(super) async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    if call.parts.method != Method::POST {
+pub(super) async fn initialize(
+    registry: &Registry,
+    parts: &Parts,
+    base: &str,
+    body: Body,
+) -> Result<Response, Problem> {
+    if parts.method != Method::POST {
         return Err(Problem::Method("POST, OPTIONS"));
     }
-    let document = call.document(body).await?;
+    let document = Document::read(registry, &parts.headers, body).await?;
     let (username, password) = (document.required("username")?, document.required("password")?);
     let want_token = match document.flag("access_token")? {
         Some(Flag::Yes) => WantToken::Yes,
         Some(Flag::No) | None => WantToken::No,
     };
     let email = document.text("email")?.filter(|email| !email.is_empty());
-    let first = first_user::initialize(call.registry, username, password, email, want_token).await?;
+    let first = first_user::initialize(registry, username, password, email, want_token).await?;
     let mut answer = json!({
         "username": first.username,
         "email": first.email,
@@ -34,7 +41,7 @@ pub(super) async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, 
         answer["access_token"] = json!(token);
     }
     let mut response = wire::json(StatusCode::OK, &answer);
-    wire::set_session(&mut response, &first.cookie, call.base);
+    wire::set_session(&mut response, &first.cookie, base);
     Ok(response)
 }
 

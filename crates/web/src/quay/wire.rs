@@ -21,7 +21,8 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     if let Err(error) = document.serialize(&mut Serializer::with_formatter(&mut body, Ascii)) {
         let id = crate::problem::report(&error);
         let body = format!("{{\"message\":\"internal error {id}\"}}\n");
-        return (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "application/json")], body).into_response();
+        return (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "application/json")], body)
+            .into_response();
     }
     body.push(b'\n');
     let headers = [(CONTENT_TYPE, "application/json"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
@@ -66,7 +67,8 @@ pub(crate) fn error_type_url(base: &str, error_type: &str) -> String {
 /// Sets the cookie of a browser's session. The answer holds a secret then, so nobody may keep it.
 pub(crate) fn set_session(response: &mut Response, cookie: &str, base: &str) {
     let secure = if base.starts_with("https://") { "; Secure" } else { "" };
-    let value = format!("{SESSION_COOKIE}={cookie}; Path=/; Max-Age={SESSION_S}; HttpOnly; SameSite=Lax{secure}");
+    let value =
+        format!("{SESSION_COOKIE}={cookie}; Path=/; Max-Age={SESSION_S}; HttpOnly; SameSite=Lax{secure}");
     match HeaderValue::try_from(value) {
         Ok(value) => {
             response.headers_mut().append(SET_COOKIE, value);

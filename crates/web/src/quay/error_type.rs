@@ -1,0 +1,39 @@
+//! `GET /api/v1/error/{type}`: what the types of errors mean.
+
+use axum::response::Response;
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use super::wire;
+use crate::problem::quay::Problem;
+
+/// Every type that there is, whether or not this registry ever gives it, and what it means.
+const TYPES: &[(&str, &str)] = &[
+    ("invalid_request", "The request breaks a rule of the API; the detail says which."),
+    ("invalid_token", "The request needs somebody who is signed in, and shows no valid token or session."),
+    ("fresh_login_required", "The operation needs a session that was signed in a short time ago."),
+    ("insufficient_scope", "The caller's role, or the scope of its token, is too low for the operation."),
+    ("not_found", "There is no such thing, or the caller may not know of it."),
+    ("tag_immutable", "The tag is immutable: it can't be moved, overwritten or deleted."),
+    ("exceeds_license", "The operation is not covered by a plan; this registry has no plans."),
+    ("external_service_timeout", "A service that is needed did not answer in time."),
+    ("downstream_issue", "A service that is needed failed."),
+    ("token_rotation_failed", "The token could not be replaced by a new one."),
+    ("expired_token", "The token has expired."),
+    ("invalid_response", "A service that is needed gave an answer that makes no sense."),
+];
+
+/// The description of one type.
+///
+/// # Errors
+/// When there is no such type.
+pub(super) fn get(method: &Method, base: &str, name: &str) -> Result<Response, Problem> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Err(Problem::Method("GET, HEAD, OPTIONS"));
+    }
+    let (title, description) =
+        TYPES.iter().find(|(known, _)| *known == name).ok_or_else(Problem::not_found)?;
+    let document =
+        json!({"type": wire::error_type_url(base, title), "title": title, "description": description});
+    Ok(wire::json(StatusCode::OK, &document))
+}

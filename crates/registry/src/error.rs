@@ -121,6 +121,7 @@ impl From<wharfinger_store::Error> for Error {
         match error {
             wharfinger_store::Error::Full => Self::Full,
             wharfinger_store::Error::Unavailable => Self::Unavailable,
+            wharfinger_store::Error::NulInText => Self::InvalidRequest(error.to_string()),
             other => Self::Internal(format!("store: {other}")),
         }
     }

@@ -158,9 +158,10 @@ CREATE TABLE lifetime (
     reversion     BOOLEAN NOT NULL,
     immutable     BOOLEAN NOT NULL
 );
-CREATE UNIQUE INDEX lifetime_open ON lifetime (repository_id, name) WHERE open;
-CREATE INDEX lifetime_active ON lifetime (repository_id, start_ms DESC, name, id DESC) WHERE open;
-CREATE INDEX lifetime_history ON lifetime (repository_id, start_ms DESC, name, id DESC);
+CREATE UNIQUE INDEX lifetime_open ON lifetime (repository_id, name) WHERE open = TRUE;
+-- These hold the end too, so that a page far down is reached without a look at the rows before it.
+CREATE INDEX lifetime_active ON lifetime (repository_id, start_ms DESC, name, id DESC, end_ms) WHERE open = TRUE;
+CREATE INDEX lifetime_history ON lifetime (repository_id, start_ms DESC, name, id DESC, end_ms);
 CREATE INDEX lifetime_name ON lifetime (repository_id, name, id DESC);
 CREATE INDEX lifetime_manifest ON lifetime (manifest_id);
 

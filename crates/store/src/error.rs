@@ -12,7 +12,8 @@ pub enum Error {
     /// There is no space left.
     #[error("no space left for the database")]
     Full,
-    /// The database can't be reached, or the store has been closed.
+    /// The database can't be reached, or the store has been closed. Where the connection broke during the commit, the
+    /// work may have been done all the same.
     #[error("the database is not available")]
     Unavailable,
     /// The database forbids what was written.
@@ -23,6 +24,9 @@ pub enum Error {
         /// Whether something was there already that may be there once.
         unique: bool,
     },
+    /// A text with a NUL character, which no column can hold and so none is equal to.
+    #[error("text must not contain a NUL character")]
+    NulInText,
     /// A column holds what it must not.
     #[error("column {column} holds something unexpected")]
     Corrupt {
@@ -36,7 +40,9 @@ pub enum Error {
     #[error("a unit of work panicked")]
     Panicked,
     /// The database was changed by a newer version of this program.
-    #[error("the database has schema version {found}, but this program knows versions up to {known}: run a newer one")]
+    #[error(
+        "the database has schema version {found}, but this program knows versions up to {known}: run a newer one"
+    )]
     TooNew {
         /// The database's version.
         found: i64,
@@ -68,9 +74,14 @@ impl From<rusqlite::Error> for Error {
                         SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE
                     ),
                 },
+                // Another process has held the file for longer than anybody waits.
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Unavailable,
                 // The text that goes with these can name the file.
                 ErrorCode::CannotOpen => Self::Engine("SQLite can't open the file".into()),
-                code => Self::Engine(format!("SQLite: {code:?}: {}", text.as_deref().unwrap_or("no more is known"))),
+                code => Self::Engine(format!(
+                    "SQLite: {code:?}: {}",
+                    text.as_deref().unwrap_or("no more is known")
+                )),
             },
             other => Self::Engine(format!("SQLite: {other}")),
         }
@@ -80,7 +91,8 @@ impl From<rusqlite::Error> for Error {
 impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         let Some(told) = error.as_db_error() else {
-            let lost = error.is_closed() || std::error::Error::source(&error).is_some_and(|source| source.is::<std::io::Error>());
+            let lost = error.is_closed()
+                || std::error::Error::source(&error).is_some_and(|source| source.is::<std::io::Error>());
             return if lost { Self::Unavailable } else { Self::Engine(format!("PostgreSQL: {error}")) };
         };
         let code = told.code().code();
@@ -91,7 +103,9 @@ impl From<postgres::Error> for Error {
                 unique: code == "23505",
             },
             // Connections refused or ended by the server.
-            _ if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => Self::Unavailable,
+            _ if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
+                Self::Unavailable
+            }
             _ => Self::Engine(format!("PostgreSQL: {code}: {}", told.message())),
         }
     }

@@ -40,7 +40,7 @@ fn missing(found: i64) -> Result<impl Iterator<Item = &'static Migration>> {
     Ok(MIGRATIONS.iter().filter(move |migration| migration.version > found))
 }
 
-/// Brings a file to the newest schema, each step whole or not at all.
+/// Brings a file to the newest schema, each step whole or not at all. The connection must not enforce foreign keys.
 pub(crate) fn sqlite(connection: &mut rusqlite::Connection) -> Result<()> {
     connection.execute_batch(VERSIONS)?;
     let found = connection.query_one(NEWEST, [], |row| row.get(0))?;
@@ -49,11 +49,15 @@ pub(crate) fn sqlite(connection: &mut rusqlite::Connection) -> Result<()> {
         // Another process may have taken the step since we looked.
         let now: i64 = transaction.query_one(NEWEST, [], |row| row.get(0))?;
         if now < migration.version {
-            let common =
-                translate(migration.common, "INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB", "TEXT");
+            let common = translate(migration.common, "INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB", "TEXT");
             transaction.execute_batch(&common)?;
             transaction.execute_batch(migration.sqlite)?;
             transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [migration.version])?;
+        }
+        // Foreign keys are not enforced meanwhile.
+        if transaction.prepare("PRAGMA foreign_key_check")?.exists([])? {
+            let version = migration.version;
+            return Err(Error::Engine(format!("after migration {version} rows would point at nothing")));
         }
         transaction.commit()?;
     }

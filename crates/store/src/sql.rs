@@ -40,7 +40,10 @@ macro_rules! sql {
     ($text:expr) => {{
         #[$crate::linkme::distributed_slice($crate::STATEMENTS)]
         #[linkme(crate = $crate::linkme)]
-        #[allow(unsafe_code, reason = "the list of statements is put together by the linker; nothing is unsafe in them")]
+        #[allow(
+            unsafe_code,
+            reason = "the list of statements is put together by the linker; nothing is unsafe in them"
+        )]
         static STATEMENT: $crate::Sql = $crate::Sql::new($text);
         &STATEMENT
     }};

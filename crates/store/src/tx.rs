@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rusqlite::Connection;
+
 use crate::row::Source;
 use crate::{Error, Result, Row, Sql, Value};
 
@@ -10,10 +12,12 @@ pub struct Tx<'a> {
     engine: Engine<'a>,
     /// Whether a statement failed only because of what others did at the same time.
     pub(crate) collided: bool,
+    /// What the first statement that failed said.
+    pub(crate) failed: Option<Error>,
 }
 
 enum Engine<'a> {
-    Sqlite(&'a rusqlite::Connection),
+    Sqlite(&'a Connection),
     Postgres { transaction: postgres::Transaction<'a>, prepared: &'a mut Prepared },
 }
 
@@ -21,12 +25,12 @@ enum Engine<'a> {
 pub(crate) type Prepared = HashMap<usize, postgres::Statement>;
 
 impl<'a> Tx<'a> {
-    pub(crate) fn sqlite(connection: &'a rusqlite::Connection) -> Self {
-        Self { engine: Engine::Sqlite(connection), collided: false }
+    pub(crate) fn sqlite(connection: &'a Connection) -> Self {
+        Self { engine: Engine::Sqlite(connection), collided: false, failed: None }
     }
 
     pub(crate) fn postgres(transaction: postgres::Transaction<'a>, prepared: &'a mut Prepared) -> Self {
-        Self { engine: Engine::Postgres { transaction, prepared }, collided: false }
+        Self { engine: Engine::Postgres { transaction, prepared }, collided: false, failed: None }
     }
 
     /// Makes what was done last. SQLite's engine does that itself, for many units at once.
@@ -39,21 +43,21 @@ impl<'a> Tx<'a> {
 
     /// Runs a statement; how many rows it changed.
     ///
+    /// A unit of work in which a statement failed is undone even if the unit itself makes nothing of it: PostgreSQL
+    /// keeps nothing after a failure, so SQLite must not either.
+    ///
     /// # Errors
     /// [`Error::Constraint`] when the database forbids it, and whatever the engine says.
     pub fn execute(&mut self, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64> {
-        match &mut self.engine {
-            Engine::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql.sqlite())?;
-                let changed = statement.execute(rusqlite::params_from_iter(params))?;
-                Ok(changed as u64)
-            }
+        let done = sendable(params).and_then(|()| match &mut self.engine {
+            Engine::Sqlite(connection) => execute_on_sqlite(connection, sql, params),
             Engine::Postgres { transaction, prepared } => {
                 let statement = prepare(transaction, prepared, sql);
                 let done = statement.and_then(|it| transaction.execute(&it, &borrow(params)));
-                done.map_err(|error| self.failed(error))
+                done.map_err(|error| told(error, &mut self.collided))
             }
-        }
+        });
+        self.noted(done)
     }
 
     /// Every row that a statement answers.
@@ -66,23 +70,16 @@ impl<'a> Tx<'a> {
         params: &[Value<'_>],
         mut map: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        match &mut self.engine {
-            Engine::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql.sqlite())?;
-                let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-                let mut all = Vec::new();
-                while let Some(row) = rows.next()? {
-                    all.push(map(&Row(Source::Sqlite(row)))?);
-                }
-                Ok(all)
-            }
+        let rows = sendable(params).and_then(|()| match &mut self.engine {
+            Engine::Sqlite(connection) => query_on_sqlite(connection, sql, params, map),
             Engine::Postgres { transaction, prepared } => {
                 let statement = prepare(transaction, prepared, sql);
                 let rows = statement.and_then(|it| transaction.query(&it, &borrow(params)));
-                let rows = rows.map_err(|error| self.failed(error))?;
+                let rows = rows.map_err(|error| told(error, &mut self.collided))?;
                 rows.iter().map(|row| map(&Row(Source::Postgres(row)))).collect()
             }
-        }
+        });
+        self.noted(rows)
     }
 
     /// The first row that a statement answers, if there is any.
@@ -116,16 +113,52 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// What is wrong with it.
     pub fn prepare(&mut self, sql: &'static Sql) -> Result<()> {
-        match &mut self.engine {
-            Engine::Sqlite(connection) => Ok(connection.prepare(sql.sqlite()).map(drop)?),
-            Engine::Postgres { transaction, prepared } => Ok(prepare(transaction, prepared, sql).map(drop)?),
-        }
+        let done = match &mut self.engine {
+            Engine::Sqlite(connection) => connection.prepare(sql.sqlite()).map(drop).map_err(Error::from),
+            Engine::Postgres { transaction, prepared } => {
+                prepare(transaction, prepared, sql).map(drop).map_err(Error::from)
+            }
+        };
+        self.noted(done)
     }
 
-    fn failed(&mut self, error: postgres::Error) -> Error {
-        self.collided |= is_collision(&error);
-        error.into()
+    fn noted<T>(&mut self, done: Result<T>) -> Result<T> {
+        if let Err(error) = &done {
+            self.failed.get_or_insert_with(|| error.clone());
+        }
+        done
     }
+}
+
+/// PostgreSQL's text can't hold a NUL, so SQLite's must not.
+fn sendable(params: &[Value<'_>]) -> Result<()> {
+    let nul = params.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0')));
+    if nul { Err(Error::NulInText) } else { Ok(()) }
+}
+
+fn execute_on_sqlite(connection: &Connection, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64> {
+    let mut statement = connection.prepare_cached(sql.sqlite())?;
+    Ok(statement.execute(rusqlite::params_from_iter(params))? as u64)
+}
+
+fn query_on_sqlite<T>(
+    connection: &Connection,
+    sql: &'static Sql,
+    params: &[Value<'_>],
+    mut map: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql.sqlite())?;
+    let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(map(&Row(Source::Sqlite(row)))?);
+    }
+    Ok(all)
+}
+
+fn told(error: postgres::Error, collided: &mut bool) -> Error {
+    *collided |= is_collision(&error);
+    error.into()
 }
 
 /// Whether a unit of work failed only because of what others did at the same time, so that it may be run again.

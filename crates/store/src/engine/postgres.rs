@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use ::postgres::{Client, Config, IsolationLevel, NoTls};
@@ -13,7 +14,9 @@ use crate::tx::{Prepared, is_collision};
 use crate::{Error, Result, Tx, migrate};
 
 /// How often a unit of work is run again when others are in its way.
-const TRIES: usize = 10;
+const TRIES: u32 = 10;
+/// How long it steps aside before it is run again, longer each time.
+const PAUSE: Duration = Duration::from_millis(10);
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long what was sent may stay unacknowledged before the connection counts as lost.
@@ -141,10 +144,11 @@ fn work(config: &Config, mut connection: Option<Connection>, queued: &Mutex<Rece
 /// Does a unit of work in a transaction, again and again while others are in its way. An error means that the engine
 /// could not keep it; what the unit itself says is with the unit.
 fn run(config: &Config, connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<()> {
-    for _ in 0..TRIES {
+    for tried in 1..=TRIES {
         match attempt(connection, unit, access)? {
             Done::Kept => return Ok(()),
-            Done::Collided => {}
+            // Whoever it was that waits goes first, or the same happens again.
+            Done::Collided => thread::sleep(PAUSE * tried),
             Done::NotBegun => *connection = connect(config)?,
         }
     }

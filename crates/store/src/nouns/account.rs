@@ -207,6 +207,12 @@ pub fn organizations(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<Organiza
              WHERE m.account_id = ?1 GROUP BY o.name ORDER BY o.name"
         ),
         params![account],
-        |row| Ok(Organization { name: row.get(0)?, admin: row.get::<i64>(1)? > 0, creator: row.get::<i64>(2)? > 0 }),
+        |row| {
+            Ok(Organization {
+                name: row.get(0)?,
+                admin: row.get::<i64>(1)? > 0,
+                creator: row.get::<i64>(2)? > 0,
+            })
+        },
     )
 }

@@ -63,6 +63,8 @@ pub fn newest(tx: &mut Tx<'_>, repository: RepositoryId, limit: i64) -> Result<V
              WHERE repository_id = ?1 ORDER BY id DESC LIMIT ?2"
         ),
         params![repository, limit],
-        |row| Ok(Recorded { at: row.get(0)?, kind: row.get(1)?, account: row.get(2)?, metadata: row.get(3)? }),
+        |row| {
+            Ok(Recorded { at: row.get(0)?, kind: row.get(1)?, account: row.get(2)?, metadata: row.get(3)? })
+        },
     )
 }

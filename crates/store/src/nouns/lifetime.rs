@@ -177,12 +177,13 @@ pub fn list(tx: &mut Tx<'_>, selection: &Selection<'_>, limit: i64, offset: i64)
     let Selection { repository, beyond, open, name, containing } = *selection;
     let containing = containing.map(like_pattern);
     match (name, containing.as_deref(), open) {
+        // Lifetimes of one name never overlap, so the order of their keys is the order of their starts.
         (Some(name), containing, open) => tx.all(
             listed!(
                 "SELECT id FROM lifetime
                  WHERE repository_id = ?1 AND name = ?3 AND (open OR NOT ?4) AND (end_ms IS NULL OR end_ms > ?2)
                    AND LOWER(name) LIKE ?5 ESCAPE '!'
-                 ORDER BY start_ms DESC, id DESC LIMIT ?6 OFFSET ?7"
+                 ORDER BY id DESC LIMIT ?6 OFFSET ?7"
             ),
             params![
                 repository,
@@ -207,7 +208,7 @@ pub fn list(tx: &mut Tx<'_>, selection: &Selection<'_>, limit: i64, offset: i64)
         (None, Some(containing), Openness::OpenOnly) => tx.all(
             listed!(
                 "SELECT id FROM lifetime
-                 WHERE repository_id = ?1 AND open AND (end_ms IS NULL OR end_ms > ?2)
+                 WHERE repository_id = ?1 AND open = TRUE AND (end_ms IS NULL OR end_ms > ?2)
                    AND LOWER(name) LIKE ?3 ESCAPE '!'
                  ORDER BY start_ms DESC, name, id DESC LIMIT ?4 OFFSET ?5"
             ),
@@ -224,7 +225,7 @@ pub fn list(tx: &mut Tx<'_>, selection: &Selection<'_>, limit: i64, offset: i64)
         ),
         (None, None, Openness::OpenOnly) => tx.all(
             listed!(
-                "SELECT id FROM lifetime WHERE repository_id = ?1 AND open AND (end_ms IS NULL OR end_ms > ?2)
+                "SELECT id FROM lifetime WHERE repository_id = ?1 AND open = TRUE AND (end_ms IS NULL OR end_ms > ?2)
                  ORDER BY start_ms DESC, name, id DESC LIMIT ?3 OFFSET ?4"
             ),
             params![repository, beyond, limit, offset],
@@ -233,8 +234,8 @@ pub fn list(tx: &mut Tx<'_>, selection: &Selection<'_>, limit: i64, offset: i64)
     }
 }
 
-/// A pattern for LIKE that finds `text` itself: `%` and `_` are ordinary characters. Tags are ASCII, so lower case is
-/// the same on both engines.
+/// A pattern for LIKE that finds `text` itself: `%` and `_` are ordinary characters. Tags are ASCII, and so is all that
+/// has a lower case here: it is the same on both engines.
 fn like_pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
@@ -242,7 +243,7 @@ fn like_pattern(text: &str) -> String {
         if matches!(character, '%' | '_' | '!') {
             pattern.push('!');
         }
-        pattern.extend(character.to_lowercase());
+        pattern.push(character.to_ascii_lowercase());
     }
     pattern.push('%');
     pattern
@@ -259,7 +260,7 @@ pub fn names(
     tx.all(
         sql!(
             "SELECT name FROM lifetime
-             WHERE repository_id = ?1 AND open AND name > ?2 AND (end_ms IS NULL OR end_ms > ?3)
+             WHERE repository_id = ?1 AND open = TRUE AND name > ?2 AND (end_ms IS NULL OR end_ms > ?3)
              ORDER BY name LIMIT ?4"
         ),
         params![repository, after, now, limit],
@@ -277,7 +278,7 @@ pub fn names_of(
     tx.all(
         sql!(
             "SELECT name FROM lifetime
-             WHERE manifest_id = ?2 AND repository_id = ?1 AND open AND (end_ms IS NULL OR end_ms > ?3)
+             WHERE manifest_id = ?2 AND repository_id = ?1 AND open = TRUE AND (end_ms IS NULL OR end_ms > ?3)
              ORDER BY name"
         ),
         params![repository, manifest, now],
@@ -288,9 +289,7 @@ pub fn names_of(
 /// Whether any lifetime at the manifest reaches beyond the instant.
 pub fn any_beyond(tx: &mut Tx<'_>, manifest: ManifestId, beyond: Timestamp) -> Result<bool> {
     let found = tx.optional(
-        sql!(
-            "SELECT 1 FROM lifetime WHERE manifest_id = ?1 AND (end_ms IS NULL OR end_ms > ?2) LIMIT 1"
-        ),
+        sql!("SELECT 1 FROM lifetime WHERE manifest_id = ?1 AND (end_ms IS NULL OR end_ms > ?2) LIMIT 1"),
         params![manifest, beyond],
         |_| Ok(()),
     )?;

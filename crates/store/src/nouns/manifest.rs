@@ -47,7 +47,7 @@ pub fn by_tag(
         sql!(
             "SELECT m.id, m.digest, m.media_type, m.content, l.id
              FROM lifetime l JOIN manifest m ON m.id = l.manifest_id
-             WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open AND (l.end_ms IS NULL OR l.end_ms > ?3)"
+             WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open = TRUE AND (l.end_ms IS NULL OR l.end_ms > ?3)"
         ),
         params![repository, name, now],
         |row| Ok((Stored::from_row(row)?, row.get(4)?)),
@@ -194,7 +194,7 @@ pub fn living_parent(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> R
         sql!(
             "SELECT p.digest FROM manifest_child c JOIN manifest p ON p.id = c.manifest_id
              WHERE c.child_id = ?1 AND p.deleted_ms IS NULL AND (
-                EXISTS (SELECT 1 FROM lifetime l WHERE l.manifest_id = p.id AND l.open
+                EXISTS (SELECT 1 FROM lifetime l WHERE l.manifest_id = p.id AND l.open = TRUE
                             AND (l.end_ms IS NULL OR l.end_ms > ?2))
                 OR NOT EXISTS (SELECT 1 FROM lifetime l WHERE l.manifest_id = p.id))
              LIMIT 1"

@@ -37,7 +37,11 @@ pub struct Standing {
 }
 
 /// How `account` stands to the repository called `name`; `None` if not even the namespace exists.
-pub fn standing(tx: &mut Tx<'_>, name: &RepositoryName, account: Option<AccountId>) -> Result<Option<Standing>> {
+pub fn standing(
+    tx: &mut Tx<'_>,
+    name: &RepositoryName,
+    account: Option<AccountId>,
+) -> Result<Option<Standing>> {
     tx.optional(
         sql!(
             "SELECT n.id, n.kind, n.window_ms,
@@ -51,7 +55,7 @@ pub fn standing(tx: &mut Tx<'_>, name: &RepositoryName, account: Option<AccountI
              LEFT JOIN permission p ON p.repository_id = r.id AND p.account_id = ?3
              WHERE n.name = ?1 AND n.kind <> 'robot'"
         ),
-        params![name.namespace(), name.name(), account.map_or(0, AccountId::get)],
+        params![name.namespace(), name.name(), account],
         |row| {
             let repository = match row.get::<Option<RepositoryId>>(5)? {
                 Some(id) => Some(Repository { id, public: row.get(6)?, description: row.get(7)? }),
@@ -131,7 +135,8 @@ pub fn set_public(tx: &mut Tx<'_>, id: RepositoryId, public: bool) -> Result<()>
 
 /// Rewrites the description.
 pub fn set_description(tx: &mut Tx<'_>, id: RepositoryId, description: Option<&str>) -> Result<()> {
-    tx.execute(sql!("UPDATE repository SET description = ?2 WHERE id = ?1"), params![id, description]).map(drop)
+    tx.execute(sql!("UPDATE repository SET description = ?2 WHERE id = ?1"), params![id, description])
+        .map(drop)
 }
 
 /// Takes the repository out of sight and frees its name; its content is collected later.

@@ -32,12 +32,7 @@ pub fn insert(
 }
 
 /// The upload with that id in that repository, unless it has expired.
-pub fn find(
-    tx: &mut Tx<'_>,
-    id: &str,
-    repository: RepositoryId,
-    now: Timestamp,
-) -> Result<Option<Upload>> {
+pub fn find(tx: &mut Tx<'_>, id: &str, repository: RepositoryId, now: Timestamp) -> Result<Option<Upload>> {
     tx.optional(
         sql!(
             "SELECT account_id, state FROM upload

@@ -1,0 +1,198 @@
+//! What every test needs: a registry of its own, a clock to turn, people and repositories.
+
+#![allow(dead_code, reason = "each test takes what it needs")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ring::digest::{SHA256, digest};
+use serde_json::json;
+use tempfile::TempDir;
+use wharfinger_blobs::Disk;
+use wharfinger_model::{Digest, Reference, RepositoryName, Role, Scope, Scopes, TagName, Timestamp};
+use wharfinger_registry::identity::authenticate;
+use wharfinger_registry::{Caller, Clock, Origin, Registry, Settings, manifests};
+use wharfinger_store::account::{self, Kind, NewAccount};
+use wharfinger_store::repository::{self, NewRepository};
+use wharfinger_store::{AccountId, Db, RepositoryId, access_token, permission, session};
+
+/// Where every test's clock stands at first.
+pub(crate) const START: Timestamp = Timestamp::from_ms(1_795_000_000_000);
+/// How long dead tags can be restored.
+pub(crate) const WINDOW: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// A number that no other row of the process was named by.
+pub(crate) fn unique() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A registry and everything that it stands on.
+pub(crate) struct Place {
+    pub registry: Registry,
+    pub db: Db,
+    pub disk: Disk,
+    pub clock: Clock,
+    /// Removed when this is dropped.
+    pub folder: TempDir,
+}
+
+/// An account that acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Person(pub AccountId);
+
+/// A repository and the key of its row.
+#[derive(Debug, Clone)]
+pub(crate) struct Repository {
+    pub name: RepositoryName,
+    pub id: RepositoryId,
+}
+
+impl Place {
+    /// On SQLite, in a folder of its own.
+    pub(crate) async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(&folder.path().join("wharfinger.db")).await.unwrap();
+        Self::over(db, folder).await
+    }
+
+    /// On a store that is open already.
+    pub(crate) async fn over(db: Db, folder: TempDir) -> Self {
+        let disk = Disk::open(&folder.path().join("blobs")).await.unwrap();
+        let clock = Clock::manual(START);
+        let blobs = Arc::new(disk.clone());
+        let registry = Registry::open(db.clone(), blobs, clock.clone(), Settings::default()).await.unwrap();
+        Self { registry, db, disk, clock, folder }
+    }
+
+    /// Adds an account.
+    pub(crate) async fn account(&self, name: &str, kind: Kind) -> Person {
+        self.add_account(name, kind, false).await
+    }
+
+    /// Adds a user.
+    pub(crate) async fn user(&self, name: &str) -> Person {
+        self.add_account(name, Kind::User, false).await
+    }
+
+    /// Adds a user who may do everything.
+    pub(crate) async fn superuser(&self, name: &str) -> Person {
+        self.add_account(name, Kind::User, true).await
+    }
+
+    async fn add_account(&self, name: &str, kind: Kind, superuser: bool) -> Person {
+        let name = name.parse().unwrap();
+        let window_ms = i64::try_from(WINDOW.as_millis()).unwrap();
+        let add = move |tx: &mut wharfinger_store::Tx<'_>| {
+            let new =
+                NewAccount { name: &name, kind, email: None, password_hash: None, superuser, window_ms };
+            account::insert(tx, &new, START)
+        };
+        Person(self.db.write(add).await.unwrap())
+    }
+
+    /// The person with an access token of these scopes.
+    pub(crate) async fn with_token(&self, person: Person, scopes: &[Scope]) -> Arc<Caller> {
+        let scopes: Scopes = scopes.iter().copied().collect();
+        let (lookup, secret) = (format!("{:020}", unique()), "a-secret-of-20-bytes");
+        let (token, hash) = (format!("{lookup}{secret}"), digest(&SHA256, secret.as_bytes()));
+        let add = move |tx: &mut wharfinger_store::Tx<'_>| {
+            let new = access_token::NewToken {
+                lookup: &lookup,
+                secret_hash: hash.as_ref(),
+                account: person.0,
+                application: "tests",
+                scopes,
+                expires: Timestamp::YEAR_10000,
+            };
+            access_token::insert(tx, &new, START)
+        };
+        self.db.write(add).await.unwrap();
+        let caller = authenticate::access_token(&self.registry, &token, Origin::default()).await.unwrap();
+        caller.expect("the token was just made")
+    }
+
+    /// The person with a token that lowers nothing of what is done in repositories.
+    pub(crate) async fn caller(&self, person: Person) -> Arc<Caller> {
+        self.with_token(person, &[Scope::RepoAdmin, Scope::RepoCreate]).await
+    }
+
+    /// The person in a browser session.
+    pub(crate) async fn in_session(&self, person: Person) -> Arc<Caller> {
+        let cookie = format!("cookie-{}", unique());
+        let hash = digest(&SHA256, cookie.as_bytes());
+        let add = move |tx: &mut wharfinger_store::Tx<'_>| {
+            session::insert(tx, hash.as_ref(), person.0, START, Timestamp::YEAR_10000)
+        };
+        self.db.write(add).await.unwrap();
+        let caller = authenticate::session(&self.registry, &cookie, Origin::default()).await.unwrap();
+        caller.expect("the session was just opened")
+    }
+
+    /// Adds a private repository to a namespace, with these roles on it.
+    pub(crate) async fn repository(&self, namespace: (&str, Person), roles: &[(Person, Role)]) -> Repository {
+        self.add_repository(namespace, roles, false).await
+    }
+
+    /// The same, for everybody to read.
+    pub(crate) async fn public_repository(
+        &self,
+        namespace: (&str, Person),
+        roles: &[(Person, Role)],
+    ) -> Repository {
+        self.add_repository(namespace, roles, true).await
+    }
+
+    async fn add_repository(
+        &self,
+        (namespace, owner): (&str, Person),
+        roles: &[(Person, Role)],
+        public: bool,
+    ) -> Repository {
+        let name = RepositoryName::new(namespace, &format!("repository-{}", unique())).unwrap();
+        let (roles, full) = (roles.to_vec(), name.clone());
+        let add = move |tx: &mut wharfinger_store::Tx<'_>| {
+            let new = NewRepository { namespace: owner.0, name: full.name(), public, description: None };
+            let id = repository::insert(tx, &new, START)?;
+            for (person, role) in &roles {
+                permission::grant(tx, id, person.0, *role)?;
+            }
+            Ok::<_, wharfinger_store::Error>(id)
+        };
+        Repository { id: self.db.write(add).await.unwrap(), name }
+    }
+
+    /// Pushes an index under a tag; its digest.
+    pub(crate) async fn push(
+        &self,
+        caller: &Arc<Caller>,
+        repository: &Repository,
+        name: &str,
+        content: &Bytes,
+    ) -> Digest {
+        let reference = Reference::Tag(tag(name));
+        let pushed =
+            manifests::push(&self.registry, caller, &repository.name, &reference, None, content.clone());
+        pushed.await.unwrap().digest
+    }
+}
+
+/// An index that lists these manifests; needs no blobs, and `name` tells it from others.
+pub(crate) fn index(name: &str, children: &[&Bytes]) -> Bytes {
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    let children: Vec<_> = children
+        .iter()
+        .map(|child| json!({"mediaType": media_type, "digest": Digest::sha256(child), "size": child.len()}))
+        .collect();
+    let document = json!({
+        "schemaVersion": 2, "mediaType": media_type, "manifests": children, "annotations": {"name": name},
+    });
+    document.to_string().into()
+}
+
+/// A tag's name.
+pub(crate) fn tag(name: &str) -> TagName {
+    name.parse().unwrap()
+}

@@ -1,0 +1,101 @@
+//! The life of tags: random sequences of everything that can be done to them, held against a simple reference after
+//! every step.
+//!
+//! A failure prints the shortest sequence that was found and the seed; `WHARFINGER_TEST_SEED` runs that seed again.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
+
+mod reference;
+mod seen;
+mod step;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use tokio::runtime::{Builder, Runtime};
+
+use reference::Reference;
+use step::Step;
+use support::Place;
+use world::World;
+
+/// How many sequences are run at a time, each on a store of its own.
+const WORKERS: u32 = 8;
+/// How many sequences each worker runs.
+const SEQUENCES: u32 = 128;
+
+#[test]
+fn tags_live_as_the_reference_says() {
+    run(WORKERS, SEQUENCES, |runtime| runtime.block_on(Place::open()));
+}
+
+/// Runs sequences on several threads, each at a place of its own.
+fn run(workers: u32, sequences: u32, open: impl Fn(&Runtime) -> Place + Sync) {
+    let seed = seed();
+    println!("WHARFINGER_TEST_SEED={seed}");
+    let failed: Vec<_> = thread::scope(|scope| {
+        let open = &open;
+        let running: Vec<_> =
+            (0..workers).map(|worker| scope.spawn(move || work(seed, worker, sequences, open))).collect();
+        running.into_iter().filter_map(|worker| worker.join().unwrap().err()).collect()
+    });
+    assert!(failed.is_empty(), "WHARFINGER_TEST_SEED={seed}\n{}", failed.join("\n"));
+}
+
+fn work(seed: u64, worker: u32, sequences: u32, open: impl Fn(&Runtime) -> Place) -> Result<(), String> {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let world = runtime.block_on(World::new(open(&runtime)));
+    let config =
+        Config { cases: sequences, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..12].copy_from_slice(&worker.to_le_bytes());
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    runner
+        .run(&step::sequences(), |steps| {
+            let played = catch_unwind(AssertUnwindSafe(|| runtime.block_on(play(&world, &steps))));
+            played.unwrap_or_else(|_| Err(TestCaseError::fail("it panicked")))
+        })
+        .map_err(|error| error.to_string())
+}
+
+/// The seed that was asked for, or another one every time.
+fn seed() -> u64 {
+    match std::env::var("WHARFINGER_TEST_SEED") {
+        Ok(seed) => seed.parse().expect("WHARFINGER_TEST_SEED is a number"),
+        Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64,
+    }
+}
+
+/// Does a sequence in a repository of its own.
+async fn play(world: &World, steps: &[Step]) -> Result<(), TestCaseError> {
+    let repository = world.repository().await;
+    let mut reference = Reference::new(world.now());
+    let mut before = reference.seen();
+    for (number, step) in steps.iter().enumerate() {
+        let expected = reference.take(*step);
+        let outcome = world.take(&repository, *step).await;
+        let told = |what: String| Err(TestCaseError::fail(format!("step {number}, {step:?}: {what}")));
+        if outcome != expected {
+            return told(format!("gave {outcome:?}, not {expected:?}"));
+        }
+        let (seen, expected) = (world.see(&repository).await, reference.seen());
+        if let Some(breach) = seen.breach(&before, world.now(), reference.beyond()) {
+            return told(breach);
+        }
+        if seen != expected {
+            return told(format!("left\n{seen:#?}\nnot\n{expected:#?}"));
+        }
+        before = seen;
+    }
+    let (seen, expected) = (world.see_finally(&repository).await, reference.finally());
+    if seen != expected {
+        return Err(TestCaseError::fail(format!("in the end there is\n{seen:#?}\nnot\n{expected:#?}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! The life of tags, written down once more in the simplest way that can be: a list, and nothing is fast.
+
+use std::cmp::Reverse;
+
+use wharfinger_model::tag::{Protection, Refusal};
+
+use super::seen::{ENTRIES, Entry, Finally, Outcome, Pull, Row, Seen};
+use super::step::{Asked, Expiry, INDEX, LISTED, MANIFESTS, Step, TAGS, Who};
+
+const WINDOW: i64 = 14 * 24 * 3600 * 1000;
+const LEASE: i64 = 3600 * 1000;
+const YEAR_10000: i64 = 253_402_300_800_000;
+
+/// A repository.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    now: i64,
+    /// Oldest first.
+    lives: Vec<Row>,
+    manifests: [Option<Kept>; MANIFESTS],
+    audit: Vec<Entry>,
+}
+
+/// A manifest that was pushed.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    lease_end: i64,
+    /// Since when a deletion by digest hides it.
+    hidden: Option<i64>,
+}
+
+type Attempt<T = ()> = Result<T, Outcome>;
+
+impl Reference {
+    pub(crate) fn new(now: i64) -> Self {
+        Self { now, lives: Vec::new(), manifests: [None; MANIFESTS], audit: Vec::new() }
+    }
+
+    /// Does all of a step, or nothing.
+    pub(crate) fn take(&mut self, step: Step) -> Outcome {
+        let mut after = self.clone();
+        match after.attempt(step) {
+            Ok(()) => {
+                *self = after;
+                Outcome::Done
+            }
+            Err(refused) => refused,
+        }
+    }
+
+    fn attempt(&mut self, step: Step) -> Attempt {
+        match step {
+            Step::Wait(time) => self.now += i64::try_from(time.as_millis()).unwrap(),
+            Step::PushByDigest { manifest, .. } => self.store(manifest)?,
+            Step::Push { who, tag, manifest } => {
+                self.store(manifest)?;
+                let old = self.point(tag, manifest, false, Asked::default())?;
+                self.note("push_repo", tag, who, Some(manifest), old.map(|old| old.manifest));
+            }
+            Step::Move { who, tag, manifest, asked } => self.repoint(who, tag, manifest, asked)?,
+            Step::Amend { who, tag, asked } => self.amend(who, tag, asked)?,
+            Step::Delete { who, tag } | Step::DeleteByReference { who, tag } => {
+                let ended = self.end(tag)?;
+                self.note("delete_tag", tag, who, Some(ended), None);
+            }
+            Step::Restore { who, tag, manifest } => {
+                if !self.is_restorable(manifest) {
+                    return Err(Outcome::NoManifest);
+                }
+                self.revive(manifest);
+                let old = self.point(tag, manifest, true, Asked::default())?;
+                self.note("revert_tag", tag, who, Some(manifest), old.map(|old| old.manifest));
+            }
+            Step::DeleteManifest { who, manifest } => self.delete_manifest(who, manifest)?,
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, manifest: usize) -> Attempt {
+        if self.manifests[manifest].is_some() {
+            self.revive(manifest);
+        } else if manifest == INDEX && !self.is_pullable(LISTED) {
+            return Err(Outcome::UnknownChild);
+        } else {
+            self.manifests[manifest] = Some(Kept { lease_end: self.now + LEASE, hidden: None });
+        }
+        Ok(())
+    }
+
+    fn revive(&mut self, manifest: usize) {
+        if let Some(kept) = &mut self.manifests[manifest] {
+            kept.hidden = None;
+            kept.lease_end = kept.lease_end.max(self.now + LEASE);
+        }
+        if manifest == INDEX {
+            self.revive(LISTED);
+        }
+    }
+
+    fn repoint(&mut self, who: Who, tag: usize, manifest: usize, asked: Asked) -> Attempt {
+        self.check_right(who, tag, asked)?;
+        if !self.is_pullable(manifest) || !self.is_restorable(manifest) {
+            return Err(Outcome::NoManifest);
+        }
+        let old = self.point(tag, manifest, false, asked)?;
+        let kind = if old.is_some() { "move_tag" } else { "create_tag" };
+        self.note(kind, tag, who, Some(manifest), old.map(|old| old.manifest));
+        self.note_amendments(who, tag, asked, old.and_then(|old| old.end));
+        Ok(())
+    }
+
+    fn amend(&mut self, who: Who, tag: usize, asked: Asked) -> Attempt {
+        let found = self.alive(tag).ok_or(Outcome::Refused(Refusal::NotAlive))?;
+        self.check_right(who, tag, asked)?;
+        let old = self.lives[found];
+        let kept = old.immutable && asked.protection != Some(Protection::Unset);
+        let asked_end = self.asked_end(asked)?;
+        if kept && asked_end.flatten().is_some() {
+            return Err(Outcome::Refused(Refusal::ExpirationOnImmutable));
+        }
+        let end = asked_end.unwrap_or(old.end);
+        let immutable = kept || asked.protection == Some(Protection::Set);
+        if immutable && end.is_some() {
+            return Err(Outcome::Refused(Refusal::ImmutableWithExpiration));
+        }
+        self.lives[found] = Row { end, immutable, ..old };
+        self.note_amendments(who, tag, asked, old.end);
+        Ok(())
+    }
+
+    /// Begins a lifetime; what was alive before.
+    fn point(&mut self, tag: usize, manifest: usize, reversion: bool, asked: Asked) -> Attempt<Option<Row>> {
+        let found = self.alive(tag);
+        let old = found.map(|found| self.lives[found]);
+        if old.is_some_and(|old| old.immutable) && asked.protection != Some(Protection::Unset) {
+            return Err(Outcome::Refused(Refusal::ImmutableOverwrite));
+        }
+        let end = self.asked_end(asked)?.flatten();
+        let immutable = asked.protection == Some(Protection::Set);
+        if immutable && end.is_some() {
+            return Err(Outcome::Refused(Refusal::ImmutableWithExpiration));
+        }
+        if let Some(found) = found {
+            self.lives[found].end = Some(self.now);
+            self.lives[found].immutable = false;
+        }
+        self.lives.push(Row { tag, manifest, start: self.now, end, reversion, immutable });
+        Ok(old)
+    }
+
+    /// Ends what is alive; where it pointed.
+    fn end(&mut self, tag: usize) -> Attempt<usize> {
+        let found = self.alive(tag).ok_or(Outcome::Refused(Refusal::NotAlive))?;
+        if self.lives[found].immutable {
+            return Err(Outcome::Refused(Refusal::ImmutableDelete));
+        }
+        self.lives[found].end = Some(self.now);
+        Ok(self.lives[found].manifest)
+    }
+
+    fn delete_manifest(&mut self, who: Who, manifest: usize) -> Attempt {
+        if !self.is_pullable(manifest) {
+            return Err(Outcome::NoManifest);
+        }
+        if manifest == LISTED && self.is_living_index() {
+            return Err(Outcome::NeededByIndex);
+        }
+        for tag in 0..TAGS.len() {
+            if self.alive(tag).is_some_and(|found| self.lives[found].manifest == manifest) {
+                self.end(tag)?;
+                self.note("delete_tag", tag, who, Some(manifest), None);
+            }
+        }
+        let now = self.now;
+        if let Some(kept) = &mut self.manifests[manifest] {
+            kept.hidden = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Immutability is unset by administrators only.
+    fn check_right(&self, who: Who, tag: usize, asked: Asked) -> Attempt {
+        let immutable = self.alive(tag).is_some_and(|found| self.lives[found].immutable);
+        if immutable && asked.protection == Some(Protection::Unset) && who == Who::Writer {
+            return Err(Outcome::Refused(Refusal::NeedsAdmin));
+        }
+        Ok(())
+    }
+
+    /// The end that is asked for, if any is.
+    fn asked_end(&self, asked: Asked) -> Attempt<Option<Option<i64>>> {
+        let at = match asked.expiry {
+            None => return Ok(None),
+            Some(Expiry::Never) => return Ok(Some(None)),
+            Some(Expiry::In(ms)) => self.now + ms,
+            Some(Expiry::BeyondTheCalendar) => YEAR_10000,
+        };
+        if at <= self.now || at >= YEAR_10000 {
+            return Err(Outcome::Refused(Refusal::ExpirationOutOfRange));
+        }
+        Ok(Some(Some(at)))
+    }
+
+    fn alive(&self, tag: usize) -> Option<usize> {
+        self.lives.iter().position(|life| life.tag == tag && life.reaches(self.now))
+    }
+
+    fn is_pullable(&self, manifest: usize) -> bool {
+        self.manifests[manifest].is_some_and(|kept| kept.hidden.is_none())
+    }
+
+    /// Whether it was not dead for longer than the window. What never had a tag, or is listed by an index, is not dead.
+    fn is_restorable(&self, manifest: usize) -> bool {
+        let Some(kept) = self.manifests[manifest] else { return false };
+        let beyond = self.beyond();
+        let mut lives = self.lives.iter().filter(|life| life.manifest == manifest);
+        if lives.clone().any(|life| life.reaches(beyond)) {
+            return true;
+        }
+        match kept.hidden {
+            Some(since) => since > beyond,
+            None => {
+                let listed = manifest == LISTED && self.manifests[INDEX].is_some();
+                kept.lease_end > self.now || listed || lives.next().is_none()
+            }
+        }
+    }
+
+    /// Whether the index has a living tag, or never had one.
+    fn is_living_index(&self) -> bool {
+        let mut lives = self.lives.iter().filter(|life| life.manifest == INDEX);
+        let living = lives.clone().any(|life| life.reaches(self.now));
+        self.is_pullable(INDEX) && (living || lives.next().is_none())
+    }
+
+    fn note(
+        &mut self,
+        kind: &'static str,
+        tag: usize,
+        who: Who,
+        manifest: Option<usize>,
+        original: Option<usize>,
+    ) {
+        self.audit.push(Entry { kind, tag, who, at: self.now, manifest, original });
+    }
+
+    fn note_amendments(&mut self, who: Who, tag: usize, asked: Asked, old_end: Option<i64>) {
+        let clears_nothing = asked.expiry == Some(Expiry::Never) && old_end.is_none();
+        if asked.expiry.is_some() && !clears_nothing {
+            self.note("change_tag_expiration", tag, who, None, None);
+        }
+        if asked.protection.is_some() {
+            self.note("change_tag_immutability", tag, who, None, None);
+        }
+    }
+
+    /// Where the window begins.
+    pub(crate) fn beyond(&self) -> i64 {
+        self.now - WINDOW
+    }
+
+    /// What must be seen now.
+    pub(crate) fn seen(&self) -> Seen {
+        let mut names: Vec<usize> = (0..TAGS.len()).filter(|tag| self.alive(*tag).is_some()).collect();
+        names.sort_by_key(|tag| TAGS[*tag]);
+        Seen {
+            listed: self.listed(self.beyond()),
+            names,
+            by_tag: std::array::from_fn(|tag| match self.alive(tag) {
+                Some(found) => Pull::Manifest(self.lives[found].manifest),
+                None if self.lives.iter().any(|life| life.tag == tag) => Pull::Dead,
+                None => Pull::Nothing,
+            }),
+            by_digest: std::array::from_fn(|manifest| self.is_pullable(manifest)),
+            audit: self.audit.iter().rev().take(ENTRIES).copied().collect(),
+        }
+    }
+
+    /// What must be seen when the sequence is over.
+    pub(crate) fn finally(&self) -> Finally {
+        Finally { whole: self.listed(i64::MIN), living: self.listed(self.now) }
+    }
+
+    fn listed(&self, beyond: i64) -> Vec<Row> {
+        let mut rows: Vec<Row> =
+            self.lives.iter().rev().filter(|life| life.reaches(beyond)).copied().collect();
+        // Sorting keeps later ones before earlier ones where nothing else tells them apart.
+        rows.sort_by_key(|life| (Reverse(life.start), TAGS[life.tag]));
+        rows
+    }
+}

@@ -1,0 +1,117 @@
+//! Every statement of the store, without running it.
+
+use rusqlite::Connection;
+use wharfinger_store::testing::{TestStore, each_engine};
+use wharfinger_store::{STATEMENTS, Sql};
+
+/// Fewer would mean that the linker has left some out.
+const AT_LEAST: usize = 60;
+
+#[tokio::test]
+async fn every_statement_is_understood_by_both_engines() {
+    assert!(STATEMENTS.len() >= AT_LEAST, "only {} statements are on the list", STATEMENTS.len());
+    each_engine(async |store| {
+        let mut wrong = Vec::new();
+        for sql in STATEMENTS {
+            // Each in a unit of its own, since nothing more can be said in one where a statement failed.
+            if let Err(error) = store.read(move |tx| tx.prepare(sql)).await {
+                wrong.push(format!("{error}:\n{}", sql.sqlite()));
+            }
+        }
+        assert!(wrong.is_empty(), "{:?}:\n{}", store.engine(), wrong.join("\n\n"));
+    })
+    .await;
+}
+
+/// The numbers of a statement's parameters, in the order of the text; `None` if a question mark is no parameter's.
+fn parameters(sql: &Sql) -> Option<Vec<usize>> {
+    let behind_marks = sql.sqlite().split('?').skip(1);
+    behind_marks.map(|text| text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()).collect()
+}
+
+#[test]
+fn a_question_mark_is_a_parameter_and_none_is_left_out() {
+    for sql in STATEMENTS {
+        let text = sql.sqlite();
+        let mut numbers = parameters(sql).unwrap_or_else(|| panic!("a lone question mark: {text}"));
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>(), "{text}");
+        assert!(!text.contains('$') && !sql.postgres().contains('?'), "{text}");
+    }
+}
+
+/// What SQLite does for a statement: number of the step that a step is part of, and its description.
+fn plan(connection: &Connection, sql: &Sql) -> Vec<(i64, String)> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.sqlite())).unwrap();
+    let count = statement.parameter_count();
+    let nothing = std::iter::repeat_n(rusqlite::types::Null, count);
+    let steps =
+        statement.query_map(rusqlite::params_from_iter(nothing), |row| Ok((row.get(1)?, row.get(3)?)));
+    steps.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// The only statements that may sort or read a whole table: there is little to sort, or the table is small.
+const SORTING: &[&str] = &[
+    // The organizations of one account.
+    "GROUP BY o.name",
+    // The roles given on one repository.
+    "FROM permission p JOIN account a",
+    // The tags at one manifest.
+    "WHERE manifest_id = ?2 AND repository_id = ?1 AND open = TRUE",
+    // The keys, of which there are a few.
+    "FROM signing_key ORDER BY",
+    // Whether there is any user: it stops at the first, which is among the first accounts.
+    "FROM account WHERE kind = 'user' LIMIT 1",
+];
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_in_their_order_by_an_index() {
+    let store = TestStore::sqlite().await;
+    let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
+    let costly: Vec<String> = STATEMENTS
+        .iter()
+        .filter(|sql| !SORTING.iter().any(|known| sql.sqlite().contains(known)))
+        .map(|sql| (sql.sqlite(), plan(&connection, sql)))
+        .filter(|(text, plan)| plan.iter().any(|step| is_costly(text, step)))
+        .map(|(text, plan)| format!("{text}\n{plan:#?}"))
+        .collect();
+    assert!(costly.is_empty(), "{}", costly.join("\n\n"));
+}
+
+fn is_costly(text: &str, (parent, step): &(i64, String)) -> bool {
+    // What is only added looks for nothing: the plan names what a row put in place of another would touch.
+    let added = text.starts_with("INSERT") && text.contains("VALUES");
+    // A page that has been picked may be read whole, and sorted again.
+    let page = text.contains("AS picked") && *parent == 0;
+    let whole = step.starts_with("SCAN") && step != "SCAN CONSTANT ROW" && !(page && step == "SCAN picked");
+    !added && (whole || (step.contains("TEMP B-TREE") && !page))
+}
+
+#[tokio::test]
+async fn pages_of_tags_are_picked_on_an_index_alone() {
+    let store = TestStore::sqlite().await;
+    let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
+    let lists = STATEMENTS.iter().filter(|sql| sql.sqlite().contains("AS picked"));
+    let plans: Vec<_> = lists.map(|sql| (sql.sqlite(), plan(&connection, sql))).collect();
+    assert_eq!(plans.len(), 5, "a list has come or gone");
+    for (text, plan) in plans.iter().filter(|(text, _)| !text.contains("name = ")) {
+        let index = if text.contains("AND open = TRUE") { "lifetime_active" } else { "lifetime_history" };
+        let picking = format!("SEARCH lifetime USING COVERING INDEX {index} (repository_id=?)");
+        assert!(plan.iter().any(|(_, step)| *step == picking), "{text}\n{plan:#?}");
+    }
+    for (text, index) in [
+        (
+            "SELECT name FROM lifetime\n             WHERE repository_id = ?1 AND open = TRUE AND name > ?2",
+            "lifetime_open",
+        ),
+        ("WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open = TRUE", "lifetime_open"),
+        ("WHERE repository_id = ?1 AND name = ?2 ORDER BY id DESC LIMIT 1", "lifetime_name"),
+        ("FROM audit", "audit_repository"),
+    ] {
+        let sql =
+            STATEMENTS.iter().find(|sql| sql.sqlite().contains(text)).unwrap_or_else(|| panic!("no {text}"));
+        let plan = plan(&connection, sql);
+        assert!(plan.iter().any(|(_, step)| step.contains(index)), "{text}\n{plan:#?}");
+    }
+}

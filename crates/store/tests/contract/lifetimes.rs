@@ -1,0 +1,142 @@
+use wharfinger_model::tag::Lifetime;
+use wharfinger_store::lifetime;
+use wharfinger_store::testing::each_engine;
+
+use crate::fixture::{at, between, digest, from, home, manifest, tag, unit};
+
+#[tokio::test]
+async fn the_newest_lifetime_is_the_one_begun_last() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let (one, two) = (manifest(tx, app, "1")?, manifest(tx, app, "2")?);
+            assert_eq!(lifetime::newest(tx, app, &tag("v1"))?, None);
+            let first = lifetime::begin(tx, app, &tag("v1"), &from(1000, one))?;
+            lifetime::end(tx, first, at(2000))?;
+            // It begins where the other ends: the end is outside.
+            let begun = Lifetime { reversion: true, immutable: true, ..from(2000, two) };
+            let second = lifetime::begin(tx, app, &tag("v1"), &begun)?;
+            assert!(second > first);
+            let newest = lifetime::newest(tx, app, &tag("v1"))?.unwrap();
+            assert_eq!((newest.id, newest.open, newest.lifetime), (second, true, begun));
+            assert_eq!(lifetime::digest(tx, first)?, digest("1"));
+            assert_eq!(lifetime::digest(tx, second)?, digest("2"));
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_open_lifetime_is_rewritten_and_ended() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let image = manifest(tx, app, "{}")?;
+            let id = lifetime::begin(tx, app, &tag("v1"), &from(1000, image))?;
+            for (end, immutable) in [(Some(at(5000)), false), (None, true)] {
+                lifetime::rewrite(tx, id, end, immutable)?;
+                let now = lifetime::newest(tx, app, &tag("v1"))?.unwrap();
+                assert_eq!((now.open, now.lifetime.end, now.lifetime.immutable), (true, end, immutable));
+            }
+            lifetime::end(tx, id, at(4000))?;
+            let ended = lifetime::newest(tx, app, &tag("v1"))?.unwrap();
+            assert!(!ended.open);
+            assert_eq!(ended.lifetime, between(1000, 4000, image), "what has ended is not immutable");
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_expired_lifetime_is_closed_before_the_next_begins() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let image = manifest(tx, app, "{}")?;
+            let first = lifetime::begin(tx, app, &tag("v1"), &between(1000, 2000, image))?;
+            lifetime::close(tx, first)?;
+            let closed = lifetime::newest(tx, app, &tag("v1"))?.unwrap();
+            assert_eq!((closed.open, closed.lifetime), (false, between(1000, 2000, image)));
+            lifetime::begin(tx, app, &tag("v1"), &from(7000, image))?;
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lifetime_may_end_where_it_began() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let image = manifest(tx, app, "{}")?;
+            // Two changes in one millisecond.
+            for _ in 0..3 {
+                let id = lifetime::begin(tx, app, &tag("v1"), &from(1000, image))?;
+                lifetime::end(tx, id, at(1000))?;
+            }
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_living_names_of_a_manifest_come_in_order() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let (one, two) = (manifest(tx, app, "1")?, manifest(tx, app, "2")?);
+            for (name, lifetime) in [
+                ("b", from(1000, one)),
+                ("a", from(2000, one)),
+                ("expired", between(1000, 3000, one)),
+                ("elsewhere", from(1000, two)),
+            ] {
+                lifetime::begin(tx, app, &tag(name), &lifetime)?;
+            }
+            let ended = lifetime::begin(tx, app, &tag("ended"), &from(1000, one))?;
+            lifetime::end(tx, ended, at(3500))?;
+            assert_eq!(lifetime::names_of(tx, app, one, at(3000))?, [tag("a"), tag("b")]);
+
+            assert!(lifetime::any_beyond(tx, two, at(9000))?);
+            let elsewhere = lifetime::newest(tx, app, &tag("elsewhere"))?.unwrap();
+            lifetime::end(tx, elsewhere.id, at(9000))?;
+            assert!(lifetime::any_beyond(tx, two, at(8999))?);
+            assert!(!lifetime::any_beyond(tx, two, at(9000))?);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_follow_one_another_by_bytes() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let image = manifest(tx, app, "{}")?;
+            for name in ["b", "a", "B", "a-1", "a.1", "a_1", "A", "10", "9", "_x"] {
+                lifetime::begin(tx, app, &tag(name), &from(1000, image))?;
+            }
+            lifetime::begin(tx, app, &tag("expired"), &between(1000, 2000, image))?;
+            let ended = lifetime::begin(tx, app, &tag("ended"), &from(1000, image))?;
+            lifetime::end(tx, ended, at(2000))?;
+            let mut after = |after, limit| lifetime::names(tx, app, after, at(2000), limit).unwrap();
+            assert_eq!(after("", 100), ["10", "9", "A", "B", "_x", "a", "a-1", "a.1", "a_1", "b"].map(tag));
+            assert_eq!(after("a", 2), ["a-1", "a.1"].map(tag));
+            assert_eq!(after("a.", 1), [tag("a.1")], "the name itself need not be there");
+            assert_eq!(after("b", 100), []);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}

@@ -1,0 +1,14 @@
+//! What every noun of the store promises, on both engines.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on must fail")]
+
+mod accounts;
+mod blobs;
+mod catalogue;
+mod fixture;
+mod history_stands;
+mod lifetimes;
+mod lists;
+mod manifests;
+mod records;
+mod repositories;
+mod tokens;

@@ -201,7 +201,7 @@ async fn what_cant_be_written_down_waits_for_the_next_time() {
     let scene = Scene::open().await;
     let digest = scene.push("latest", &index("one", &[])).await;
     scene.pull("latest", 2).await;
-    let engine = Connection::open(scene.place.folder.path().join("wharfinger.db")).unwrap();
+    let engine = Connection::open(scene.place.store.folder().unwrap().join("wharfinger.db")).unwrap();
     let breaks =
         "CREATE TRIGGER broken BEFORE INSERT ON manifest_pulls BEGIN SELECT RAISE(ABORT, 'broken'); END";
     engine.execute_batch(breaks).unwrap();

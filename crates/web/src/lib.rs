@@ -1,7 +1,7 @@
 //! What the world sees of the registry: HTTP in front, use cases behind.
 //!
 //! A handler is five moves: extract, authorise, call one use case, map to a wire type, return. Errors become statuses
-//! in [`problem`] and nowhere else.
+//! in `problem` and nowhere else.
 
 mod auth;
 mod body;

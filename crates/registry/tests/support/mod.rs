@@ -16,6 +16,7 @@ use wharfinger_registry::identity::authenticate;
 use wharfinger_registry::{Caller, Clock, Origin, Registry, Settings, manifests};
 use wharfinger_store::account::{self, Kind, NewAccount};
 use wharfinger_store::repository::{self, NewRepository};
+use wharfinger_store::testing::TestStore;
 use wharfinger_store::{AccountId, Db, RepositoryId, access_token, permission, session};
 
 /// Where every test's clock stands at first.
@@ -35,8 +36,9 @@ pub(crate) struct Place {
     pub db: Db,
     pub disk: Disk,
     pub clock: Clock,
-    /// Removed when this is dropped.
-    pub folder: TempDir,
+    /// Removed, like the folder of the blobs, when this is dropped.
+    pub store: TestStore,
+    _blobs: TempDir,
 }
 
 /// An account that acts.
@@ -53,18 +55,16 @@ pub(crate) struct Repository {
 impl Place {
     /// On SQLite, in a folder of its own.
     pub(crate) async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let db = Db::open_sqlite(&folder.path().join("wharfinger.db")).await.unwrap();
-        Self::over(db, folder).await
+        Self::on(TestStore::sqlite().await).await
     }
 
-    /// On a store that is open already.
-    pub(crate) async fn over(db: Db, folder: TempDir) -> Self {
+    /// On a new store.
+    pub(crate) async fn on(store: TestStore) -> Self {
+        let (db, folder, clock) = (store.db.clone(), tempfile::tempdir().unwrap(), Clock::manual(START));
         let disk = Disk::open(&folder.path().join("blobs")).await.unwrap();
-        let clock = Clock::manual(START);
         let blobs = Arc::new(disk.clone());
         let registry = Registry::open(db.clone(), blobs, clock.clone(), Settings::default()).await.unwrap();
-        Self { registry, db, disk, clock, folder }
+        Self { registry, db, disk, clock, store, _blobs: folder }
     }
 
     /// Adds an account.

@@ -12,12 +12,14 @@ mod step;
 mod support;
 mod world;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
+use wharfinger_store::testing::{Engine, TestStore};
 
 use reference::Reference;
 use step::Step;
@@ -31,25 +33,31 @@ const SEQUENCES: u32 = 128;
 
 #[test]
 fn tags_live_as_the_reference_says() {
-    run(WORKERS, SEQUENCES, |runtime| runtime.block_on(Place::open()));
+    run(Engine::Sqlite, WORKERS, SEQUENCES);
 }
 
-/// Runs sequences on several threads, each at a place of its own.
-fn run(workers: u32, sequences: u32, open: impl Fn(&Runtime) -> Place + Sync) {
+#[test]
+fn tags_live_as_the_reference_says_on_postgresql() {
+    run(Engine::Postgres, WORKERS / 2, SEQUENCES / 8);
+}
+
+/// Runs sequences on several threads, each on a store of its own.
+fn run(engine: Engine, workers: u32, sequences: u32) {
     let seed = seed();
     println!("WHARFINGER_TEST_SEED={seed}");
     let failed: Vec<_> = thread::scope(|scope| {
-        let open = &open;
         let running: Vec<_> =
-            (0..workers).map(|worker| scope.spawn(move || work(seed, worker, sequences, open))).collect();
+            (0..workers).map(|worker| scope.spawn(move || work(engine, seed, worker, sequences))).collect();
         running.into_iter().filter_map(|worker| worker.join().unwrap().err()).collect()
     });
     assert!(failed.is_empty(), "WHARFINGER_TEST_SEED={seed}\n{}", failed.join("\n"));
 }
 
-fn work(seed: u64, worker: u32, sequences: u32, open: impl Fn(&Runtime) -> Place) -> Result<(), String> {
+/// Runs sequences one after another; without the engine there is nothing to do.
+fn work(engine: Engine, seed: u64, worker: u32, sequences: u32) -> Result<(), String> {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let world = runtime.block_on(World::new(open(&runtime)));
+    let Some(store) = runtime.block_on(TestStore::new(engine)) else { return Ok(()) };
+    let world = runtime.block_on(async { World::new(Place::on(store).await).await });
     let config =
         Config { cases: sequences, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
     let mut bytes = [0; 32];
@@ -59,9 +67,14 @@ fn work(seed: u64, worker: u32, sequences: u32, open: impl Fn(&Runtime) -> Place
     runner
         .run(&step::sequences(), |steps| {
             let played = catch_unwind(AssertUnwindSafe(|| runtime.block_on(play(&world, &steps))));
-            played.unwrap_or_else(|_| Err(TestCaseError::fail("it panicked")))
+            played.unwrap_or_else(|panic| Err(TestCaseError::fail(message(&*panic))))
         })
         .map_err(|error| error.to_string())
+}
+
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> String {
+    panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "it panicked".into())
 }
 
 /// The seed that was asked for, or another one every time.

@@ -213,6 +213,9 @@ impl Document {
 }
 
 fn image(config: &Descriptor, layers: &[Descriptor]) -> Result<Content, InvalidManifest> {
+    if config.size < 0 {
+        return Err(InvalidManifest::new("the config's size is negative"));
+    }
     let mut layers_size: i64 = 0;
     for layer in layers {
         if layer.size < 0 {

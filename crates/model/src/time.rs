@@ -55,8 +55,11 @@ pub struct QuayDate(pub Timestamp);
 
 impl fmt::Display for QuayDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instant = jiff::Timestamp::from_second(self.0.as_seconds()).unwrap_or_default();
-        write!(f, "{}", instant.strftime("%a, %d %b %Y %H:%M:%S -0000"))
+        // The calendar reaches to the end of the year 9999; the library's instants end a day before.
+        let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+        let since = jiff::SignedDuration::from_secs(self.0.as_seconds());
+        let date = epoch.checked_add(since).unwrap_or(epoch);
+        write!(f, "{}", date.strftime("%a, %d %b %Y %H:%M:%S -0000"))
     }
 }
 

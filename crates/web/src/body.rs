@@ -78,25 +78,35 @@ impl Stream for Incoming {
 /// Reads a whole body of at most `limit` bytes.
 ///
 /// # Errors
-/// When it is longer, of which no more than that is read, or does not come whole.
+/// When it is longer, or does not come whole.
 pub(crate) async fn collect(body: Body, limit: usize, idle: Duration) -> Result<Bytes, BodyError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > limit {
-        return Err(BodyError::TooLarge);
-    }
     let mut parts = Incoming::new(body, idle);
     let mut whole = BytesMut::new();
-    while let Some(part) = parts.next().await {
+    let mut fits = announced <= limit;
+    while fits && let Some(part) = parts.next().await {
         let part = part?;
-        if part.len() > limit - whole.len() {
-            return Err(BodyError::TooLarge);
-        }
-        if part.len() == announced {
+        fits = part.len() <= limit - whole.len();
+        if fits && part.len() == announced {
             return Ok(part);
         }
-        whole.extend_from_slice(&part);
+        whole.extend_from_slice(if fits { &part } else { &[] });
     }
-    Ok(whole.freeze())
+    if fits {
+        return Ok(whole.freeze());
+    }
+    drop(whole);
+    discard(parts, limit).await;
+    Err(BodyError::TooLarge)
+}
+
+/// Takes in a little more of what is refused: many clients listen for the answer only when they have sent all, and find
+/// the connection closed instead.
+async fn discard(mut parts: Incoming, limit: usize) {
+    let mut discarded = 0;
+    while discarded < limit && let Some(Ok(part)) = parts.next().await {
+        discarded += part.len();
+    }
 }
 
 /// Bytes of a blob as an answer's body. Its length is known, so that the client is told.

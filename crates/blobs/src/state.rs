@@ -65,7 +65,7 @@ impl UploadState {
     }
 
     /// The SHA-256 digest of the bytes so far.
-    pub(crate) fn sha256(&self) -> Digest {
+    pub fn sha256(&self) -> Digest {
         Digest::from_hash(Algorithm::Sha256, &self.hash.clone().finalize())
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use uuid::Uuid;
 use wharfinger_blobs::{Appender, UploadState};
-use wharfinger_model::{Digest, RepositoryName};
+use wharfinger_model::{Algorithm, Digest, RepositoryName};
 use wharfinger_store::{blob, upload};
 
 use crate::access::{Write, check};
@@ -112,11 +112,8 @@ where
     let appender = resume(registry, caller, repository, &found, part).await?;
     let state = receive(appender, part, body).await?;
     let status = UploadStatus { id: found.id, offset: state.offset() };
-    let expires = registry.now() + registry.settings().upload_expiry;
-    let advanced = registry
-        .write(move |tx| Ok(upload::advance(tx, &found.id.to_string(), &state.to_bytes(), expires)?))
-        .await?;
-    if advanced { Ok(status) } else { Err(Error::NoUpload) }
+    remember(registry, found.id, state).await?;
+    Ok(status)
 }
 
 /// Adds a last part, which may be empty, and makes the whole a blob of the repository.
@@ -129,17 +126,31 @@ pub async fn finish<S>(
     repository: &RepositoryName,
     id: &str,
     part: Part,
-    body: S,
+    mut body: S,
     digest: &Digest,
 ) -> Result<()>
 where
     S: Stream<Item = Result<Bytes, BodyError>> + Send + Unpin,
 {
     let found = find(registry, caller, repository, id).await?;
-    let appender = resume(registry, caller, repository, &found, part).await?;
-    let state = receive(appender, part, body).await?;
-    let size = registry.bytes().commit(found.id, state, digest).await?;
-    link(registry, caller, repository, Some(found.id), digest, size).await
+    let (id, stood) = (found.id, found.state.offset());
+    let state = match resume(registry, caller, repository, &found, part).await {
+        Ok(appender) => receive(appender, part, body).await?,
+        // The bytes may have become the blob just before a crash. Nothing can be added to them, but they may be whole.
+        Err(Error::NoUpload) if body.next().await.is_none() => found.state,
+        Err(refused) => return Err(refused),
+    };
+    let state = if digest.algorithm() == Algorithm::Sha256 && state.offset() != stood {
+        if state.sha256() != *digest {
+            return Err(UploadError::DigestMismatch.into());
+        }
+        // Were it not remembered, a crash after the bytes have moved would leave an offset that nobody can go on from.
+        remember(registry, id, state).await?
+    } else {
+        state
+    };
+    let size = registry.bytes().commit(id, state, digest).await?;
+    link(registry, caller, repository, Some(id), digest, size).await
 }
 
 /// Takes a whole blob in one go.
@@ -229,6 +240,24 @@ async fn resume(
     // Another request may have had the upload between our look and our hold: what it was told must stay true.
     let now = find(registry, caller, repository, &found.id.to_string()).await?;
     if now.state.to_bytes() == stood { Ok(appender) } else { Err(UploadError::Busy.into()) }
+}
+
+/// Writes down where the upload stands now. It stays its holder's alone until that is on disk, even if nobody waits for
+/// it any more.
+///
+/// # Errors
+/// [`Error::NoUpload`] when it was given up meanwhile.
+async fn remember(registry: &Registry, id: Uuid, state: UploadState) -> Result<UploadState> {
+    let state = Arc::new(state);
+    let (row, kept) = (id.to_string(), Arc::clone(&state));
+    let expires = registry.now() + registry.settings().upload_expiry;
+    let advanced =
+        registry.write(move |tx| Ok(upload::advance(tx, &row, &kept.to_bytes(), expires)?)).await?;
+    if !advanced {
+        return Err(Error::NoUpload);
+    }
+    Arc::into_inner(state)
+        .ok_or_else(|| Error::Internal("a finished unit of work still holds an upload".into()))
 }
 
 /// Adds the body to the upload's bytes, if it is as long as was said.

@@ -59,7 +59,7 @@ pub(crate) enum Step {
 /// Sequences of 5 to 40 steps; most are short, and short ones find most.
 pub(crate) fn sequences() -> impl Strategy<Value = Vec<Step>> {
     prop_oneof![
-        3 => prop::collection::vec(steps(), 5..=20),
+        4 => prop::collection::vec(steps(), 5..=14),
         1 => prop::collection::vec(steps(), 5..=40),
     ]
 }

@@ -104,7 +104,9 @@ pub(crate) async fn collect(body: Body, limit: usize, idle: Duration) -> Result<
 /// the connection closed instead.
 async fn discard(mut parts: Incoming, limit: usize) {
     let mut discarded = 0;
-    while discarded < limit && let Some(Ok(part)) = parts.next().await {
+    while discarded < limit
+        && let Some(Ok(part)) = parts.next().await
+    {
         discarded += part.len();
     }
 }

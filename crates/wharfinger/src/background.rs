@@ -24,9 +24,13 @@ impl Loops {
         let (stop, stopped) = watch::channel(());
         let mut running = JoinSet::new();
         let flush = registry.settings().pull_count_flush;
-        running.spawn(every(flush, stopped.clone(), registry.clone(), "pull_counts.flush", |registry| async move {
-            pulls::flush(&registry).await
-        }));
+        running.spawn(every(
+            flush,
+            stopped.clone(),
+            registry.clone(),
+            "pull_counts.flush",
+            |registry| async move { pulls::flush(&registry).await },
+        ));
         running.spawn(every(SWEEP, stopped, registry.clone(), "uploads.sweep", |registry| async move {
             while background::sweep_uploads(&registry).await? > 0 {}
             background::sweep_strays(&registry).await.map(drop)
@@ -45,8 +49,13 @@ impl Loops {
 }
 
 /// Does `work` again and again until it is told to stop. A failure is logged, and the next time comes all the same.
-async fn every<F, W>(period: Duration, mut stopped: watch::Receiver<()>, registry: Registry, name: &'static str, work: F)
-where
+async fn every<F, W>(
+    period: Duration,
+    mut stopped: watch::Receiver<()>,
+    registry: Registry,
+    name: &'static str,
+    work: F,
+) where
     F: Fn(Registry) -> W + Send,
     W: Future<Output = wharfinger_registry::Result<()>> + Send,
 {

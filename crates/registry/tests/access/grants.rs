@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use wharfinger_blobs::Blobs;
 use wharfinger_model::grant::{Action, RepositoryScope};
 use wharfinger_model::tag::{Amendment, Protection, Refusal};
 use wharfinger_model::{Reference, RepositoryName, Role, Scope};
@@ -15,7 +14,7 @@ use wharfinger_registry::{Caller, Error, Origin, Registry, manifests};
 use wharfinger_store::repository;
 
 use crate::can::{powers, powers_of};
-use crate::support::{Place, Repository, index, tag};
+use crate::support::{Place, Repository, START, index, tag};
 
 const ACTIONS: [Action; 4] = [Action::Push, Action::Pull, Action::Delete, Action::All];
 
@@ -142,13 +141,7 @@ async fn tokens_are_good_for_an_hour_and_on_every_replica() {
     let owner = place.user("owner").await;
     let repository = place.repository(("owner", owner), &[]).await;
     let session = place.in_session(owner).await;
-    let replica = Registry::open(
-        place.db.clone(),
-        Arc::new(place.disk.clone()) as Arc<dyn Blobs>,
-        place.clock.clone(),
-        place.registry.settings().clone(),
-    );
-    let replica = replica.await.unwrap();
+    let replica = place.replica(START).await;
     let issued =
         issue(&place.registry, &session, vec![scope(&repository.name, &[Action::Pull])]).await.unwrap();
     assert_eq!((issued.expires_in_s, issued.issued_at), (3600, place.clock.now()));

@@ -67,6 +67,12 @@ impl Place {
         Self { registry, db, disk, clock, store, _blobs: folder }
     }
 
+    /// The same registry as another replica serves it, whose clock shows `start`.
+    pub(crate) async fn replica(&self, start: Timestamp) -> Registry {
+        let (blobs, clock) = (Arc::new(self.disk.clone()), Clock::manual(start));
+        Registry::open(self.db.clone(), blobs, clock, Settings::default()).await.unwrap()
+    }
+
     /// Adds an account.
     pub(crate) async fn account(&self, name: &str, kind: Kind) -> Person {
         self.add_account(name, kind, false).await

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
+mod at_once;
 mod reference;
 mod seen;
 mod step;

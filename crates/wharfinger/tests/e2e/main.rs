@@ -2,9 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
+mod bad_input;
+mod bad_json;
 mod durability;
+mod guide;
 mod pulls;
+mod registry;
+mod registry_tokens;
 mod start;
 mod support;
-mod tag_api;
+mod tag_change;
+mod tag_deletion;
+mod tag_expiration;
+mod tag_immutability;
+mod tag_list;
 mod tag_matrix;
+mod uploads;

@@ -7,42 +7,49 @@ use serde_json::Value;
 
 /// An answer as it came.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// Asserts the status and the whole body, as JSON.
     #[track_caller]
-    pub fn is(&self, status: u16, body: Value) {
-        assert_eq!((self.status, self.header("content-type")), (status, Some("application/json")), "{self:?}");
+    pub(crate) fn is(&self, status: u16, body: Value) {
+        assert_eq!(
+            (self.status, self.header("content-type")),
+            (status, Some("application/json")),
+            "{self:?}"
+        );
         assert_eq!(self.json(), body);
-        assert!(self.body.ends_with(b"\n") && !self.body.ends_with(b"\n\n"), "one newline at the end: {self:?}");
+        assert!(
+            self.body.ends_with(b"\n") && !self.body.ends_with(b"\n\n"),
+            "one newline at the end: {self:?}"
+        );
     }
 
     /// Asserts the status and that nothing else came.
     #[track_caller]
-    pub fn is_empty(&self, status: u16) {
+    pub(crate) fn is_empty(&self, status: u16) {
         assert_eq!((self.status, self.text().as_str()), (status, ""), "{self:?}");
     }
 
     /// Asserts an error of Quay's API in its usual shape, byte for byte in what it says.
     #[track_caller]
-    pub fn is_problem(&self, base: &str, status: u16, kind: &str, detail: &str) {
+    pub(crate) fn is_problem(&self, base: &str, status: u16, kind: &str, detail: &str) {
         self.is(
             status,
             serde_json::json!({
@@ -54,7 +61,7 @@ impl Answer {
 
     /// Asserts an error of the distribution API by its code.
     #[track_caller]
-    pub fn is_oci_error(&self, status: u16, code: &str) {
+    pub(crate) fn is_oci_error(&self, status: u16, code: &str) {
         assert_eq!(self.status, status, "{self:?}");
         let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
         assert_eq!(errors.len(), 1, "{self:?}");
@@ -64,44 +71,44 @@ impl Answer {
 }
 
 /// A request that is being put together.
-pub struct Call(RequestBuilder);
+pub(crate) struct Call(RequestBuilder);
 
 impl Call {
-    pub fn new(client: &Client, method: &str, url: &str) -> Self {
+    pub(crate) fn new(client: &Client, method: &str, url: &str) -> Self {
         Self(client.request(Method::from_bytes(method.as_bytes()).unwrap(), url))
     }
 
-    pub fn bearer(self, token: &str) -> Self {
+    pub(crate) fn bearer(self, token: &str) -> Self {
         Self(self.0.bearer_auth(token))
     }
 
-    pub fn basic(self, user: &str, password: &str) -> Self {
+    pub(crate) fn basic(self, user: &str, password: &str) -> Self {
         Self(self.0.basic_auth(user, Some(password)))
     }
 
-    pub fn header(self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
         Self(self.0.header(name, value))
     }
 
-    pub fn json(self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
         Self(self.0.json(body))
     }
 
-    pub fn body(self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn body(self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self(self.0.header("content-type", content_type).body(body.into()))
     }
 
     /// Sends the body in pieces whose number the server is not told.
-    pub fn streamed(self, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn streamed(self, body: impl Into<Vec<u8>>) -> Self {
         Self(self.0.body(reqwest::blocking::Body::new(std::io::Cursor::new(body.into()))))
     }
 
-    pub fn send(self) -> Answer {
+    pub(crate) fn send(self) -> Answer {
         self.try_send().unwrap()
     }
 
     /// `Err` when no whole answer came, as from a server that was killed.
-    pub fn try_send(self) -> reqwest::Result<Answer> {
+    pub(crate) fn try_send(self) -> reqwest::Result<Answer> {
         let response = self.0.send()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Answer { status, headers, body: response.bytes()?.to_vec() })

@@ -1,20 +1,29 @@
 //! What every test needs: a running registry, people in it, images, and calls whose answers are looked at whole.
 
 mod answer;
+mod content;
 mod image;
 mod people;
 mod postgres;
+mod raw;
 mod server;
+mod tags;
 
-pub use answer::{Answer, Call};
-pub use image::Image;
-pub use people::ADMIN_PASSWORD;
-pub use server::{Engine, Server};
+pub(crate) use answer::{Answer, Call};
+pub(crate) use image::{INDEX, Image, MANIFEST};
+pub(crate) use people::{ADMIN_PASSWORD, EVERY_SCOPE};
+pub(crate) use server::{Engine, PATIENCE, Server};
+pub(crate) use tags::{date, now_s, tag_path, tick};
 
 /// Runs a test on every engine that is there.
-pub fn each_engine(test: impl Fn(Server)) {
-    test(Server::start(Engine::Sqlite));
-    if postgres::url().is_some() {
-        test(Server::start(Engine::Postgres));
+pub(crate) fn each_engine(test: impl Fn(Server)) {
+    for engine in engines() {
+        test(Server::start(engine));
     }
+}
+
+/// The engines that are there.
+pub(crate) fn engines() -> Vec<Engine> {
+    let postgres = postgres::url().map(|_| Engine::Postgres);
+    [Some(Engine::Sqlite), postgres].into_iter().flatten().collect()
 }

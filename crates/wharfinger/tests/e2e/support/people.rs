@@ -9,12 +9,17 @@ use wharfinger_store::{Db, access_token};
 
 use super::Server;
 
+/// Every scope there is, in one text.
+pub(crate) const EVERY_SCOPE: &str =
+    "org:admin repo:admin repo:create repo:read repo:write super:user user:admin user:read";
+/// The name that goes with an access token as the password.
+pub(crate) const OAUTH_USER: &str = "$oauthtoken";
 /// The first user's password.
-pub const ADMIN_PASSWORD: &str = "a-long-enough-one";
+pub(crate) const ADMIN_PASSWORD: &str = "a-long-enough-one";
 
 impl Server {
     /// Adds a user who can't sign in but by token.
-    pub fn add_user(&self, name: &str) {
+    pub(crate) fn add_user(&self, name: &str) {
         let name: wharfinger_model::Namespace = name.parse().unwrap();
         self.write(move |tx| {
             let new = NewAccount {
@@ -29,8 +34,17 @@ impl Server {
         });
     }
 
-    /// An access token of `user` with these scopes, good for `life`.
-    pub fn token_for(&self, user: &str, scopes: &str, life: Duration) -> String {
+    /// An access token of `user` with these scopes.
+    pub(crate) fn token(&self, user: &str, scopes: &str) -> String {
+        self.insert_token(user, scopes, now() + Duration::from_secs(3600))
+    }
+
+    /// One whose time is over.
+    pub(crate) fn expired_token(&self, user: &str, scopes: &str) -> String {
+        self.insert_token(user, scopes, now() - Duration::from_secs(1))
+    }
+
+    fn insert_token(&self, user: &str, scopes: &str, expires: Timestamp) -> String {
         static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (lookup, secret) = (format!("{number:020}"), format!("secret{number:014}"));
@@ -44,16 +58,11 @@ impl Server {
                 account: owner.id,
                 application: "tests",
                 scopes,
-                expires: now() + life,
+                expires,
             };
             access_token::insert(tx, &new, now())
         });
         token
-    }
-
-    /// An access token of `user` with these scopes.
-    pub fn token(&self, user: &str, scopes: &str) -> String {
-        self.token_for(user, scopes, Duration::from_secs(3600))
     }
 
     fn write<F>(&self, work: F)

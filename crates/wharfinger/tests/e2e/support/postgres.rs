@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use postgres::{Client, NoTls};
 
 /// The server to test with. Says loudly when there is none; with `WHARFINGER_TEST_REQUIRE` that is a failure.
-pub fn url() -> Option<String> {
+pub(crate) fn url() -> Option<String> {
     static TOLD: Once = Once::new();
     let url = std::env::var("WHARFINGER_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
     if url.is_none() {
@@ -20,14 +20,14 @@ pub fn url() -> Option<String> {
 }
 
 /// A schema that goes when this is dropped.
-pub struct Schema {
-    pub url: String,
+pub(crate) struct Schema {
+    pub(crate) url: String,
     name: String,
     server: String,
 }
 
 impl Schema {
-    pub fn create() -> Self {
+    pub(crate) fn create() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let server = url().expect("asked for only when there is a server");
         let name = format!("e2e_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));

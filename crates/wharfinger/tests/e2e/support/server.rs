@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::Client;
 use serde_json::json;
@@ -13,45 +14,49 @@ use super::postgres::Schema;
 use super::{Answer, Call};
 
 /// Longest wait for anything that the server does by itself.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the server remembers things in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
 
 /// A registry with its own folder, and its first user.
-pub struct Server {
-    pub url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     /// An access token of the first user, `admin`, with every scope.
-    pub admin: String,
-    pub data: TempDir,
+    pub(crate) admin: String,
+    /// The session of the first user, as a browser sends it.
+    pub(crate) cookie: String,
+    data: TempDir,
     schema: Option<Schema>,
     settings: Vec<(String, String)>,
     client: Client,
     child: Option<Child>,
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     /// Starts a registry and makes its first user.
-    pub fn start(engine: Engine) -> Self {
+    pub(crate) fn start(engine: Engine) -> Self {
         Self::start_with(engine, &[])
     }
 
     /// The same with settings beside the usual ones.
-    pub fn start_with(engine: Engine, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(engine: Engine, settings: &[(&str, &str)]) -> Self {
         let mut server = Self::start_empty(engine, settings);
         let user = json!({"username": "admin", "password": ADMIN_PASSWORD, "access_token": true});
         let answer = server.call("POST", "/api/v1/user/initialize").json(&user).send();
         assert_eq!(answer.status, 200, "{answer:?}");
         server.admin = answer.json()["access_token"].as_str().unwrap().to_owned();
+        server.cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
         server
     }
 
     /// A registry that nobody has signed up to.
-    pub fn start_empty(engine: Engine, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_empty(engine: Engine, settings: &[(&str, &str)]) -> Self {
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(60))
@@ -61,18 +66,20 @@ impl Server {
         let mut server = Self {
             url: String::new(),
             admin: String::new(),
+            cookie: String::new(),
             data: TempDir::new().unwrap(),
             schema: (engine == Engine::Postgres).then(Schema::create),
             settings: settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             client,
             child: None,
+            said: Arc::default(),
         };
         server.spawn();
         server
     }
 
-    /// Starts the program over the same folder, on a port that is free now.
-    pub fn spawn(&mut self) {
+    /// Starts the program over the same folder, on a port that is free now. Returns when it says that it listens.
+    pub(crate) fn spawn(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
         command.env_clear().arg("serve").args(["--listen", "127.0.0.1:0", "--log", "warn"]);
         command.arg("--data").arg(self.data.path().join("data"));
@@ -84,44 +91,56 @@ impl Server {
         }
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let greeting = loop {
+        self.child = Some(child);
+        self.url = loop {
             let line = lines.next().expect("the server says where it listens").unwrap();
-            match line.split_once("listens on ") {
-                Some((_, url)) => break url.trim().to_owned(),
-                None => eprintln!("server: {line}"),
+            if let Some(address) = line.strip_prefix("  address ") {
+                break format!("http://{}", address.trim());
             }
+            self.said.lock().unwrap().push(line);
         };
-        // What it says later must be read, or it would wait for a reader; a panic of its own fails the test.
+        // What it says later must be read, or it would wait for a reader.
+        let said = Arc::clone(&self.said);
         std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok).filter(|line| line.contains("WARN") || line.contains("ERROR")) {
-                eprintln!("server: {line}");
+            for line in lines.map_while(Result::ok) {
+                said.lock().unwrap().push(line);
             }
         });
-        self.url = greeting;
-        self.child = Some(child);
     }
 
-    /// Ends the program at once, wherever it is.
-    pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+    /// Waits until the program has said this on standard error.
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.said.lock().unwrap().iter().any(|line| line.contains(text)) {
+            assert!(begun.elapsed() < PATIENCE, "`{text}` is not among {:?}", self.said.lock().unwrap());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Ends the program at once, wherever it is. [`Self::spawn`] starts it again.
+    pub(crate) fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Waits for the end of the program.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.take().unwrap().wait().unwrap().code()
     }
 
     /// Asks the program to stop; its exit code.
-    pub fn stop(&mut self) -> i32 {
-        let mut child = self.child.take().unwrap();
-        let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert!(stopped.success());
-        child.wait().unwrap().code().unwrap_or(-1)
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        self.signal("-TERM");
+        self.wait()
     }
 
-    pub fn process(&self) -> u32 {
-        self.child.as_ref().unwrap().id()
+    fn signal(&self, signal: &str) {
+        let process = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
     }
 
-    /// The URL of the database, as the program was given it.
-    pub fn database(&self) -> String {
+    /// The URL or file of the database.
+    pub(crate) fn database(&self) -> String {
         match &self.schema {
             Some(schema) => schema.url.clone(),
             None => self.data.path().join("data/wharfinger.db").to_str().unwrap().to_owned(),
@@ -129,32 +148,19 @@ impl Server {
     }
 
     /// A request to a path of this server, without credentials.
-    pub fn call(&self, method: &str, path: &str) -> Call {
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         Call::new(&self.client, method, &format!("{}{path}", self.url))
     }
 
     /// A request of the first user.
-    pub fn by_admin(&self, method: &str, path: &str) -> Call {
+    pub(crate) fn by_admin(&self, method: &str, path: &str) -> Call {
         self.call(method, path).bearer(&self.admin)
-    }
-
-    /// A token of the distribution API for these scopes.
-    pub fn registry_token(&self, user: &str, password: &str, scopes: &[&str]) -> String {
-        let query: String = scopes.iter().map(|scope| format!("&scope={scope}")).collect();
-        let answer = self.call("GET", &format!("/v2/auth?service=test{query}")).basic(user, password).send();
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.json()["token"].as_str().unwrap().to_owned()
-    }
-
-    /// A token of the first user for pulling from and pushing to a repository.
-    pub fn push_token(&self, repository: &str) -> String {
-        self.registry_token("admin", ADMIN_PASSWORD, &[&format!("repository:{repository}:pull,push")])
     }
 
     /// Asks again until the answer is what is waited for.
     #[track_caller]
-    pub fn eventually(&self, ask: impl Fn(&Self) -> Answer, good: impl Fn(&Answer) -> bool) -> Answer {
-        let begun = std::time::Instant::now();
+    pub(crate) fn eventually(&self, ask: impl Fn(&Self) -> Answer, good: impl Fn(&Answer) -> bool) -> Answer {
+        let begun = Instant::now();
         loop {
             let answer = ask(self);
             if good(&answer) {
@@ -171,6 +177,15 @@ impl Drop for Server {
         if let Some(mut child) = self.child.take() {
             drop(child.kill());
             drop(child.wait());
+        }
+        let said = self.said.lock().unwrap();
+        let faults: Vec<_> =
+            said.iter().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
+        // Whatever a client sends, the server does nothing that it must call an error of its own.
+        if std::thread::panicking() {
+            eprintln!("server: {faults:?}");
+        } else {
+            assert!(faults.is_empty(), "{faults:#?}");
         }
     }
 }

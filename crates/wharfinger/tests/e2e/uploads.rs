@@ -1,0 +1,210 @@
+//! Uploads that come in parts, out of order, not at all, or from somebody else.
+
+use wharfinger_model::Digest;
+
+use crate::support::{Answer, Call, EVERY_SCOPE, Engine, Server};
+
+const REPOSITORY: &str = "admin/app";
+const OCTETS: &str = "application/octet-stream";
+
+struct Setting {
+    server: Server,
+    token: String,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let server = Server::start(Engine::Sqlite);
+        let token = server.push_token(REPOSITORY);
+        Self { server, token }
+    }
+
+    /// Begins an upload; where it is.
+    fn begin(&self) -> String {
+        let answer = self.server.v2(&self.token, "POST", REPOSITORY, "blobs/uploads/").send();
+        answer.is_empty(202);
+        let location = answer.header("location").unwrap();
+        assert!(location.starts_with(&format!("/v2/{REPOSITORY}/blobs/uploads/")), "{location}");
+        assert!(location.ends_with(answer.header("docker-upload-uuid").unwrap()), "{location}");
+        location.to_owned()
+    }
+
+    fn call(&self, method: &str, path: &str) -> Call {
+        self.server.call(method, path).bearer(&self.token)
+    }
+
+    fn part(&self, method: &str, path: &str, range: &str, bytes: &[u8]) -> Answer {
+        self.call(method, path).header("content-range", range).body(OCTETS, bytes).send()
+    }
+
+    /// How far an upload has come.
+    #[track_caller]
+    fn stands_at(&self, upload: &str, range: &str) {
+        let answer = self.call("GET", upload).send();
+        answer.is_empty(204);
+        assert_eq!(answer.header("range"), Some(range));
+    }
+
+    #[track_caller]
+    fn has(&self, blob: &[u8]) {
+        let answer = self.blob(&Digest::sha256(blob));
+        assert_eq!((answer.status, answer.body.as_slice()), (200, blob));
+    }
+
+    fn blob(&self, digest: &Digest) -> Answer {
+        self.server.v2(&self.token, "GET", REPOSITORY, &format!("blobs/{digest}")).send()
+    }
+}
+
+#[test]
+fn a_blob_comes_in_one_piece_in_parts_or_as_a_stream() {
+    let setting = Setting::new();
+    let blob = b"zero one two three";
+    let digest = Digest::sha256(blob);
+
+    let upload = setting.begin();
+    setting.stands_at(&upload, "0-0");
+    let answer = setting.part("PATCH", &upload, "0-4", &blob[..5]);
+    answer.is_empty(202);
+    assert_eq!((answer.header("range"), answer.header("location")), (Some("0-4"), Some(upload.as_str())));
+    setting.part("PATCH", &upload, "5-8", &blob[5..9]).is_empty(202);
+    let answer = setting.part("PUT", &format!("{upload}?digest={digest}"), "9-17", &blob[9..]);
+    answer.is_empty(201);
+    let location = format!("/v2/{REPOSITORY}/blobs/{digest}");
+    assert_eq!(answer.header("location"), Some(location.as_str()));
+    assert_eq!(answer.header("docker-content-digest"), Some(digest.as_str()));
+    setting.has(blob);
+    setting.call("GET", &upload).send().is_oci_error(404, "BLOB_UPLOAD_UNKNOWN");
+
+    let upload = setting.begin();
+    setting.call("PATCH", &upload).streamed(b"streamed".as_slice()).send().is_empty(202);
+    let digest = Digest::sha256(b"streamed");
+    setting.call("PUT", &format!("{upload}?digest={digest}")).send().is_empty(201);
+    setting.has(b"streamed");
+
+    let upload = setting.begin();
+    let digest = Digest::sha256(b"");
+    setting.call("PUT", &format!("{upload}?digest={digest}")).send().is_empty(201);
+    setting.has(b"");
+    setting.server.push_blob(&setting.token, REPOSITORY, b"at once").send().is_empty(201);
+    setting.has(b"at once");
+}
+
+#[test]
+fn a_part_out_of_order_is_refused_and_leaves_the_upload_as_it_was() {
+    let setting = Setting::new();
+    let blob = b"0123456789";
+    let put = |upload: &str| format!("{upload}?digest={}", Digest::sha256(blob));
+    let upload = setting.begin();
+    setting.part("PATCH", &upload, "5-9", &blob[5..]).is_oci_error(416, "BLOB_UPLOAD_INVALID");
+    setting.part("PATCH", &upload, "0-4", &blob[..5]).is_empty(202);
+    for (range, bytes) in [("0-4", &blob[..5]), ("6-9", &blob[6..]), ("4-9", &blob[4..])] {
+        for (method, path) in [("PATCH", upload.clone()), ("PUT", put(&upload))] {
+            let answer = setting.part(method, &path, range, bytes);
+            answer.is_oci_error(416, "BLOB_UPLOAD_INVALID");
+            assert_eq!(
+                (answer.header("range"), answer.header("location")),
+                (Some("0-4"), Some(upload.as_str()))
+            );
+            setting.stands_at(&upload, "0-4");
+        }
+    }
+    for range in ["5", "5-", "-9", "a-b", "9-5", "bytes 5-9", "5-99999999999999999999"] {
+        let answer = setting.part("PATCH", &upload, range, &blob[5..]);
+        answer.is_oci_error(400, "BLOB_UPLOAD_INVALID");
+    }
+    setting.part("PATCH", &upload, "5-8", &blob[5..]).is_oci_error(400, "SIZE_INVALID");
+    setting.stands_at(&upload, "0-4");
+    setting.part("PUT", &put(&upload), "5-9", &blob[5..]).is_empty(201);
+    setting.has(blob);
+}
+
+#[test]
+fn a_wrong_or_missing_digest_finishes_nothing() {
+    let setting = Setting::new();
+    let upload = setting.begin();
+    setting.part("PATCH", &upload, "0-2", b"abc").is_empty(202);
+    let (right, wrong) = (Digest::sha256(b"abc"), Digest::sha256(b"abcd"));
+    setting.call("PUT", &upload).send().is_oci_error(400, "DIGEST_INVALID");
+    setting.call("PUT", &format!("{upload}?digest=sha256:x")).send().is_oci_error(400, "DIGEST_INVALID");
+    setting.call("PUT", &format!("{upload}?digest={wrong}")).send().is_oci_error(400, "DIGEST_INVALID");
+    for digest in [&right, &wrong] {
+        setting.blob(digest).is_oci_error(404, "BLOB_UNKNOWN");
+    }
+    setting.call("PUT", &format!("{upload}?digest={right}")).send().is_empty(201);
+    setting.has(b"abc");
+}
+
+#[test]
+fn a_body_that_breaks_off_adds_nothing() {
+    let setting = Setting::new();
+    let upload = setting.begin();
+    setting.part("PATCH", &upload, "0-2", b"abc").is_empty(202);
+    let digest = Digest::sha256(b"abcdefgh");
+    for (method, path) in [
+        ("PATCH", upload.clone()),
+        ("PUT", format!("{upload}?digest={digest}")),
+        ("POST", format!("/v2/{REPOSITORY}/blobs/uploads/?digest={digest}")),
+    ] {
+        for rest in ["content-length: 5\r\n\r\nde", "transfer-encoding: chunked\r\n\r\n5\r\ndefgh\r\n"] {
+            let answer = setting.server.broken_off(method, &path, &setting.token, rest);
+            assert!(answer.as_ref().is_none_or(|answer| answer.status == 400), "{answer:?}");
+            setting.stands_at(&upload, "0-2");
+            setting.blob(&digest).is_oci_error(404, "BLOB_UNKNOWN");
+        }
+    }
+    setting.part("PUT", &format!("{upload}?digest={digest}"), "3-7", b"defgh").is_empty(201);
+    setting.has(b"abcdefgh");
+}
+
+#[test]
+fn an_upload_can_be_given_up() {
+    let setting = Setting::new();
+    let upload = setting.begin();
+    setting.part("PATCH", &upload, "0-2", b"abc").is_empty(202);
+    setting.call("DELETE", &upload).send().is_empty(204);
+    let digest = Digest::sha256(b"abc");
+    for (method, path) in [
+        ("GET", upload.clone()),
+        ("PATCH", upload.clone()),
+        ("DELETE", upload.clone()),
+        ("PUT", format!("{upload}?digest={digest}")),
+    ] {
+        setting.call(method, &path).send().is_oci_error(404, "BLOB_UPLOAD_UNKNOWN");
+    }
+    setting.blob(&digest).is_oci_error(404, "BLOB_UNKNOWN");
+}
+
+#[test]
+fn nobody_else_sees_or_touches_an_upload() {
+    let setting = Setting::new();
+    let server = &setting.server;
+    let upload = setting.begin();
+    setting.part("PATCH", &upload, "0-2", b"abc").is_empty(202);
+    let id = upload.rsplit('/').next().unwrap();
+    server.add_user("writer");
+    server.give_role(REPOSITORY, "writer", "write");
+    let writer = server.token("writer", EVERY_SCOPE);
+    let scopes = [format!("repository:{REPOSITORY}:pull,push"), "repository:writer/own:pull,push".to_owned()];
+    let writer = server.registry_token("$oauthtoken", &writer, &[&scopes[0], &scopes[1]]);
+    let other = server.push_token("admin/other");
+    let digest = Digest::sha256(b"abc");
+    for (token, repository, status, code) in [
+        (&writer, REPOSITORY, 404, "BLOB_UPLOAD_UNKNOWN"),
+        (&writer, "writer/own", 404, "BLOB_UPLOAD_UNKNOWN"),
+        (&other, "admin/other", 404, "BLOB_UPLOAD_UNKNOWN"),
+        (&other, REPOSITORY, 401, "UNAUTHORIZED"),
+    ] {
+        for (method, query) in [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("PUT", digest.as_str())] {
+            let query = if query.is_empty() { String::new() } else { format!("?digest={query}") };
+            let answer = server.v2(token, method, repository, &format!("blobs/uploads/{id}{query}")).send();
+            answer.is_oci_error(status, code);
+        }
+    }
+    for id in ["x", "00000000-0000-4000-8000-000000000000", "..%2F..%2Fx", "%00"] {
+        let answer =
+            setting.server.v2(&setting.token, "GET", REPOSITORY, &format!("blobs/uploads/{id}")).send();
+        assert_eq!(answer.status, 404, "{answer:?}");
+    }
+    setting.stands_at(&upload, "0-2");
+}

@@ -64,7 +64,8 @@ impl<'a> Worker<'a> {
     /// An image of its own with a layer of up to 200 KiB.
     fn image(&self, turn: usize) -> Image {
         let name = format!("{}-{}-{turn}", self.round.number, self.number);
-        let length = 1 + (turn * 7919 + self.number * 104_729) % (200 * 1024);
+        // More than one byte in each half: `Range: 0-0` stands for none as well as for one.
+        let length = 4 + (turn * 7919 + self.number * 104_729) % (200 * 1024);
         let layer = name.bytes().cycle().take(length).collect();
         Image::with_layer(&name, layer)
     }

@@ -136,6 +136,11 @@ pub struct InvalidTagName;
 
 text_type!(TagName);
 
+impl TagName {
+    /// The longest one, in bytes.
+    pub const MAX_LENGTH: usize = TAG_MAX;
+}
+
 impl FromStr for TagName {
     type Err = InvalidTagName;
 

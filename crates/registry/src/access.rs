@@ -137,9 +137,9 @@ impl Caller {
         let superuser = self.account.as_ref().is_some_and(|account| account.superuser);
         superuser
             && match &self.authority {
-                Authority::Session | Authority::Password => true,
+                Authority::Session => true,
                 Authority::Token { scopes, .. } => scopes.contains(Scope::SuperUser),
-                Authority::Grant(_) => false,
+                Authority::Password | Authority::Grant(_) => false,
             }
     }
 

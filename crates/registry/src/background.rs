@@ -37,8 +37,8 @@ pub async fn sweep_uploads(registry: &Registry) -> Result<usize> {
     for id in &expired {
         // The row goes first: bytes without a row are found by the sweep of strays, a row without bytes is an error.
         let row = id.clone();
-        registry.write(move |tx| Ok(upload::delete(tx, &row)?)).await?;
-        if let Ok(id) = id.parse() {
+        let gone = registry.write(move |tx| Ok(upload::delete_expired(tx, &row, now)?)).await?;
+        if gone && let Ok(id) = id.parse() {
             registry.bytes().abort(id).await?;
         }
     }

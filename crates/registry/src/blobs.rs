@@ -67,9 +67,10 @@ pub async fn open(
     repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<Reader> {
-    visible(registry, caller, repository, digest).await?;
+    let visible = visible(registry, caller, repository, digest).await?;
     let reader = registry.bytes().open(digest).await?;
-    reader.ok_or_else(|| Error::Internal(format!("blob {digest} has a row but no bytes")))
+    let reader = reader.filter(|reader| i64::try_from(reader.len()) == Ok(visible.size));
+    reader.ok_or_else(|| Error::Internal(format!("blob {digest} has a row, but not its bytes")))
 }
 
 async fn visible(

@@ -68,6 +68,9 @@ pub enum Error {
     /// The store can't be reached at present.
     #[error("the registry's database is not available")]
     Unavailable,
+    /// Too many want the same at once.
+    #[error("the registry is busy; try again soon")]
+    Busy,
     /// Something that should not happen. The text is for the log alone.
     #[error("{0}")]
     Internal(String),

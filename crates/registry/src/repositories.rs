@@ -69,7 +69,13 @@ pub async fn create(registry: &Registry, caller: &Arc<Caller>, new: NewRepositor
     Ok(created)
 }
 
+/// What is said of a name that is taken.
+pub(crate) const TAKEN: &str = "Repository already exists";
+
 /// Adds a repository to a namespace in which the caller may create, and lets the caller administer it.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] with [`TAKEN`] when the name is taken.
 pub(crate) fn create_in(
     tx: &mut Tx<'_>,
     caller: &Caller,
@@ -87,11 +93,7 @@ pub(crate) fn create_in(
         description,
     };
     let id = repository::insert(tx, &new, now).map_err(|error| {
-        if error.is_unique_violation() {
-            Error::InvalidRequest("Repository already exists".into())
-        } else {
-            error.into()
-        }
+        if error.is_unique_violation() { Error::InvalidRequest(TAKEN.into()) } else { error.into() }
     })?;
     permission::grant(tx, id, creator, Role::Admin)?;
     let metadata = json!({"repo": name.name(), "namespace": name.namespace()});

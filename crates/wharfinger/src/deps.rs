@@ -1,11 +1,11 @@
 //! What the registry stands on: opened before anything else, closed after everything else.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use wharfinger_blobs::{Blobs, Disk};
 use wharfinger_store::Db;
@@ -24,6 +24,8 @@ pub struct Deps {
     pub db: Db,
     /// Where bytes lie.
     pub blobs: Arc<dyn Blobs>,
+    /// Keeps other processes off the folder for as long as it is open.
+    _lock: File,
 }
 
 /// Opens what `config` names, and creates what is missing.
@@ -35,13 +37,26 @@ pub async fn open(config: &Config) -> anyhow::Result<Deps> {
         let setting = config.naming(setting::DATA);
         format!("{setting}: can't create the folder `{}`", config.data.display())
     })?;
-    let blobs = match &config.storage {
-        Storage::Disk(folder) => Disk::open(folder).await,
-    };
+    let Storage::Disk(folder) = &config.storage;
+    let blobs = Disk::open(folder).await;
     let blobs = blobs.with_context(|| {
         format!("{}: can't store blobs in `{}`", config.naming(setting::STORAGE), config.storage)
     })?;
-    Ok(Deps { db: database(config).await?, blobs: Arc::new(blobs) })
+    let lock = lock(folder).with_context(|| {
+        format!("{}: can't have `{}` to ourselves", config.naming(setting::STORAGE), config.storage)
+    })?;
+    Ok(Deps { db: database(config).await?, blobs: Arc::new(blobs), _lock: lock })
+}
+
+/// Two processes would not know of each other's uploads.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let file =
+        File::options().create(true).truncate(false).write(true).mode(0o600).open(folder.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another process serves it"),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
 }
 
 /// Opens the database and brings it to this version's schema.

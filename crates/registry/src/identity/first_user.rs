@@ -82,7 +82,11 @@ pub async fn is_awaited(registry: &Registry) -> Result<bool> {
     Ok(!registry.read(|tx| Ok(account::any_user(tx)?)).await?)
 }
 
-async fn refuse_if_any_user(registry: &Registry) -> Result<()> {
+/// Checks that the registry still waits for its first user, before anything of a request is read.
+///
+/// # Errors
+/// [`Error::Message`] once there is any user.
+pub async fn refuse_if_any_user(registry: &Registry) -> Result<()> {
     if is_awaited(registry).await? { Ok(()) } else { Err(not_empty()) }
 }
 

@@ -1,5 +1,6 @@
 //! Passwords, hashed slowly on purpose.
 
+use std::sync::Arc;
 use std::thread;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
@@ -14,16 +15,21 @@ const MIN_CHARACTERS: usize = 8;
 /// How many are hashed at a time: each takes 19 MiB and a core.
 const AT_ONCE: usize = 2;
 
+/// How many may wait for that; more are told that the registry is busy.
+const WAITING: usize = 64;
+
 /// Hashes and checks passwords, a few at a time and off the threads that answer requests.
 pub(crate) struct Passwords {
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
+    places: Semaphore,
     /// Checked when there is no such user, so that it takes as long as when there is.
     decoy: String,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { slots: Semaphore::new(AT_ONCE), decoy: hash("no such user").unwrap_or_default() }
+        let (slots, places) = (Arc::new(Semaphore::new(AT_ONCE)), Semaphore::new(WAITING));
+        Self { slots, places, decoy: hash("no such user").unwrap_or_default() }
     }
 
     /// The hash of a new password.
@@ -62,10 +68,15 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let stopped = || Error::Internal("password hashing stopped".into());
-        let _slot = self.slots.acquire().await.map_err(|_| stopped())?;
+        let _place = self.places.try_acquire().map_err(|_| Error::Busy)?;
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| stopped())?;
         let (answer, answered) = oneshot::channel();
         // A thread of its own, which ends: the allocator keeps what a hash took for every thread that lives on.
-        let hashing = thread::Builder::new().name("password".into()).spawn(move || drop(answer.send(work())));
+        let hashing = thread::Builder::new().name("password".into()).spawn(move || {
+            // Whoever asked may be gone long before the hash is done.
+            let _slot = slot;
+            drop(answer.send(work()));
+        });
         hashing.map_err(|error| Error::Internal(format!("can't start a thread: {error}")))?;
         answered.await.map_err(|_| stopped())
     }

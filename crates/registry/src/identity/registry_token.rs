@@ -156,18 +156,26 @@ async fn grant(
     if !create {
         return Ok(granted);
     }
-    let asker = Arc::clone(caller);
-    registry
+    let (asker, scope) = (Arc::clone(caller), wanted.clone());
+    let made = registry
         .write(move |tx| {
             // Somebody else may have made it meanwhile: then only their permissions count.
-            let (granted, create) = allowed(tx, &asker, &wanted)?;
+            let (granted, create) = allowed(tx, &asker, &scope)?;
             if !create {
                 return Ok(granted);
             }
-            repositories::create_in(tx, &asker, &wanted.name, Visibility::Private, None, now)?;
-            Ok(allowed(tx, &asker, &wanted)?.0)
+            repositories::create_in(tx, &asker, &scope.name, Visibility::Private, None, now)?;
+            Ok(allowed(tx, &asker, &scope)?.0)
         })
-        .await
+        .await;
+    match made {
+        // Of two that see no repository in the same moment PostgreSQL lets the second wait, and then fail.
+        Err(crate::Error::InvalidRequest(said)) if said == repositories::TAKEN => {
+            let asker = Arc::clone(caller);
+            registry.read(move |tx| Ok(allowed(tx, &asker, &wanted)?.0)).await
+        }
+        made => made,
+    }
 }
 
 /// What the caller may do of a scope, and whether the repository has to be created for the rest.

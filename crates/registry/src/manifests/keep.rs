@@ -1,5 +1,7 @@
 //! Which stored manifests can still be reached, and bringing back those that were deleted.
 
+use std::collections::HashSet;
+
 use wharfinger_model::{Digest, Timestamp};
 use wharfinger_store::manifest::{self, Summary};
 use wharfinger_store::{ManifestId, Tx, blob, lifetime};
@@ -57,12 +59,13 @@ pub(crate) fn revive<L>(
     id: ManifestId,
     lease_end: Timestamp,
 ) -> Result<()> {
-    // An index can't list itself, nor one that lists it: digests forbid it. So this comes to an end.
-    let mut waiting = vec![id];
+    // An index may list a manifest many times, and others that list the same: each is looked at once.
+    let (mut waiting, mut seen) = (vec![id], HashSet::from([id]));
     while let Some(id) = waiting.pop() {
         manifest::revive(tx, id, lease_end)?;
         blob::hold_all_of(tx, granted.id(), id)?;
-        waiting.extend(manifest::children(tx, id)?.into_iter().filter_map(|child| child.id));
+        let children = manifest::children(tx, id)?.into_iter().filter_map(|child| child.id);
+        waiting.extend(children.filter(|child| seen.insert(*child)));
     }
     Ok(())
 }

@@ -102,6 +102,11 @@ pub async fn list(
 
 fn page(tx: &mut Tx<'_>, granted: &Granted<Read>, query: &ListQuery, now: Timestamp) -> Result<TagPage> {
     let empty = TagPage { tags: Vec::new(), has_additional: false };
+    if let Some(NameFilter::Like(text)) = &query.filter
+        && text.len() > TagName::MAX_LENGTH
+    {
+        return Ok(empty);
+    }
     let (name, containing) = match (&query.specific, &query.filter) {
         (specific, None) => (specific.as_deref(), None),
         (specific, Some(NameFilter::Like(text))) => (specific.as_deref(), Some(text.as_str())),

@@ -1,5 +1,6 @@
 //! SQLite: one thread that writes, connections that read where they are asked.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -133,6 +134,10 @@ impl Readers {
 }
 
 fn open_writer(file: &Path) -> Result<Connection> {
+    // The file holds hashes of passwords and the keys that tokens are signed with. SQLite gives the files beside it the
+    // same mode.
+    let made = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file);
+    made.map_err(|_| Error::Engine("SQLite can't open the file".into()))?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(file, flags)?;
@@ -161,6 +166,8 @@ fn open_reader(file: &Path) -> Result<Connection> {
 fn configure(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
+    // Without this, statements whose LIMIT is a parameter are prepared anew for every value of it.
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "mmap_size", 256_i64 << 20)?;
     connection.pragma_update(None, "cache_size", -8192)?;
     Ok(())

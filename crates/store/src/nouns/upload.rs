@@ -57,6 +57,13 @@ pub fn delete(tx: &mut Tx<'_>, id: &str) -> Result<bool> {
     Ok(tx.execute(sql!("DELETE FROM upload WHERE id = ?1"), params![id])? > 0)
 }
 
+/// Forgets the upload if it has expired; whether it did.
+pub fn delete_expired(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<bool> {
+    let deleted =
+        tx.execute(sql!("DELETE FROM upload WHERE id = ?1 AND expires_ms <= ?2"), params![id, now])?;
+    Ok(deleted > 0)
+}
+
 /// Some uploads that have expired, oldest first.
 pub fn expired(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<Vec<String>> {
     tx.all(

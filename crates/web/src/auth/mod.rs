@@ -5,7 +5,7 @@ pub(crate) mod token_endpoint;
 
 use std::sync::Arc;
 
-use http::header::{COOKIE, HOST, USER_AGENT};
+use http::header::{COOKIE, HOST, ORIGIN, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use wharfinger_registry::identity::{authenticate, registry_token};
@@ -94,11 +94,22 @@ async fn session_caller(registry: &Registry, parts: &Parts, cookie: &str) -> Res
     let caller = authenticate::session(registry, cookie, origin(parts)).await?;
     let caller = caller.unwrap_or_else(|| Arc::new(Caller::anonymous(origin(parts))));
     let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if !reads && is_foreign_page(registry, parts) {
+        return Err(Refused::Csrf(caller.description()));
+    }
     if reads || sent_csrf_token(parts).is_some_and(|sent| authenticate::csrf_matches(cookie, &sent)) {
         Ok(caller)
     } else {
         Err(Refused::Csrf(caller.description()))
     }
+}
+
+/// Whether a browser says that a page of another origin sends this (RFC 6454). Programs say nothing.
+pub(crate) fn is_foreign_page(registry: &Registry, parts: &Parts) -> bool {
+    let host = |url: &str| url.split_once("://").map(|(_, host)| host.to_ascii_lowercase());
+    let Some(origin) = parts.headers.get(ORIGIN) else { return false };
+    // A proxy in front may speak another scheme than we do.
+    origin.to_str().ok().and_then(host) != host(&base_url(registry, parts))
 }
 
 fn sent_csrf_token(parts: &Parts) -> Option<String> {

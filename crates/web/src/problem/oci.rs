@@ -177,6 +177,8 @@ impl From<Error> for Problem {
                 "the registry can't reach its database; try again soon",
             )
             .with_header(RETRY_AFTER, RETRY_AFTER_S),
+            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "TOOMANYREQUESTS", error.to_string())
+                .with_header(RETRY_AFTER, RETRY_AFTER_S),
             Error::Internal(_) => Self::internal(&error),
         }
     }

@@ -152,7 +152,9 @@ impl From<Error> for Problem {
             Error::Upload(error) => Self::invalid_request(error.to_string()),
             Error::BlobNeeded => Self::invalid_request(error.to_string()),
             Error::Full => Self::Message(StatusCode::INSUFFICIENT_STORAGE, json!(error.to_string())),
-            Error::Unavailable => Self::Message(StatusCode::SERVICE_UNAVAILABLE, json!(error.to_string())),
+            Error::Unavailable | Error::Busy => {
+                Self::Message(StatusCode::SERVICE_UNAVAILABLE, json!(error.to_string()))
+            }
             Error::Internal(_) => {
                 let id = super::report(&error);
                 Self::Message(StatusCode::INTERNAL_SERVER_ERROR, json!(format!("internal error {id}")))

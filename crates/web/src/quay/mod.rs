@@ -62,7 +62,9 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let base = auth::base_url(registry, &parts);
     let answer = respond(registry, &parts, &base, body).await;
     let mut response = answer.unwrap_or_else(|problem| problem.into_response(&base));
-    allow_everybody(&mut response);
+    if parts.uri.path() != "/api/v1/user/initialize" {
+        allow_everybody(&mut response);
+    }
     response
 }
 

@@ -12,6 +12,7 @@ use wharfinger_registry::identity::users::{self, UserView};
 use super::Call;
 use super::request::{Document, Flag};
 use super::wire::{self, Avatar, AvatarKind};
+use crate::auth::{self, Refused};
 use crate::problem::quay::Problem;
 
 pub(super) async fn initialize(
@@ -23,6 +24,11 @@ pub(super) async fn initialize(
     if parts.method != Method::POST {
         return Err(Problem::Method("POST, OPTIONS"));
     }
+    // A page that the operator happens to look at must not become the first user of a registry on their machine.
+    if auth::is_foreign_page(registry, parts) {
+        return Err(Refused::Csrf(None).into());
+    }
+    first_user::refuse_if_any_user(registry).await?;
     let document = Document::read(registry, &parts.headers, body).await?;
     let (username, password) = (document.required("username")?, document.required("password")?);
     let want_token = match document.flag("access_token")? {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN_PASSWORD, Answer, EVERY_SCOPE, Engine, Image, Server};
+use crate::support::{ADMIN_PASSWORD, Answer, EVERY_SCOPE, Engine, Image, Server, each_engine};
 
 /// What a token grants.
 fn access(answer: &Answer) -> Value {
@@ -128,6 +128,24 @@ fn what_can_not_be_read_or_believed_is_refused() {
     ] {
         server.ask_token("$oauthtoken", &server.admin, &[scope]).is_oci_error(400, code);
     }
+}
+
+#[test]
+fn many_who_push_first_all_get_their_tokens() {
+    each_engine(|server| {
+        let token = server.token("admin", EVERY_SCOPE);
+        for round in 0..5 {
+            let scope = format!("repository:admin/new{round}:pull,push");
+            std::thread::scope(|threads| {
+                for _ in 0..6 {
+                    threads.spawn(|| {
+                        let answer = server.ask_token("$oauthtoken", &token, &[&scope]);
+                        assert_eq!(access(&answer)[0]["actions"], json!(["push", "pull"]), "{answer:?}");
+                    });
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -12,6 +12,44 @@ fn initialize(server: &Server, body: &serde_json::Value) -> crate::support::Answ
 }
 
 #[test]
+fn a_page_of_another_origin_does_not_become_the_first_user() {
+    let server = Server::start_empty(Engine::Sqlite, &[]);
+    let body = json!({"username": "admin", "password": ADMIN_PASSWORD, "access_token": true});
+    let by_page = |origin: &str| server.call("POST", INITIALIZE).header("origin", origin).json(&body).send();
+    let refused = by_page("https://evil.example");
+    refused.is(403, json!({"error": "CSRF token was invalid or missing."}));
+    assert_eq!(
+        refused.header("access-control-allow-origin"),
+        None,
+        "no page of another origin may read this"
+    );
+    assert_eq!(by_page(&server.url).status, 200);
+}
+
+#[test]
+fn a_second_process_does_not_serve_the_same_folder() {
+    let server = Server::start(Engine::Sqlite);
+    let data = server.data.path().join("data");
+    let mut second = std::process::Command::new(env!("CARGO_BIN_EXE_wharfinger"));
+    let ended = second.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("another process serves it"), "{said}");
+    assert_eq!(server.call("GET", "/health/instance").send().status, 200);
+}
+
+#[test]
+fn what_is_remembered_is_for_the_programs_own_user() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server = Server::start(Engine::Sqlite);
+    for file in ["wharfinger.db", "wharfinger.db-wal"] {
+        let mode =
+            std::fs::metadata(server.data.path().join("data").join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
 fn a_new_registry_is_well_and_tells_how_to_make_the_first_user() {
     let server = Server::start_empty(Engine::Sqlite, &[]);
     server

@@ -91,7 +91,7 @@ fn callers(server: &Server) -> Vec<Caller> {
         caller("several scopes", token("alice", "user:read,repo:write repo:read"), Write, MissingWrite),
         caller("all scopes", token("alice", EVERY_SCOPE), Write, MissingWrite),
         admin("super:user", token("admin", "super:user")),
-        admin("a superuser's password", Basic("admin", ADMIN_PASSWORD)),
+        caller("a superuser's password", Basic("admin", ADMIN_PASSWORD), Nothing, Nothing),
         caller("a superuser without that scope", token("admin", "repo:admin"), Nothing, Nothing),
     ]
 }

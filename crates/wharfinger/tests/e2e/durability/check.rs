@@ -111,8 +111,8 @@ fn finish(server: &Server, token: &str, upload: &Upload) {
     }
     status.is_empty(204);
     let last: usize = status.header("range").unwrap().strip_prefix("0-").unwrap().parse().unwrap();
-    // `0-0` is nothing or one byte: the last acknowledged offset tells which.
-    let offset = if last == 0 { upload.offset } else { last + 1 };
+    // Parts have more than one byte, so `0-0` is nothing here.
+    let offset = if last == 0 { 0 } else { last + 1 };
     assert!(upload.offset <= offset && offset <= upload.blob.len(), "{upload:?} stands at {offset}");
     let rest = server.call("PUT", &format!("{}?digest={digest}", upload.location)).bearer(token);
     rest.body("application/octet-stream", &upload.blob[offset..]).send().is_empty(201);

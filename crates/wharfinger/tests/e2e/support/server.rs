@@ -30,7 +30,7 @@ pub(crate) struct Server {
     pub(crate) admin: String,
     /// The session of the first user, as a browser sends it.
     pub(crate) cookie: String,
-    data: TempDir,
+    pub(crate) data: TempDir,
     schema: Option<Schema>,
     settings: Vec<(String, String)>,
     client: Client,

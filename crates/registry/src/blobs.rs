@@ -10,8 +10,8 @@ use wharfinger_store::{Tx, repository};
 use crate::access::{Delete, Read, Write, check};
 use crate::{Caller, Error, Registry, Result};
 
-/// The blob's length in bytes, if the repository has it. For somebody who may push it then stays at least for as long
-/// as a lease: the answer makes clients leave out the upload.
+/// The blob's length in bytes, if the repository has it. For somebody who may push it then stays at least for half
+/// a lease: the answer makes clients leave out the upload.
 ///
 /// # Errors
 /// [`Error::NoBlob`] when it has not.

@@ -14,7 +14,7 @@ use crate::{Caller, Error, ManifestError, Registry, Result};
 /// inside the window brings it back.
 ///
 /// # Errors
-/// [`Error::NoManifest`] when there is nothing to delete; [`Error::Tag`] when one of the tags is immutable;
+/// [`Error::NoManifest`] when there is no such manifest; [`Error::Tag`] when a tag is not alive or is immutable;
 /// [`ManifestError::NeededByIndex`] when a living index lists the manifest. Nothing is deleted then.
 pub async fn delete(
     registry: &Registry,

@@ -78,7 +78,7 @@ pub async fn change(
 /// Deletes a tag: `deleteFullTag` of Quay's API. What it pointed at can be restored inside the window.
 ///
 /// # Errors
-/// [`Error::NoTag`] when no living tag has that name, whether or not the name could be one.
+/// [`Error::Tag`] when no living tag has that name or it is immutable, [`Error::NoTag`] when no tag can have that name.
 pub async fn delete(
     registry: &Registry,
     caller: &Arc<Caller>,

@@ -1,24 +1,12 @@
 //! Reading manifests: what a registry has to know of a document that it keeps byte for byte.
 
+pub mod media_type;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use crate::Digest;
-
-/// Media types with a meaning of their own.
-pub mod media_type {
-    /// An OCI image or artifact.
-    pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    /// An OCI index.
-    pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    /// A Docker image, schema 2.
-    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    /// A Docker manifest list.
-    pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-    /// What blobs are served as.
-    pub const OCTET_STREAM: &str = "application/octet-stream";
-}
 
 /// Deepest nesting of a manifest's JSON.
 const MAX_DEPTH: usize = 64;
@@ -58,13 +46,14 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// The two forms and what each points at.
+/// The two forms and what each points at. A document of a type that is not understood has the form that its members
+/// show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A config and layers.
     Image {
-        /// Media type of the config.
-        config_media_type: String,
+        /// Media type of the config; only a document whose type is not understood may have none.
+        config_media_type: Option<String>,
         /// Every blob that must be stored, the config first. Foreign layers are not among them.
         blobs: Vec<Digest>,
         /// Sum of all layer sizes in bytes, repeated and foreign ones included.
@@ -86,9 +75,10 @@ pub struct Child {
 /// Why a document is not taken as a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidManifest {
-    /// Its type is none that is understood, Docker's schema 1 among them.
+    /// Its type is no kind of JSON document, or is Docker's schema 1.
     #[error(
-        "manifests of type `{0}` are not supported; push an OCI or Docker schema 2 image, or an index of them"
+        "manifests of type `{0}` are not supported; push an OCI or Docker schema 2 image, an index of them, or \
+         another document of a type that ends in `+json`"
     )]
     UnsupportedType(String),
     /// It is no JSON document, or misses something.
@@ -109,6 +99,8 @@ struct Document {
     media_type: Option<String>,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
+    /// Where a document of a type that is not understood may list what it holds, as artifact manifests once did.
+    blobs: Option<serde_json::Value>,
     manifests: Option<Vec<Descriptor>>,
     #[serde(rename = "fsLayers")]
     fs_layers: Option<serde::de::IgnoredAny>,
@@ -140,9 +132,6 @@ impl Manifest {
     /// # Errors
     /// When the document is not exactly one of the forms, disagrees with `content_type`, or lacks a required member.
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, InvalidManifest> {
-        if let Some(unsupported) = content_type.filter(|media_type| Form::of(media_type).is_none()) {
-            return Err(InvalidManifest::UnsupportedType(unsupported.to_owned()));
-        }
         if depth(bytes) > MAX_DEPTH {
             return Err(InvalidManifest::new(format!(
                 "the document is nested deeper than {MAX_DEPTH} levels"
@@ -159,7 +148,7 @@ impl Manifest {
     pub fn referrer_type(&self) -> Option<&str> {
         match (&self.artifact_type, &self.content) {
             (Some(declared), _) => Some(declared),
-            (None, Content::Image { config_media_type, .. }) => Some(config_media_type),
+            (None, Content::Image { config_media_type, .. }) => config_media_type.as_deref(),
             (None, Content::Index(_)) => None,
         }
     }
@@ -167,40 +156,50 @@ impl Manifest {
 
 impl Document {
     fn media_type(&self, content_type: Option<&str>) -> Result<String, InvalidManifest> {
-        match (content_type, self.media_type.as_deref()) {
-            (Some(sent), Some(own)) if sent != own => {
-                Err(InvalidManifest::new(format!("its mediaType is `{own}`, but it was sent as `{sent}`")))
-            }
-            (Some(sent), _) => Ok(sent.to_owned()),
-            (None, Some(own)) if Form::of(own).is_none() => {
-                Err(InvalidManifest::UnsupportedType(own.to_owned()))
-            }
-            (None, Some(own)) => Ok(own.to_owned()),
-            (None, None) if self.fs_layers.is_some() => Err(InvalidManifest::UnsupportedType(
-                "application/vnd.docker.distribution.manifest.v1+json".into(),
-            )),
-            (None, None) if self.manifests.is_some() => Ok(media_type::OCI_INDEX.to_owned()),
-            (None, None) => Ok(media_type::OCI_MANIFEST.to_owned()),
+        let own = self.media_type.as_deref();
+        let media_type = content_type.or(own).unwrap_or_else(|| self.usual_media_type());
+        if !media_type::is_taken(media_type) {
+            return Err(InvalidManifest::UnsupportedType(media_type.to_owned()));
+        }
+        match own {
+            Some(own) if own != media_type => Err(InvalidManifest::new(format!(
+                "its mediaType is `{own}`, but it was sent as `{media_type}`"
+            ))),
+            _ => Ok(media_type.to_owned()),
+        }
+    }
+
+    /// What a document is that nobody named a type for.
+    fn usual_media_type(&self) -> &'static str {
+        if self.fs_layers.is_some() {
+            media_type::SCHEMA_1
+        } else if self.manifests.is_some() {
+            media_type::OCI_INDEX
+        } else {
+            media_type::OCI_MANIFEST
         }
     }
 
     fn into_manifest(self, media_type: String) -> Result<Manifest, InvalidManifest> {
-        if self.schema_version != Some(2) {
+        let form = Form::of(&media_type);
+        if form.is_some() && self.schema_version != Some(2) {
             return Err(InvalidManifest::new("`schemaVersion` must be 2"));
         }
-        let content = match (Form::of(&media_type), self.config, self.layers, self.manifests) {
-            (Some(Form::Image), Some(config), Some(layers), None) => image(&config, &layers)?,
-            (Some(Form::Image), None, ..) => {
-                return Err(InvalidManifest::new("'config' is a required property"));
+        if self.manifests.is_some() && (self.config.is_some() || self.layers.is_some()) {
+            return Err(InvalidManifest::new("it is an image and an index at once"));
+        }
+        let required = |member| InvalidManifest::new(format!("'{member}' is a required property"));
+        let content = match (form, self.config, self.layers, self.manifests) {
+            (Some(Form::Image), Some(config), Some(layers), _) => image(Some(&config), &layers)?,
+            (Some(Form::Image), None, ..) => return Err(required("config")),
+            (Some(Form::Image), ..) => return Err(required("layers")),
+            (Some(Form::Index), _, _, None) => return Err(required("manifests")),
+            (_, _, _, Some(manifests)) => index(manifests)?,
+            (None, config, layers, None) => {
+                let mut held = layers.unwrap_or_default();
+                held.extend(blobs(self.blobs)?);
+                image(config.as_ref(), &held)?
             }
-            (Some(Form::Image), _, None, _) => {
-                return Err(InvalidManifest::new("'layers' is a required property"));
-            }
-            (Some(Form::Index), None, None, Some(manifests)) => index(manifests)?,
-            (Some(Form::Index), _, _, None) => {
-                return Err(InvalidManifest::new("'manifests' is a required property"));
-            }
-            _ => return Err(InvalidManifest::new("it is an image and an index at once")),
         };
         Ok(Manifest {
             media_type,
@@ -212,8 +211,13 @@ impl Document {
     }
 }
 
-fn image(config: &Descriptor, layers: &[Descriptor]) -> Result<Content, InvalidManifest> {
-    if config.size < 0 {
+fn blobs(member: Option<serde_json::Value>) -> Result<Vec<Descriptor>, InvalidManifest> {
+    let blobs = member.map(serde_json::from_value).transpose();
+    blobs.map(Option::unwrap_or_default).map_err(|error| InvalidManifest::new(format!("blobs: {error}")))
+}
+
+fn image(config: Option<&Descriptor>, layers: &[Descriptor]) -> Result<Content, InvalidManifest> {
+    if config.is_some_and(|config| config.size < 0) {
         return Err(InvalidManifest::new("the config's size is negative"));
     }
     let mut layers_size: i64 = 0;
@@ -227,8 +231,8 @@ fn image(config: &Descriptor, layers: &[Descriptor]) -> Result<Content, InvalidM
     }
     let stored = layers.iter().filter(|layer| !layer.is_foreign());
     Ok(Content::Image {
-        config_media_type: config.media_type.clone(),
-        blobs: std::iter::once(config).chain(stored).map(|descriptor| descriptor.digest.clone()).collect(),
+        config_media_type: config.map(|config| config.media_type.clone()),
+        blobs: config.into_iter().chain(stored).map(|descriptor| descriptor.digest.clone()).collect(),
         layers_size,
     })
 }
@@ -311,11 +315,40 @@ mod tests {
     }
 
     #[test]
-    fn schema_1_and_unknown_types_are_unsupported() {
+    fn schema_1_and_what_is_no_json_document_are_unsupported() {
         let schema1 = json!({"schemaVersion": 1, "fsLayers": [], "history": []});
-        for (document, sent) in [(&schema1, None), (&image_document(), Some("application/json; x"))] {
+        for (document, sent) in [(&schema1, None), (&image_document(), Some("application/octet-stream"))] {
             assert!(matches!(parse(document, sent), Err(InvalidManifest::UnsupportedType(_))));
         }
+    }
+
+    #[test]
+    fn a_document_of_another_type_holds_what_its_members_name() {
+        let media_type = "application/vnd.oci.artifact.manifest.v1+json";
+        let artifact = json!({
+            "mediaType": media_type, "artifactType": "application/x", "blobs": [descriptor("a/b", 3)],
+            "subject": descriptor(media_type::OCI_MANIFEST, 9), "other": {"manifests": 7},
+        });
+        let manifest = parse(&artifact, None).expect("an artifact");
+        assert_eq!(
+            (manifest.media_type.as_str(), manifest.referrer_type()),
+            (media_type, Some("application/x"))
+        );
+        let Content::Image { blobs, config_media_type: None, layers_size: 3 } = manifest.content else {
+            panic!("{:?}", manifest.content)
+        };
+        assert_eq!(blobs, [Digest::sha256(b"a/b")]);
+        let list = json!({"manifests": [descriptor(media_type::OCI_MANIFEST, 3)]});
+        assert!(matches!(parse(&list, Some("a/b+json")).expect("a list").content, Content::Index(_)));
+        assert!(parse(&json!({"blobs": 1}), Some("a/b+json")).is_err());
+        assert!(parse(&json!({}), Some("a/b+json")).is_ok());
+    }
+
+    #[test]
+    fn a_member_that_only_other_documents_have_may_be_anything_in_an_image() {
+        let mut image = image_document();
+        image["blobs"] = json!("custom");
+        assert!(parse(&image, None).is_ok());
     }
 
     #[test]

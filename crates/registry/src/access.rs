@@ -114,6 +114,15 @@ impl Caller {
         }
     }
 
+    /// The repositories that the caller's registry token names.
+    pub(crate) fn granted(&self) -> impl Iterator<Item = &RepositoryName> {
+        let scopes = match &self.authority {
+            Authority::Grant(scopes) => scopes.as_slice(),
+            _ => &[],
+        };
+        scopes.iter().map(|scope| &scope.name)
+    }
+
     /// Whether the scopes of the caller's token, if it came with one, allow this.
     pub(crate) fn has_scope(&self, scope: Scope) -> bool {
         match &self.authority {

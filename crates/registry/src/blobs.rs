@@ -5,7 +5,6 @@ use std::sync::Arc;
 use wharfinger_blobs::Reader;
 use wharfinger_model::{Digest, RepositoryName, Timestamp};
 use wharfinger_store::blob::{self, Visible};
-use wharfinger_store::{Tx, repository};
 
 use crate::access::{Delete, Read, Write, check};
 use crate::{Caller, Error, Registry, Result};
@@ -112,49 +111,4 @@ pub async fn delete(
             Ok(blob::unlink(tx, granted.id(), visible.id)?)
         })
         .await
-}
-
-/// Shows a blob of another repository to this one, without its bytes being sent again. Whether that was done: if not,
-/// the client uploads, and learns nothing about the other repository.
-///
-/// # Errors
-/// [`Error::MountNeedsPull`] when a token for pulling from the source could be had but was not sent.
-pub async fn mount(
-    registry: &Registry,
-    caller: &Arc<Caller>,
-    repository: &RepositoryName,
-    digest: &Digest,
-    from: &RepositoryName,
-) -> Result<bool> {
-    let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
-    let (from, now) = (from.clone(), registry.now());
-    let lease_end = now + registry.settings().blob_lease;
-    registry
-        .write(move |tx| {
-            let granted = check::<Write>(tx, &caller, &repository)?;
-            let Some(source) = source(tx, &caller, &from, &digest, now)? else { return Ok(false) };
-            blob::lease(tx, granted.id(), source.id, lease_end)?;
-            Ok(true)
-        })
-        .await
-}
-
-fn source(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    from: &RepositoryName,
-    digest: &Digest,
-    now: Timestamp,
-) -> Result<Option<Visible>> {
-    match check::<Read>(tx, caller, from) {
-        Ok(source) => Ok(blob::visible(tx, source.id(), digest, now)?),
-        Err(Error::Unauthenticated | Error::Forbidden) => {
-            let standing = repository::standing(tx, from, caller.account().map(|account| account.id))?;
-            let could_pull = standing
-                .is_some_and(|standing| standing.repository.is_some() && caller.could_pull(&standing));
-            if could_pull { Err(Error::MountNeedsPull(from.clone())) } else { Ok(None) }
-        }
-        Err(Error::NoRepository) => Ok(None),
-        Err(other) => Err(other),
-    }
 }

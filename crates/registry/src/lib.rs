@@ -11,6 +11,7 @@ mod clock;
 mod error;
 pub mod identity;
 pub mod manifests;
+pub mod mounts;
 pub mod organizations;
 pub mod permissions;
 pub mod pulls;
@@ -82,6 +83,15 @@ impl Registry {
         T: Send + 'static,
     {
         self.0.db.read(work).await
+    }
+
+    /// Reads for longer, off the threads that answer requests.
+    async fn scan<T, F>(&self, work: F) -> Result<T>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.db.scan(work).await
     }
 
     /// Does a unit of work: all of it, or nothing if it gives an error. When this answers, it is on disk.

@@ -8,4 +8,4 @@ mod push;
 pub use delete::delete;
 pub(crate) use keep::{Reach, reach, revive};
 pub use pull::{Pulled, Referrer, pull, referrers};
-pub use push::{Pushed, push};
+pub use push::{Push, Pushed, push};

@@ -1,11 +1,12 @@
 //! Pushing manifests.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use wharfinger_model::manifest::{Child, Content, Manifest};
 use wharfinger_model::tag::{Amendment, Change};
-use wharfinger_model::{Digest, Reference, RepositoryName, Timestamp};
+use wharfinger_model::{Digest, Reference, RepositoryName, TagName, Timestamp};
 use wharfinger_store::manifest::{self, NewManifest};
 use wharfinger_store::{BlobId, ManifestId, Tx, blob};
 
@@ -13,6 +14,30 @@ use super::keep::revive;
 use crate::access::{Granted, Write, check};
 use crate::tags::{self, Cause, Context, TagChange};
 use crate::{Caller, Error, ManifestError, Registry, Result};
+
+/// A manifest on its way in.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// What it was said to be; unsaid, it is known by its SHA-256.
+    pub digest: Option<Digest>,
+    /// The tags that shall point at it: all of them, or nothing is stored.
+    pub tags: BTreeSet<TagName>,
+    /// What it was sent as, without parameters, if that says anything.
+    pub media_type: Option<String>,
+    /// The bytes.
+    pub content: Bytes,
+}
+
+impl Push {
+    /// A push to what stands behind `/manifests/`.
+    pub fn to(reference: &Reference, media_type: Option<String>, content: Bytes) -> Self {
+        let (digest, tag) = match reference {
+            Reference::Digest(digest) => (Some(digest.clone()), None),
+            Reference::Tag(tag) => (None, Some(tag.clone())),
+        };
+        Self { digest, tags: tag.into_iter().collect(), media_type, content }
+    }
+}
 
 /// What was pushed.
 #[derive(Debug, Clone)]
@@ -30,57 +55,59 @@ struct Document {
     content: Bytes,
 }
 
-/// Stores a manifest and, if it was pushed by tag, points the tag at it: both or nothing.
+/// Stores a manifest and points its tags at it: all of that or nothing.
 ///
 /// # Errors
 /// [`Error::Manifest`] when it can't be read, is not what its digest says, or points at what the repository does not
-/// have; [`Error::Tag`] when the tag is immutable.
+/// have; [`Error::Tag`] when one of the tags is immutable.
 pub async fn push(
     registry: &Registry,
     caller: &Arc<Caller>,
     repository: &RepositoryName,
-    reference: &Reference,
-    content_type: Option<String>,
-    content: Bytes,
+    push: Push,
 ) -> Result<Pushed> {
-    let document = read(reference, content_type.as_deref(), content)?;
+    let Push { digest, tags, media_type, content } = push;
+    let document = read(digest, media_type.as_deref(), content)?;
     let pushed = Pushed { digest: document.digest.clone(), subject: document.manifest.subject.clone() };
-    let (caller, repository, reference) = (Arc::clone(caller), repository.clone(), reference.clone());
+    let (caller, repository) = (Arc::clone(caller), repository.clone());
     let (now, lease) = (registry.now(), registry.settings().blob_lease);
     registry
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             tags::lock(tx, &granted)?;
             let id = store(tx, &granted, &document, now, now + lease)?;
-            let Reference::Tag(name) = &reference else { return Ok(()) };
-            let change = TagChange {
-                name: name.clone(),
-                change: Change::Point { manifest: id, reversion: false, amendment: Amendment::default() },
-                cause: Cause::Push {
-                    digest: document.digest.clone(),
-                    media_type: document.manifest.media_type.clone(),
-                },
-            };
-            tags::apply(tx, Context { granted: &granted, caller: &caller, now }, &change)
+            let context = Context { granted: &granted, caller: &caller, now };
+            tags.iter().try_for_each(|name| tags::apply(tx, context, &document.tagged(name, id)))
         })
         .await?;
     Ok(pushed)
 }
 
+impl Document {
+    fn tagged(&self, name: &TagName, id: ManifestId) -> TagChange {
+        let (digest, media_type) = (self.digest.clone(), self.manifest.media_type.clone());
+        TagChange {
+            name: name.clone(),
+            change: Change::Point { manifest: id, reversion: false, amendment: Amendment::default() },
+            cause: Cause::Push { digest, media_type },
+        }
+    }
+}
+
 fn read(
-    reference: &Reference,
+    expected: Option<Digest>,
     content_type: Option<&str>,
     content: Bytes,
 ) -> Result<Document, ManifestError> {
-    let digest = match reference {
-        Reference::Digest(expected) => {
+    let digest = match expected {
+        Some(expected) => {
             let actual = expected.algorithm().digest(&content);
-            if actual != *expected {
+            if actual != expected {
                 return Err(ManifestError::DigestMismatch(actual));
             }
             actual
         }
-        Reference::Tag(_) => Digest::sha256(&content),
+        None => Digest::sha256(&content),
     };
     let manifest = Manifest::parse(&content, content_type)?;
     Ok(Document { digest, manifest, content })

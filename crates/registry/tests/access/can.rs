@@ -8,7 +8,7 @@ use wharfinger_model::{Digest, Reference, Role};
 use wharfinger_registry::repositories::{self, Tags, Visibility};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate};
 use wharfinger_registry::uploads::{self, BodyError, Part};
-use wharfinger_registry::{Caller, Error, Registry, Result, blobs, manifests, permissions, pulls};
+use wharfinger_registry::{Caller, Error, Registry, Result, blobs, manifests, mounts, permissions, pulls};
 
 use crate::support::{Repository, index, tag};
 
@@ -211,7 +211,9 @@ async fn write(registry: &Registry, caller: &Arc<Caller>, at: &Repository, use_c
         UseCase::Push => {
             let content = index("pushed", &[]);
             let reference = Reference::Digest(Digest::sha256(&content));
-            manifests::push(registry, caller, name, &reference, None, content).await.map(drop)
+            manifests::push(registry, caller, name, manifests::Push::to(&reference, None, content))
+                .await
+                .map(drop)
         }
         UseCase::Describe => repositories::set_description(registry, caller, name, "described").await,
         UseCase::DeleteByTag => manifests::delete(registry, caller, name, &Reference::Tag(tag("none"))).await,
@@ -238,7 +240,7 @@ async fn upload(registry: &Registry, caller: &Arc<Caller>, at: &Repository, use_
         UseCase::PushWhole => uploads::push_whole(registry, caller, name, None, body(), &digest).await,
         _ => {
             let from = "nobody/nothing".parse().unwrap();
-            blobs::mount(registry, caller, name, &digest, &from).await.map(drop)
+            mounts::mount(registry, caller, name, &digest, &from).await.map(drop)
         }
     }
 }

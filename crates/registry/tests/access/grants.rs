@@ -242,8 +242,12 @@ async fn push(
     content: &Bytes,
 ) -> Result<(), Error> {
     let reference = Reference::Tag(tag("latest"));
-    let pushed =
-        manifests::push(&place.registry, caller, &repository.name, &reference, None, content.clone());
+    let pushed = manifests::push(
+        &place.registry,
+        caller,
+        &repository.name,
+        manifests::Push::to(&reference, None, content.clone()),
+    );
     pushed.await.map(drop)
 }
 

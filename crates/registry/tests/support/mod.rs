@@ -179,8 +179,12 @@ impl Place {
         content: &Bytes,
     ) -> Digest {
         let reference = Reference::Tag(tag(name));
-        let pushed =
-            manifests::push(&self.registry, caller, &repository.name, &reference, None, content.clone());
+        let pushed = manifests::push(
+            &self.registry,
+            caller,
+            &repository.name,
+            manifests::Push::to(&reference, None, content.clone()),
+        );
         pushed.await.unwrap().digest
     }
 }

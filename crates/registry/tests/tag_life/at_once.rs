@@ -51,7 +51,13 @@ async fn changes_at_once_happen_one_after_another_and_each_leaves_its_entry() {
                 0 => {
                     let content = index(&task.to_string(), &[]);
                     let reference = Reference::Tag(tag("latest"));
-                    let pushed = manifests::push(&registry, &caller, &name, &reference, None, content).await;
+                    let pushed = manifests::push(
+                        &registry,
+                        &caller,
+                        &name,
+                        manifests::Push::to(&reference, None, content),
+                    )
+                    .await;
                     ("push_repo", pushed.map(drop))
                 }
                 1 => {
@@ -98,15 +104,22 @@ async fn a_replica_whose_clock_is_behind_does_not_rewrite_the_past() {
     let behind = scene.place.replica(Timestamp::from_ms(START.as_ms() - 3_600_000)).await;
     let (name, reference) = (&scene.repository.name, Reference::Tag(tag("latest")));
     let content = |number: usize| index(&number.to_string(), &[]);
-    manifests::push(ahead, &scene.caller, name, &reference, None, content(0)).await.unwrap();
-    manifests::push(&behind, &scene.caller, name, &reference, None, content(1)).await.unwrap();
+    manifests::push(ahead, &scene.caller, name, manifests::Push::to(&reference, None, content(0)))
+        .await
+        .unwrap();
+    manifests::push(&behind, &scene.caller, name, manifests::Push::to(&reference, None, content(1)))
+        .await
+        .unwrap();
     tags::delete(&behind, &scene.caller, name, "latest").await.unwrap();
     for registry in [ahead, &behind] {
         let pulled = manifests::pull(registry, &scene.caller, name, &reference).await;
         assert!(matches!(pulled, Err(Error::TagDead(_))), "{pulled:?}");
         assert!(tags::names(registry, &scene.caller, name, 10, "").await.unwrap().tags.is_empty());
     }
-    let pushed = manifests::push(&behind, &scene.caller, name, &reference, None, content(2)).await.unwrap();
+    let pushed =
+        manifests::push(&behind, &scene.caller, name, manifests::Push::to(&reference, None, content(2)))
+            .await
+            .unwrap();
     for registry in [ahead, &behind] {
         let history = scene.history(registry).await;
         let times: Vec<_> = history.iter().map(|view| (view.start, view.end)).collect();

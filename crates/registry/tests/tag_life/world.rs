@@ -125,8 +125,13 @@ impl World {
     async fn push(&self, repository: &Repository, who: Who, at: Reference, manifest: usize) -> Result<()> {
         let (content, digest) = &self.manifests[manifest];
         let registry = &self.place.registry;
-        let pushed =
-            manifests::push(registry, self.caller(who), &repository.name, &at, None, content.clone()).await?;
+        let pushed = manifests::push(
+            registry,
+            self.caller(who),
+            &repository.name,
+            manifests::Push::to(&at, None, content.clone()),
+        )
+        .await?;
         assert_eq!(pushed.digest, *digest);
         Ok(())
     }

@@ -1,10 +1,13 @@
 //! `/v2/<name>/manifests/<reference>`.
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use wharfinger_model::{Reference, RepositoryName};
+use wharfinger_model::{InvalidTagName, Reference, RepositoryName, TagName};
+use wharfinger_registry::manifests::Push;
 use wharfinger_registry::uploads::BodyError;
 use wharfinger_registry::{manifests, tags};
 
@@ -13,6 +16,7 @@ use crate::body;
 use crate::problem::oci::Problem;
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
 const INVALID: &str = "MANIFEST_INVALID";
 
 pub(super) async fn handle(
@@ -61,13 +65,24 @@ async fn put(
     let settings = call.registry.settings();
     let content = body::collect(body, settings.manifest_limit, settings.body_idle).await;
     let content = content.map_err(|error| unreadable(error, settings.manifest_limit))?;
-    let media_type = media_type(&call.parts.headers);
-    let pushed = manifests::push(call.registry, &call.caller, name, reference, media_type, content).await?;
+    let mut push = Push::to(reference, media_type(&call.parts.headers), content);
+    let tags = tags_of(call)?;
+    push.tags.extend(tags.iter().cloned());
+    let pushed = manifests::push(call.registry, &call.caller, name, push).await?;
     let mut response = created(name, "manifests", &pushed.digest);
+    let headers = response.headers_mut();
     if let Some(subject) = pushed.subject {
-        response.headers_mut().insert(SUBJECT, header(subject));
+        headers.insert(SUBJECT, header(subject));
+    }
+    for tag in tags {
+        headers.append(TAG, header(tag.as_str()));
     }
     Ok(response)
+}
+
+/// The tags that the query names besides the reference.
+fn tags_of(call: &Call<'_>) -> Result<BTreeSet<TagName>, Problem> {
+    call.queries("tag").map(|tag| tag.parse().map_err(|InvalidTagName| Problem::invalid_tag())).collect()
 }
 
 fn unreadable(error: BodyError, limit: usize) -> Problem {

@@ -39,10 +39,25 @@ struct Call<'a> {
 impl Call<'_> {
     /// The first value of a query parameter.
     fn query(&self, name: &str) -> Option<String> {
-        let query = self.parts.uri.query()?;
-        form_urlencoded::parse(query.as_bytes())
-            .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+        queries(self.parts, name).next()
     }
+
+    /// Every value of a query parameter, in order.
+    fn queries(&self, name: &str) -> impl Iterator<Item = String> {
+        queries(self.parts, name)
+    }
+}
+
+fn queries(parts: &Parts, name: &str) -> impl Iterator<Item = String> {
+    let query = parts.uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .filter_map(move |(key, value)| (key == name).then(|| value.into_owned()))
+}
+
+/// Where a request to mount a blob names its source: clients follow one challenge, so the first must hold that too.
+fn mount_source(parts: &Parts, path: &Path) -> Option<RepositoryName> {
+    let mounts = matches!(path, Path::Uploads(_)) && queries(parts, "mount").next().is_some();
+    queries(parts, "from").next().filter(|_| mounts)?.parse().ok()
 }
 
 /// Answers a request below `/v2`.
@@ -57,17 +72,20 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
 async fn respond(registry: &Registry, parts: &Parts, body: Body) -> Result<Response, Problem> {
     let raw = parts.uri.path().strip_prefix("/v2/").unwrap_or_default();
     let path = oci::parse(raw).map_err(|error| leads_nowhere(&error, &parts.method))?;
+    let challenged = |problem: Problem, fault| {
+        problem.challenged(|from| {
+            let named = mount_source(parts, &path);
+            challenge(registry, parts, &Need::of(&path, &parts.method), from.or(named.as_ref()), fault)
+        })
+    };
     let Some(caller) = auth::registry_caller(registry, parts) else {
         let fault = if shows_token(parts) { Fault::Invalid } else { Fault::Missing };
-        let need = Need::of(&path, &parts.method);
-        let problem =
-            Problem::unauthorized("only a valid token of this registry is taken here; ask for a new one");
-        return Err(problem.challenged(|from| challenge(registry, parts, &need, from, fault)));
+        let message = "only a valid token of this registry is taken here; ask for a new one";
+        return Err(challenged(Problem::unauthorized(message), fault));
     };
     let call = Call { registry, caller, parts };
     dispatch(&call, &path, body).await.map_err(|problem| {
-        let fault = if shows_token(parts) { Fault::Insufficient } else { Fault::Missing };
-        problem.challenged(|from| challenge(registry, parts, &Need::of(&path, &parts.method), from, fault))
+        challenged(problem, if shows_token(parts) { Fault::Insufficient } else { Fault::Missing })
     })
 }
 
@@ -102,9 +120,7 @@ fn leads_nowhere(error: &InvalidPath, method: &Method) -> Problem {
             Problem::new(StatusCode::BAD_REQUEST, "NAME_INVALID", format!("{error}; {InvalidRepositoryName}"))
         }
         InvalidPath::Digest(_) => Problem::invalid_digest(format!("{error}; {InvalidDigest}")),
-        InvalidPath::Tag(_) if method == Method::PUT => {
-            Problem::new(StatusCode::BAD_REQUEST, "TAG_INVALID", InvalidTagName.to_string())
-        }
+        InvalidPath::Tag(_) if method == Method::PUT => Problem::invalid_tag(),
         // No tag has such a name, so there is nothing to find.
         InvalidPath::Tag(_) => Problem::not_found("MANIFEST_UNKNOWN", InvalidTagName.to_string()),
     }

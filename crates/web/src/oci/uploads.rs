@@ -6,7 +6,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use wharfinger_model::{Digest, RepositoryName};
 use wharfinger_registry::uploads::{Part, UploadStatus};
-use wharfinger_registry::{blobs, uploads};
+use wharfinger_registry::{mounts, uploads};
 
 use super::range::Chunk;
 use super::{Call, created, empty, header, refuse_encoded, upload_range};
@@ -40,8 +40,12 @@ async fn mount_blob(
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<Option<Response>, Problem> {
-    let Some(from) = call.query("from").and_then(|from| from.parse().ok()) else { return Ok(None) };
-    let mounted = blobs::mount(call.registry, &call.caller, name, digest, &from).await?;
+    let from = match call.query("from") {
+        Some(from) => from.parse().ok(),
+        None => mounts::find_source(call.registry, &call.caller, name, digest).await?,
+    };
+    let Some(from) = from else { return Ok(None) };
+    let mounted = mounts::mount(call.registry, &call.caller, name, digest, &from).await?;
     Ok(mounted.then(|| created(name, "blobs", digest)))
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use wharfinger_model::manifest::InvalidManifest;
 use wharfinger_model::tag::Refusal;
-use wharfinger_model::{RepositoryName, TagName};
+use wharfinger_model::{InvalidTagName, RepositoryName, TagName};
 use wharfinger_registry::uploads::BodyError;
 use wharfinger_registry::{Error, ManifestError, UploadError};
 
@@ -57,6 +57,11 @@ impl Problem {
     /// 400: what should be a digest is none.
     pub(crate) fn invalid_digest(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "DIGEST_INVALID", message)
+    }
+
+    /// 400: what should be a tag can't be one.
+    pub(crate) fn invalid_tag() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "TAG_INVALID", InvalidTagName.to_string())
     }
 
     /// 404: what is asked for is not there.

@@ -1,9 +1,9 @@
-//! The distribution API as clients use it: pushing, mounting, pulling, listing, referring, deleting.
+//! The distribution API as clients use it: pushing, pulling, listing, referring, deleting.
 
 use serde_json::{Value, json};
 use wharfinger_model::Digest;
 
-use crate::support::{EVERY_SCOPE, Engine, INDEX, Image, MANIFEST, Server, each_engine, tick};
+use crate::support::{Engine, INDEX, Image, MANIFEST, Server, each_engine, tick};
 
 const REPOSITORY: &str = "admin/app";
 
@@ -65,61 +65,6 @@ fn digests_of_the_other_algorithm_are_kept_as_they_were_named() {
     server.push_manifest(&token, REPOSITORY, digest.as_str(), &image).send().is_empty(201);
     let answer = server.v2(&token, "HEAD", REPOSITORY, &format!("manifests/{digest}")).send();
     assert_eq!((answer.status, answer.header("docker-content-digest")), (200, Some(digest.as_str())));
-}
-
-#[test]
-fn a_blob_is_mounted_from_where_it_may_be_pulled() {
-    let server = Server::start(Engine::Sqlite);
-    let image = Image::of("any");
-    server.push("admin/source", "v1", &image);
-    let digest = Digest::sha256(&image.blobs[1]);
-    let mount = |token: &str, to: &str, query: &str| {
-        server.v2(token, "POST", to, &format!("blobs/uploads/?mount={digest}{query}")).send()
-    };
-    let has = |token: &str, repository: &str| {
-        server.v2(token, "HEAD", repository, &format!("blobs/{digest}")).send().status == 200
-    };
-    let both = server.registry_token(
-        "$oauthtoken",
-        &server.admin,
-        &["repository:admin/target:pull,push", "repository:admin/source:pull"],
-    );
-    let answer = mount(&both, "admin/target", "&from=admin/source");
-    answer.is_empty(201);
-    let location = format!("/v2/admin/target/blobs/{digest}");
-    assert_eq!(answer.header("location"), Some(location.as_str()));
-    assert!(has(&both, "admin/target"));
-
-    // Somebody else learns nothing: neither whether the blob nor whether the repository is there.
-    server.add_user("stranger");
-    let stranger = server.token("stranger", EVERY_SCOPE);
-    let scopes = ["repository:stranger/own:pull,push", "repository:admin/source:pull"];
-    let stranger = server.registry_token("$oauthtoken", &stranger, &scopes);
-    for query in ["&from=admin/source", "&from=admin/missing", "&from=nobody/x", "&from=No", ""] {
-        let answer = mount(&stranger, "stranger/own", query);
-        answer.is_empty(202);
-        assert!(
-            answer.header("location").unwrap().starts_with("/v2/stranger/own/blobs/uploads/"),
-            "{answer:?}"
-        );
-        assert!(!has(&stranger, "stranger/own"));
-    }
-    let own = server.push_token("admin/target");
-    let missing = Digest::sha256(b"missing");
-    let answer = server.v2(
-        &both,
-        "POST",
-        "admin/target",
-        &format!("blobs/uploads/?mount={missing}&from=admin/source"),
-    );
-    answer.send().is_empty(202);
-    // Whoever could pull is told to get a token that says so.
-    let answer = mount(&own, "admin/target", "&from=admin/source");
-    answer.is_oci_error(401, "UNAUTHORIZED");
-    assert!(
-        answer.header("www-authenticate").unwrap().contains("repository:admin/source:pull"),
-        "{answer:?}"
-    );
 }
 
 #[test]

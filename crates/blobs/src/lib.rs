@@ -6,6 +6,7 @@
 
 mod disk;
 mod error;
+mod hash;
 mod hold;
 mod reader;
 mod state;
@@ -15,7 +16,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use uuid::Uuid;
-use wharfinger_model::Digest;
+use wharfinger_model::{Algorithm, Digest};
 
 pub use disk::Disk;
 pub use error::{Error, Result};
@@ -34,11 +35,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// dropping it. Who remembered a state elsewhere should look again once they have the [`Appender`], and drop that if the
 /// state is another by now; nothing is changed before the first write.
 pub trait Blobs: Send + Sync + 'static {
-    /// Makes an empty upload.
+    /// Makes an empty upload, whose bytes are hashed by `algorithm` as they come.
     ///
     /// # Errors
     /// [`Error::Full`] without space. An id can't be begun twice.
-    fn begin(&self, id: Uuid) -> BoxFuture<'_, Result<UploadState>>;
+    fn begin(&self, id: Uuid, algorithm: Algorithm) -> BoxFuture<'_, Result<UploadState>>;
 
     /// Goes on with an upload where `state` stands. Bytes beyond it, left by a part that broke off, are forgotten.
     ///
@@ -49,7 +50,7 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// Makes the upload the blob `digest` if it is that, and returns the blob's size in bytes. The upload is gone then.
     /// A blob that is already there stays; so committing again is no error, except that the upload must be still there
-    /// when `digest` is not of SHA-256.
+    /// when `digest` is not of the algorithm that the upload was begun with: its bytes are then read once more.
     ///
     /// # Errors
     /// [`Error::DigestMismatch`] when it is something else: the upload stays as it was. [`Error::UploadLost`] and

@@ -14,7 +14,7 @@ use wharfinger_model::{Algorithm, Digest};
 
 async fn upload(disk: &Disk, bytes: &Bytes) -> (Uuid, UploadState) {
     let id = Uuid::new_v4();
-    let state = disk.begin(id).await.unwrap();
+    let state = disk.begin(id, Algorithm::Sha256).await.unwrap();
     let mut appender = disk.append(id, state).await.unwrap();
     appender.write(bytes.clone()).await.unwrap();
     (id, appender.finish().await.unwrap())

@@ -53,7 +53,7 @@ struct Found {
     state: UploadState,
 }
 
-/// Begins an upload.
+/// Begins an upload, which is going to be named by a digest of `algorithm` if the client keeps its word.
 ///
 /// # Errors
 /// When the caller may not write to the repository, or it does not exist.
@@ -61,10 +61,11 @@ pub async fn begin(
     registry: &Registry,
     caller: &Arc<Caller>,
     repository: &RepositoryName,
+    algorithm: Algorithm,
 ) -> Result<UploadStatus> {
     crate::tags::authorize_write(registry, caller, repository).await?;
     let id = Uuid::new_v4();
-    let state = registry.bytes().begin(id).await?;
+    let state = registry.bytes().begin(id, algorithm).await?;
     let status = UploadStatus { id, offset: state.offset() };
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     let expires = now + registry.settings().upload_expiry;
@@ -140,8 +141,8 @@ where
         Err(Error::NoUpload) if body.next().await.is_none() => found.state,
         Err(refused) => return Err(refused),
     };
-    let state = if digest.algorithm() == Algorithm::Sha256 && state.offset() != stood {
-        if state.sha256() != *digest {
+    let state = if digest.algorithm() == state.algorithm() && state.offset() != stood {
+        if state.digest() != *digest {
             return Err(UploadError::DigestMismatch.into());
         }
         // Were it not remembered, a crash after the bytes have moved would leave an offset that nobody can go on from.
@@ -170,7 +171,7 @@ where
 {
     crate::tags::authorize_write(registry, caller, repository).await?;
     let id = Uuid::new_v4();
-    let state = registry.bytes().begin(id).await?;
+    let state = registry.bytes().begin(id, digest.algorithm()).await?;
     let part = Part { start: None, length };
     let received = async {
         let appender = registry.bytes().append(id, state).await?;

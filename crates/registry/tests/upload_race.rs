@@ -12,7 +12,7 @@ use futures_util::stream;
 use tokio::sync::Notify;
 use uuid::Uuid;
 use wharfinger_blobs::{Appender, Blobs, BoxFuture, Disk, Reader, Result, UploadState};
-use wharfinger_model::Digest;
+use wharfinger_model::{Algorithm, Digest};
 use wharfinger_registry::uploads::{self, BodyError, Part};
 use wharfinger_registry::{Error, Registry, Settings, UploadError};
 
@@ -27,8 +27,8 @@ struct Held {
 }
 
 impl Blobs for Held {
-    fn begin(&self, id: Uuid) -> BoxFuture<'_, Result<UploadState>> {
-        self.disk.begin(id)
+    fn begin(&self, id: Uuid, algorithm: Algorithm) -> BoxFuture<'_, Result<UploadState>> {
+        self.disk.begin(id, algorithm)
     }
 
     fn append(&self, id: Uuid, state: UploadState) -> BoxFuture<'_, Result<Box<dyn Appender>>> {
@@ -76,7 +76,8 @@ async fn who_was_overtaken_does_not_take_back_what_was_acknowledged() {
     let blobs: Arc<dyn Blobs> = held.clone();
     let registry =
         Registry::open(place.db.clone(), blobs, place.clock.clone(), Settings::default()).await.unwrap();
-    let id = uploads::begin(&registry, &caller, &repository.name).await.unwrap().id.to_string();
+    let id =
+        uploads::begin(&registry, &caller, &repository.name, Algorithm::Sha256).await.unwrap().id.to_string();
     let append = async |text: &'static str| {
         let body = stream::iter([Ok::<_, BodyError>(Bytes::from_static(text.as_bytes()))]);
         uploads::append(&registry, &caller, &repository.name, &id, Part::default(), body).await

@@ -53,7 +53,9 @@ impl Scene {
     }
 
     async fn begin(&self) -> String {
-        let begun = uploads::begin(self.registry(), &self.writer, &self.repository.name).await.unwrap();
+        let begun = uploads::begin(self.registry(), &self.writer, &self.repository.name, Algorithm::Sha256)
+            .await
+            .unwrap();
         assert_eq!(begun.offset, 0);
         begun.id.to_string()
     }
@@ -154,7 +156,7 @@ async fn an_upload_is_there_for_its_repository_and_whoever_began_it_alone() {
     for caller in [&scene.reader, &Arc::new(Caller::anonymous(wharfinger_registry::Origin::default()))] {
         let refused = uploads::status(registry, caller, here, &id).await;
         assert!(matches!(refused, Err(Error::Forbidden | Error::Unauthenticated)), "{refused:?}");
-        let refused = uploads::begin(registry, caller, here).await;
+        let refused = uploads::begin(registry, caller, here, Algorithm::Sha256).await;
         assert!(matches!(refused, Err(Error::Forbidden | Error::Unauthenticated)), "{refused:?}");
     }
     assert_eq!(scene.offset(&id).await.unwrap(), 0);
@@ -337,7 +339,7 @@ async fn a_part_that_is_overtaken_by_the_expiry_is_not_acknowledged() {
 async fn bytes_that_nobody_remembers_are_swept_and_others_stay() {
     let scene = Scene::open().await;
     let id = scene.begin().await;
-    drop(scene.place.disk.begin(Uuid::new_v4()).await.unwrap());
+    drop(scene.place.disk.begin(Uuid::new_v4(), Algorithm::Sha256).await.unwrap());
     assert_eq!(background::sweep_strays(scene.registry()).await.unwrap(), 1);
     assert_eq!(background::sweep_strays(scene.registry()).await.unwrap(), 0);
     scene.finish(&id, whole("content"), &Digest::sha256(b"content")).await.unwrap();

@@ -3,11 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Read as _;
 
-use sha2::{Digest as _, Sha512};
 use uuid::Uuid;
 use wharfinger_model::{Algorithm, Digest};
 
 use super::folders::{self, Folders};
+use crate::hash::Hash;
 use crate::{Error, Result, UploadState};
 
 /// How many bytes are hashed at once.
@@ -54,7 +54,7 @@ pub(super) fn sync_or_discard(folders: &Folders, id: Uuid, file: &File) -> Resul
 /// What an upload without a file is: lost, unless it was committed before. Its own hash must prove that: who only names
 /// a digest must not get the blob.
 fn commit_again(folders: &Folders, state: &UploadState, digest: &Digest) -> Result<u64> {
-    if state.sha256() != *digest || !is_there(folders, digest, state.offset)? {
+    if state.digest() != *digest || !is_there(folders, digest, state.offset)? {
         return Err(Error::UploadLost);
     }
     sync_place(folders, digest)?;
@@ -73,16 +73,18 @@ fn sync_place(folders: &Folders, digest: &Digest) -> Result<()> {
 }
 
 fn verify(file: &File, state: &UploadState, digest: &Digest) -> Result<()> {
-    let actual = match digest.algorithm() {
-        Algorithm::Sha256 => state.sha256(),
-        // Clients name the algorithm only at the end, and few name this one: not worth a second running hash for all.
-        Algorithm::Sha512 => sha512(file, state.offset)?,
+    let actual = if digest.algorithm() == state.algorithm() {
+        state.digest()
+    } else {
+        // Clients may name an algorithm only at the end, and few name another than the usual one: not worth a second
+        // running hash for all.
+        hash_again(file, state.offset, digest.algorithm())?
     };
     if actual == *digest { Ok(()) } else { Err(Error::DigestMismatch) }
 }
 
-fn sha512(file: &File, length: u64) -> Result<Digest> {
-    let mut hash = Sha512::new();
+fn hash_again(file: &File, length: u64, algorithm: Algorithm) -> Result<Digest> {
+    let mut hash = Hash::new(algorithm);
     let mut left = file.take(length);
     let mut block = vec![0; BLOCK];
     loop {
@@ -93,5 +95,5 @@ fn sha512(file: &File, length: u64) -> Result<Digest> {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Digest::from_hash(Algorithm::Sha512, &hash.finalize()))
+    Ok(hash.digest())
 }

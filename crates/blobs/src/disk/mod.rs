@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
-use wharfinger_model::Digest;
+use wharfinger_model::{Algorithm, Digest};
 
 use crate::hold::Holds;
 use crate::{Appender, Blobs, BoxFuture, Reader, Result, UploadState};
@@ -39,12 +39,12 @@ impl Disk {
         Ok(Self { folders: Arc::new(folders), holds: Arc::default() })
     }
 
-    async fn begin_upload(self, id: Uuid) -> Result<UploadState> {
+    async fn begin_upload(self, id: Uuid, algorithm: Algorithm) -> Result<UploadState> {
         let hold = self.holds.take(id).await?;
         blocking(move || {
             // Not synced: that it is there matters only when bytes of it are acknowledged.
             self.folders.create_upload(id)?;
-            Ok(UploadState::empty(hold))
+            Ok(UploadState::empty(algorithm, hold))
         })
         .await
     }
@@ -99,8 +99,8 @@ impl Disk {
 }
 
 impl Blobs for Disk {
-    fn begin(&self, id: Uuid) -> BoxFuture<'_, Result<UploadState>> {
-        Box::pin(self.clone().begin_upload(id))
+    fn begin(&self, id: Uuid, algorithm: Algorithm) -> BoxFuture<'_, Result<UploadState>> {
+        Box::pin(self.clone().begin_upload(id, algorithm))
     }
 
     fn append(&self, id: Uuid, state: UploadState) -> BoxFuture<'_, Result<Box<dyn Appender>>> {

@@ -22,7 +22,7 @@ pub(crate) async fn nothing_can_be_stored(backend: &impl Backend) {
     // Without a part, and of the other algorithm.
     let digest = Algorithm::Sha512.digest(&nothing);
     let id = Uuid::new_v4();
-    let state = blobs.begin(id).await.unwrap();
+    let state = blobs.begin(id, Algorithm::Sha256).await.unwrap();
     assert_eq!(blobs.commit(id, state, &digest).await.unwrap(), 0);
     assert_stored(&*blobs, &digest, &nothing).await;
 }
@@ -42,6 +42,27 @@ pub(crate) async fn another_digest_keeps_the_upload(backend: &impl Backend) {
     let state = add(&*blobs, id, other, &whole.slice(1_000..)).await;
     blobs.commit(id, state, &wrong).await.unwrap();
     assert_stored(&*blobs, &wrong, &whole).await;
+}
+
+pub(crate) async fn either_algorithm_is_taken_whichever_was_said(backend: &impl Backend) {
+    let bytes = some_bytes(300_000, 26);
+    for said in [Algorithm::Sha256, Algorithm::Sha512] {
+        for named in [Algorithm::Sha256, Algorithm::Sha512] {
+            let (id, half) = (Uuid::new_v4(), bytes.len() / 2);
+            let blobs = backend.open().await;
+            let state = blobs.begin(id, said).await.unwrap();
+            let state = add(&*blobs, id, state, &bytes.slice(..half)).await;
+            let stood = remembered(&state);
+            drop(state);
+            let state = add(&*blobs, id, stood, &bytes.slice(half..)).await;
+            assert_eq!((state.algorithm(), state.digest()), (said, said.digest(&bytes)));
+            let (digest, wrong) = (named.digest(&bytes), named.digest(b"wrong"));
+            let again = remembered(&state);
+            assert!(matches!(blobs.commit(id, state, &wrong).await, Err(Error::DigestMismatch)));
+            blobs.commit(id, again, &digest).await.unwrap();
+            assert_stored(&*blobs, &digest, &bytes).await;
+        }
+    }
 }
 
 pub(crate) async fn committing_again_is_no_error(backend: &impl Backend) {
@@ -93,18 +114,6 @@ pub(crate) async fn the_same_bytes_may_come_at_once(backend: &impl Backend) {
         assert_eq!(push.await.unwrap().unwrap(), 50_000);
     }
     assert_stored(&*blobs, &digest, &bytes).await;
-}
-
-pub(crate) async fn sha512_is_taken(backend: &impl Backend) {
-    let blobs = backend.open().await;
-    let bytes = some_bytes(700_001, 27);
-    let digest = Algorithm::Sha512.digest(&bytes);
-    let (id, state) = upload(&*blobs, &bytes).await;
-    let stood = remembered(&state);
-    drop(state);
-    assert_eq!(blobs.commit(id, stood, &digest).await.unwrap(), 700_001);
-    assert_stored(&*blobs, &digest, &bytes).await;
-    assert!(blobs.open(&Digest::sha256(&bytes)).await.unwrap().is_none());
 }
 
 pub(crate) async fn bytes_of_a_broken_part_are_not_committed(backend: &impl Backend) {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use uuid::Uuid;
 use wharfinger_blobs::{Blobs, Disk, Result, UploadState};
-use wharfinger_model::Digest;
+use wharfinger_model::{Algorithm, Digest};
 
 /// A place that storages open, one after another, as processes do.
 trait Backend: Send + Sync {
@@ -63,7 +63,7 @@ async fn add(blobs: &dyn Blobs, id: Uuid, state: UploadState, bytes: &Bytes) -> 
 /// An upload that has taken `bytes`.
 async fn upload(blobs: &dyn Blobs, bytes: &Bytes) -> (Uuid, UploadState) {
     let id = Uuid::new_v4();
-    let state = blobs.begin(id).await.unwrap();
+    let state = blobs.begin(id, Algorithm::Sha256).await.unwrap();
     (id, add(blobs, id, state, bytes).await)
 }
 
@@ -124,7 +124,7 @@ macro_rules! contract {
                 a_digest_alone_gets_no_blob,
                 the_same_bytes_may_come_twice,
                 the_same_bytes_may_come_at_once,
-                sha512_is_taken,
+                either_algorithm_is_taken_whichever_was_said,
                 bytes_of_a_broken_part_are_not_committed,
                 a_deleted_blob_can_come_again,
             ]);

@@ -46,7 +46,7 @@ pub(crate) async fn a_large_blob_comes_in_bounded_chunks(backend: &impl Backend)
     let blobs = backend.open().await;
     let bytes = some_bytes(20 * 1024 * 1024 + 13, 42);
     let id = Uuid::new_v4();
-    let state = blobs.begin(id).await.unwrap();
+    let state = blobs.begin(id, Algorithm::Sha256).await.unwrap();
     let mut appender = blobs.append(id, state).await.unwrap();
     let (mut rest, mut len) = (bytes.clone(), 1);
     while !rest.is_empty() {

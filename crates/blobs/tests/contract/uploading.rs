@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 use wharfinger_blobs::Error;
-use wharfinger_model::Digest;
+use wharfinger_model::{Algorithm, Digest};
 
 use crate::{Backend, add, assert_stored, remembered, some_bytes, upload};
 
@@ -11,7 +11,7 @@ pub(crate) async fn parts_make_a_whole(backend: &impl Backend) {
     let blobs = backend.open().await;
     let whole = some_bytes(300_000, 1);
     let id = Uuid::new_v4();
-    let mut state = blobs.begin(id).await.unwrap();
+    let mut state = blobs.begin(id, Algorithm::Sha256).await.unwrap();
     assert_eq!(state.offset(), 0);
     for (index, part) in [0..1, 1..1, 1..70_000, 70_000..300_000].into_iter().enumerate() {
         let end = part.end as u64;
@@ -53,7 +53,7 @@ pub(crate) async fn nothing_is_cut_before_the_first_write(backend: &impl Backend
     let blobs = backend.open().await;
     let whole = some_bytes(10_000, 5);
     let id = Uuid::new_v4();
-    let empty = blobs.begin(id).await.unwrap();
+    let empty = blobs.begin(id, Algorithm::Sha256).await.unwrap();
     let old = remembered(&empty);
     let state = add(&*blobs, id, empty, &whole).await;
     let newest = remembered(&state);
@@ -93,7 +93,7 @@ pub(crate) async fn a_dropped_writer_is_waited_for(backend: &impl Backend) {
     let blobs = backend.open().await;
     let whole = some_bytes(1_000, 9);
     let id = Uuid::new_v4();
-    let mut stood = remembered(&blobs.begin(id).await.unwrap());
+    let mut stood = remembered(&blobs.begin(id, Algorithm::Sha256).await.unwrap());
     for seed in 0..8 {
         let again = remembered(&stood);
         let mut appender = blobs.append(id, stood).await.unwrap();
@@ -112,7 +112,7 @@ pub(crate) async fn chunks_of_any_size_fit(backend: &impl Backend) {
     let blobs = backend.open().await;
     let whole = some_bytes(9_000_000, 10);
     let id = Uuid::new_v4();
-    let state = blobs.begin(id).await.unwrap();
+    let state = blobs.begin(id, Algorithm::Sha256).await.unwrap();
     let mut appender = blobs.append(id, state).await.unwrap();
     let mut rest = whole.clone();
     for len in [0, 1, 5_000_000, 0, 17].into_iter().chain(std::iter::repeat_n(7, 5_000)) {
@@ -148,7 +148,7 @@ pub(crate) async fn unknown_uploads_are_lost(backend: &impl Backend) {
     assert!(matches!(blobs.append(unknown, remembered(&state)).await, Err(Error::UploadLost)));
     // A state of more than there is.
     let other = Uuid::new_v4();
-    drop(blobs.begin(other).await.unwrap());
+    drop(blobs.begin(other, Algorithm::Sha256).await.unwrap());
     assert!(matches!(blobs.append(other, remembered(&state)).await, Err(Error::UploadLost)));
     let digest = Digest::sha256(&some_bytes(5, 12));
     assert!(matches!(blobs.commit(other, remembered(&state), &digest).await, Err(Error::UploadLost)));
@@ -162,9 +162,9 @@ pub(crate) async fn an_upload_begins_once(backend: &impl Backend) {
     let blobs = backend.open().await;
     let (id, state) = upload(&*blobs, &some_bytes(5, 13)).await;
     let stood = remembered(&state);
-    assert!(matches!(blobs.begin(id).await, Err(Error::Busy)));
+    assert!(matches!(blobs.begin(id, Algorithm::Sha256).await, Err(Error::Busy)));
     drop(state);
-    assert!(matches!(blobs.begin(id).await, Err(Error::Io(_))));
+    assert!(matches!(blobs.begin(id, Algorithm::Sha256).await, Err(Error::Io(_))));
     assert_eq!(add(&*blobs, id, stood, &some_bytes(5, 13)).await.offset(), 10);
     blobs.abort(id).await.unwrap();
 }
@@ -172,7 +172,7 @@ pub(crate) async fn an_upload_begins_once(backend: &impl Backend) {
 pub(crate) async fn only_uploads_that_nobody_has_are_listed(backend: &impl Backend) {
     let blobs = backend.open().await;
     let id = Uuid::new_v4();
-    let state = blobs.begin(id).await.unwrap();
+    let state = blobs.begin(id, Algorithm::Sha256).await.unwrap();
     let stood = remembered(&state);
     assert_eq!(blobs.uploads().await.unwrap(), Vec::<Uuid>::new());
     drop(state);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use wharfinger_model::{Digest, Reference, Role};
+use wharfinger_model::{Algorithm, Digest, Reference, Role};
 use wharfinger_registry::repositories::{self, Tags, Visibility};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate};
 use wharfinger_registry::uploads::{self, BodyError, Part};
@@ -228,7 +228,7 @@ async fn upload(registry: &Registry, caller: &Arc<Caller>, at: &Repository, use_
     let (name, digest, id) = (&at.name, Digest::sha256(b"content"), "01234567-89ab-4def-8123-456789abcdef");
     let body = || stream::iter([Ok::<_, BodyError>(Bytes::from_static(b"content"))]);
     match use_case {
-        UseCase::BeginUpload => uploads::begin(registry, caller, name).await.map(drop),
+        UseCase::BeginUpload => uploads::begin(registry, caller, name, Algorithm::Sha256).await.map(drop),
         UseCase::LookAtUpload => uploads::status(registry, caller, name, id).await.map(drop),
         UseCase::Append => {
             uploads::append(registry, caller, name, id, Part::default(), body()).await.map(drop)

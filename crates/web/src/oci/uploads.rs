@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use wharfinger_model::{Digest, RepositoryName};
+use wharfinger_model::{Algorithm, Digest, InvalidDigest, RepositoryName};
 use wharfinger_registry::uploads::{Part, UploadStatus};
 use wharfinger_registry::{mounts, uploads};
 
@@ -30,7 +30,8 @@ pub(super) async fn handle_all(
     } else if let Some(whole) = call.query("digest") {
         return push_whole(call, name, &digest(&whole)?, body).await;
     }
-    let status = uploads::begin(call.registry, &call.caller, name).await?;
+    let algorithm = algorithm(call.query("digest-algorithm").as_deref())?;
+    let status = uploads::begin(call.registry, &call.caller, name, algorithm).await?;
     Ok(stands(StatusCode::ACCEPTED, name, status))
 }
 
@@ -123,6 +124,12 @@ fn location(name: &RepositoryName, id: &str) -> HeaderValue {
 
 fn digest(text: &str) -> Result<Digest, Problem> {
     text.parse().map_err(|error| Problem::invalid_digest(format!("invalid digest: {error}")))
+}
+
+/// With which algorithm the client is going to name the blob.
+fn algorithm(text: Option<&str>) -> Result<Algorithm, Problem> {
+    text.map_or(Ok(Algorithm::Sha256), str::parse)
+        .map_err(|InvalidDigest| Problem::invalid_digest("`digest-algorithm` must be `sha256` or `sha512`"))
 }
 
 fn part(call: &Call<'_>) -> Result<Part, Problem> {

@@ -1,8 +1,8 @@
 //! Uploads that come in parts, out of order, not at all, or from somebody else.
 
-use wharfinger_model::Digest;
+use wharfinger_model::{Algorithm, Digest};
 
-use crate::support::{Answer, Call, EVERY_SCOPE, Engine, Server};
+use crate::support::{Answer, Call, EVERY_SCOPE, Engine, Server, each_engine, engines};
 
 const REPOSITORY: &str = "admin/app";
 const OCTETS: &str = "application/octet-stream";
@@ -88,6 +88,99 @@ fn a_blob_comes_in_one_piece_in_parts_or_as_a_stream() {
     setting.has(b"");
     setting.server.push_blob(&setting.token, REPOSITORY, b"at once").send().is_empty(201);
     setting.has(b"at once");
+}
+
+#[test]
+fn the_algorithm_may_be_said_first_or_only_at_the_end() {
+    let setting = Setting::new();
+    let blob = b"named by another algorithm";
+    for (said, named) in [
+        ("?digest-algorithm=sha512", Algorithm::Sha512),
+        ("?digest-algorithm=sha512", Algorithm::Sha256),
+        ("?digest-algorithm=sha256", Algorithm::Sha512),
+        ("", Algorithm::Sha512),
+    ] {
+        let uploads = format!("blobs/uploads/{said}");
+        let answer = setting.server.v2(&setting.token, "POST", REPOSITORY, &uploads).send();
+        let upload = answer.header("location").unwrap();
+        setting.part("PATCH", upload, "0-4", &blob[..5]).is_empty(202);
+        let digest = named.digest(blob);
+        let answer = setting.part("PUT", &format!("{upload}?digest={digest}"), "5-25", &blob[5..]);
+        answer.is_empty(201);
+        assert_eq!(answer.header("docker-content-digest"), Some(digest.as_str()));
+        assert_eq!(setting.blob(&digest).body, blob);
+        setting
+            .server
+            .v2(&setting.token, "DELETE", REPOSITORY, &format!("blobs/{digest}"))
+            .send()
+            .is_empty(202);
+    }
+    for bad in ["md5", "", "SHA512", "sha512%00"] {
+        let uploads = format!("blobs/uploads/?digest-algorithm={bad}");
+        let answer = setting.server.v2(&setting.token, "POST", REPOSITORY, &uploads).send();
+        answer.is_oci_error(400, "DIGEST_INVALID");
+    }
+}
+
+#[test]
+fn an_upload_goes_on_after_a_restart() {
+    for engine in engines() {
+        for said in ["", "?digest-algorithm=sha512"] {
+            let mut server = Server::start(engine);
+            let token = server.push_token(REPOSITORY);
+            let uploads = format!("blobs/uploads/{said}");
+            let answer = server.v2(&token, "POST", REPOSITORY, &uploads).send();
+            let upload = answer.header("location").unwrap().to_owned();
+            server
+                .call("PATCH", &upload)
+                .bearer(&token)
+                .body(OCTETS, b"before ".as_slice())
+                .send()
+                .is_empty(202);
+            server.kill();
+            server.wait();
+            server.spawn();
+            let answer = server.call("GET", &upload).bearer(&token).send();
+            assert_eq!((answer.status, answer.header("range")), (204, Some("0-6")));
+            let digest = Algorithm::Sha512.digest(b"before and after");
+            let path = format!("{upload}?digest={digest}");
+            let put = server.call("PUT", &path).bearer(&token).header("content-range", "7-15");
+            put.body(OCTETS, b"and after".as_slice()).send().is_empty(201);
+            let got = server.v2(&token, "GET", REPOSITORY, &format!("blobs/{digest}")).send();
+            assert_eq!(got.body, b"before and after");
+        }
+    }
+}
+
+#[test]
+fn the_same_blob_may_be_uploaded_many_times_at_once() {
+    each_engine(|server| {
+        let token = server.push_token(REPOSITORY);
+        let blob: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 249) as u8).collect();
+        let digest = Digest::sha256(&blob);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (server, token, blob, digest) = (&server, &token, &blob, &digest);
+                scope.spawn(move || {
+                    if number % 2 == 0 {
+                        server.push_blob(token, REPOSITORY, blob).send().is_empty(201);
+                        return;
+                    }
+                    let answer = server.v2(token, "POST", REPOSITORY, "blobs/uploads/").send();
+                    let upload = answer.header("location").unwrap();
+                    let patch = server.call("PATCH", upload).bearer(token);
+                    patch.streamed(blob.as_slice()).send().is_empty(202);
+                    server
+                        .call("PUT", &format!("{upload}?digest={digest}"))
+                        .bearer(token)
+                        .send()
+                        .is_empty(201);
+                });
+            }
+        });
+        let got = server.v2(&token, "GET", REPOSITORY, &format!("blobs/{digest}")).send();
+        assert!(got.status == 200 && got.body == blob);
+    });
 }
 
 #[test]

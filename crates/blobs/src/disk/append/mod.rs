@@ -41,7 +41,7 @@ struct Batch {
 
 /// What the disk is doing for an appender.
 enum Work {
-    Nothing(Writer),
+    Nothing(Box<Writer>),
     Writing(JoinHandle<Result<Writer>>),
     Finishing(JoinHandle<Result<UploadState>>),
     /// Nothing any more: it is finished or has failed.
@@ -56,7 +56,7 @@ impl DiskAppender {
     pub(super) fn open(folders: Arc<Folders>, hold: Hold, state: UploadState) -> Result<Self> {
         let (holder, offset) = (hold.holder(), state.offset);
         let writer = Writer::open(folders, hold, state)?;
-        Ok(Self { work: Work::Nothing(writer), gathered: Batch::default(), offset, holder })
+        Ok(Self { work: Work::Nothing(Box::new(writer)), gathered: Batch::default(), offset, holder })
     }
 
     async fn add(&mut self, bytes: Bytes) -> Result<()> {
@@ -87,7 +87,7 @@ impl DiskAppender {
         match &self.work {
             Work::Writing(task) if !task.is_finished() => Ok(()),
             _ => {
-                self.work = Work::Nothing(self.writer().await?);
+                self.work = Work::Nothing(Box::new(self.writer().await?));
                 Ok(())
             }
         }
@@ -101,7 +101,7 @@ impl DiskAppender {
             return writer?;
         }
         match mem::replace(&mut self.work, Work::Over) {
-            Work::Nothing(writer) => Ok(writer),
+            Work::Nothing(writer) => Ok(*writer),
             _ => Err(Error::broken_appender()),
         }
     }

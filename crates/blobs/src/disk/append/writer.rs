@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use sha2::{Digest as _, Sha256};
 
 use super::super::commit::sync_or_discard;
 use super::super::folders::{self, Folders};
+use crate::hash::Hash;
 use crate::hold::Hold;
 use crate::{Error, Result, UploadState};
 
@@ -26,7 +26,7 @@ pub(super) struct Writer {
     /// Where the part begins.
     base: u64,
     offset: u64,
-    hash: Sha256,
+    hash: Hash,
     hold: Hold,
 }
 
@@ -120,6 +120,8 @@ enum Cut {
 mod tests {
     use std::fs;
 
+    use wharfinger_model::Algorithm;
+
     use super::*;
     use crate::hold::Holds;
 
@@ -152,6 +154,6 @@ mod tests {
     }
 
     fn state(offset: u64) -> UploadState {
-        UploadState { offset, hash: Sha256::new(), hold: None }
+        UploadState { offset, hash: Hash::new(Algorithm::Sha256), hold: None }
     }
 }

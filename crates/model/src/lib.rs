@@ -15,4 +15,4 @@ pub use name::{
     InvalidNamespace, InvalidReference, InvalidRepositoryName, InvalidTagName, Namespace, Reference,
     RepositoryName, TagName,
 };
-pub use time::{QuayDate, Timestamp};
+pub use time::{QuayDate, Rfc3339, Timestamp};

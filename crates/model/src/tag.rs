@@ -1,5 +1,7 @@
 //! The life of a tag: lifetimes, the changes that may be asked of them, and what follows from each.
 
+use std::time::Duration;
+
 use crate::Timestamp;
 
 /// One stretch of time in which a tag pointed at one manifest: from `start` up to, but without, `end`.
@@ -25,13 +27,21 @@ impl<M> Lifetime<M> {
         self.end.is_none_or(|end| end > now)
     }
 
-    /// The earliest instant at which this tag's next lifetime can begin when it is replaced at `now`.
-    ///
-    /// A clock that was set back must not make lifetimes overlap.
-    pub fn earliest_successor(&self, now: Timestamp) -> Timestamp {
-        now.max(self.start)
+    /// The instant of a change that ends this lifetime at `now`: later than its beginning, even if the clock was set
+    /// back or has not moved since.
+    pub fn ended_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.start + TICK)
+    }
+
+    /// The instant at which a lifetime begins at `now` after this one, which is over. Later than its end: only what is
+    /// moved begins where another lifetime ends.
+    pub fn begun_after(&self, now: Timestamp) -> Timestamp {
+        self.end.map_or(now, |end| now.max(end + TICK))
     }
 }
+
+/// How far apart changes of one tag are at least, so that its history has one order.
+const TICK: Duration = Duration::from_millis(1);
 
 /// When a lifetime is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +149,7 @@ pub fn plan<M>(
             if current.immutable {
                 Err(Refusal::ImmutableDelete)
             } else {
-                Ok(Plan::End(current.earliest_successor(now)))
+                Ok(Plan::End(current.ended_at(now)))
             }
         }
         Change::Amend(amendment) => {
@@ -153,8 +163,8 @@ pub fn plan<M>(
             if still_immutable(immutable, amendment, role)? {
                 return Err(Refusal::ImmutableOverwrite);
             }
-            let (end, immutable) = amend(None, false, amendment, now)?;
-            let start = current.map_or(now, |current| current.earliest_successor(now));
+            let start = current.map_or(now, |current| current.ended_at(now));
+            let (end, immutable) = amend(None, false, amendment, start)?;
             Ok(Plan::Begin(Lifetime { manifest, start, end, reversion, immutable }))
         }
     }
@@ -302,9 +312,16 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_makes_an_empty_lifetime_but_no_overlap() {
-        let before = Timestamp::from_ms(1);
+    fn changes_of_a_tag_are_a_millisecond_apart_even_when_the_clock_was_set_back() {
         let current = living(false, None);
-        assert_eq!(plan(Some(&current), Change::Delete, Role::Write, before), Ok(Plan::End(current.start)));
+        let next = Timestamp::from_ms(5_001);
+        for now in [Timestamp::from_ms(1), current.start] {
+            assert_eq!(plan(Some(&current), Change::Delete, Role::Write, now), Ok(Plan::End(next)));
+            let moved = plan(Some(&current), point(Amendment::default()), Role::Write, now);
+            assert!(matches!(moved, Ok(Plan::Begin(begun)) if begun.start == next));
+        }
+        let over = living(false, Some(NOW));
+        assert_eq!(over.begun_after(NOW), Timestamp::from_ms(10_001));
+        assert_eq!(over.begun_after(LATER), LATER);
     }
 }

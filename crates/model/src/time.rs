@@ -11,6 +11,12 @@ impl Timestamp {
     /// The first instant of the year 10000, from which dates can't be written any more.
     pub const YEAR_10000: Self = Self(253_402_300_800_000);
 
+    /// Before every other instant.
+    pub const BEGINNING: Self = Self(i64::MIN);
+
+    /// After every other instant.
+    pub const END: Self = Self(i64::MAX);
+
     /// `ms` milliseconds since the epoch.
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
@@ -63,6 +69,31 @@ impl fmt::Display for QuayDate {
     }
 }
 
+/// As in `2026-08-03T09:05:07.120Z`: how the distribution API writes instants, in UTC (RFC 3339).
+/// Instants that no calendar date has are written as the epoch.
+pub struct Rfc3339(pub Timestamp);
+
+impl Rfc3339 {
+    /// Reads an instant of whatever zone, which may be finer than a millisecond: the whole milliseconds that are not
+    /// later and not earlier. `None` when it is not one.
+    pub fn parse(text: &str) -> Option<(Timestamp, Timestamp)> {
+        let ns = text.parse::<jiff::Timestamp>().ok()?.as_nanosecond();
+        let floor = i64::try_from(ns.div_euclid(NS_IN_MS)).ok()?;
+        let ceiling = if ns.rem_euclid(NS_IN_MS) == 0 { floor } else { floor + 1 };
+        Some((Timestamp(floor), Timestamp(ceiling)))
+    }
+}
+
+/// Nanoseconds in a millisecond.
+const NS_IN_MS: i128 = 1_000_000;
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instant = jiff::Timestamp::from_millisecond(self.0.as_ms()).unwrap_or_default();
+        write!(f, "{instant:.3}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +105,24 @@ mod tests {
             "Mon, 03 Aug 2026 09:05:07 -0000"
         );
         assert_eq!(QuayDate(Timestamp::from_ms(i64::MAX)).to_string(), "Thu, 01 Jan 1970 00:00:00 -0000");
+    }
+
+    #[test]
+    fn instants_are_written_to_the_millisecond_and_read_from_any_zone() {
+        for (ms, text) in [(1_785_747_907_120, "2026-08-03T09:05:07.120Z"), (0, "1970-01-01T00:00:00.000Z")] {
+            let instant = Timestamp::from_ms(ms);
+            assert_eq!(Rfc3339(instant).to_string(), text);
+            assert_eq!(Rfc3339::parse(text), Some((instant, instant)));
+        }
+        let parse = |text| Rfc3339::parse(text).map(|(floor, ceiling)| (floor.as_ms(), ceiling.as_ms()));
+        assert_eq!(parse("1970-01-01T02:00:01+02:00"), Some((1000, 1000)));
+        assert_eq!(parse("1970-01-01T00:00:00.0000001Z"), Some((0, 1)));
+        assert_eq!(parse("1969-12-31T23:59:59.9999Z"), Some((-1, 0)));
+        for bad in
+            ["", "now", "2026-08-03", "2026-08-03T09:05:07", "2026-13-03T09:05:07Z", "99999-01-01T00:00:00Z"]
+        {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

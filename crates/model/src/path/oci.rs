@@ -1,6 +1,6 @@
 //! Paths below `/v2/` (OCI distribution specification, "Endpoints").
 
-use crate::{Digest, Reference, RepositoryName};
+use crate::{Digest, Reference, RepositoryName, TagName};
 
 /// Where a request below `/v2/` goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub enum Path {
     Upload(RepositoryName, String),
     /// `/v2/<name>/referrers/<digest>`
     Referrers(RepositoryName, Digest),
+    /// `/v2/<name>/_oci/tag-history/<tag>`
+    TagHistory(RepositoryName, TagName),
+    /// `/v2/_oci/ext/discover`, or `/v2/<name>/_oci/ext/discover`
+    Extensions(Option<RepositoryName>),
 }
 
 /// Why a path leads nowhere.
@@ -38,6 +42,9 @@ pub enum InvalidPath {
     /// What should be a tag is none.
     #[error("invalid tag: {0}")]
     Tag(String),
+    /// What should be the tag of a manifest is none.
+    #[error("invalid tag: {0}")]
+    ManifestTag(String),
 }
 
 /// Reads what follows `/v2/` in a request's raw path.
@@ -50,6 +57,13 @@ pub fn parse(raw: &str) -> Result<Path, InvalidPath> {
     match segments.as_slice() {
         [] | [""] => Ok(Path::Base),
         ["_catalog"] => Ok(Path::Catalog),
+        ["_oci", "ext", "discover"] => Ok(Path::Extensions(None)),
+        [repository @ .., "_oci", "ext", "discover"] => Ok(Path::Extensions(Some(name(repository)?))),
+        [repository @ .., "_oci", "tag-history", text] => {
+            let repository = name(repository)?;
+            let tag = text.parse().map_err(|_| InvalidPath::Tag((*text).to_owned()))?;
+            Ok(Path::TagHistory(repository, tag))
+        }
         [repository @ .., "tags", "list"] => Ok(Path::Tags(name(repository)?)),
         [repository @ .., "blobs", "uploads"] | [repository @ .., "blobs", "uploads", ""] => {
             Ok(Path::Uploads(name(repository)?))
@@ -58,7 +72,7 @@ pub fn parse(raw: &str) -> Result<Path, InvalidPath> {
         [repository @ .., "manifests", text] => {
             let repository = name(repository)?;
             let reference = text.parse().map_err(|error| match error {
-                crate::InvalidReference::Tag(_) => InvalidPath::Tag((*text).to_owned()),
+                crate::InvalidReference::Tag(_) => InvalidPath::ManifestTag((*text).to_owned()),
                 crate::InvalidReference::Digest(_) => InvalidPath::Digest((*text).to_owned()),
             })?;
             Ok(Path::Manifest(repository, reference))
@@ -105,6 +119,9 @@ mod tests {
             (&format!("a%2Fb/manifests/sha256%3A{}", sha.hex()), {
                 Path::Manifest(repository("a/b"), Reference::Digest(sha.clone()))
             }),
+            ("_oci/ext/discover", Path::Extensions(None)),
+            ("a/b/_oci/ext/discover", Path::Extensions(Some(repository("a/b")))),
+            ("a/b/_oci/tag-history/v1", Path::TagHistory(repository("a/b"), "v1".parse().expect("a tag"))),
             (
                 &format!("busybox/referrers/{sha}"),
                 Path::Referrers(repository("library/busybox"), sha.clone()),
@@ -116,7 +133,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert_eq!(parse("a/b/manifests/-x"), Err(InvalidPath::Tag("-x".into())));
+        assert_eq!(parse("a/b/manifests/-x"), Err(InvalidPath::ManifestTag("-x".into())));
+        assert_eq!(parse("a/b/_oci/tag-history/-x"), Err(InvalidPath::Tag("-x".into())));
+        assert_eq!(parse("_oci/tag-history/x"), Err(InvalidPath::Unknown));
         assert_eq!(parse("a/b/blobs/sha256:no"), Err(InvalidPath::Digest("sha256:no".into())));
         assert_eq!(parse("a/../manifests/x"), Err(InvalidPath::Name("a/..".into())));
         assert_eq!(parse("a/%252e%252e/manifests/x"), Err(InvalidPath::Name("a/%2e%2e".into())));

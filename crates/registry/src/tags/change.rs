@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wharfinger_model::tag::{self, Amendment, Change, Lifetime, Plan};
 use wharfinger_model::{Digest, TagName, Timestamp};
-use wharfinger_store::lifetime::{self, Recorded};
+use wharfinger_store::lifetime;
 use wharfinger_store::{ManifestId, Tx, pulls};
 
 use crate::access::{Caller, Granted};
@@ -70,7 +70,11 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
     let Context { granted, now, .. } = context;
     let newest = lifetime::newest(tx, granted.id(), &change.name)?;
     let current = newest.filter(|newest| newest.open && newest.lifetime.is_alive(now));
-    let now = not_before(newest.as_ref(), now);
+    let now = match (&newest, &current) {
+        (_, Some(current)) => now.max(current.lifetime.start),
+        (Some(over), None) => over.lifetime.begun_after(now),
+        (None, None) => now,
+    };
     let plan = tag::plan(current.as_ref().map(|current| &current.lifetime), change.change, granted.role, now)
         .map_err(|refusal| Error::Tag { name: change.name.clone(), refusal })?;
     match &plan {
@@ -120,15 +124,6 @@ pub(crate) fn may_amend<L>(
     tag::still_immutable(immutable, amendment, context.granted.role)
         .map(drop)
         .map_err(|refusal| Error::Tag { name: name.clone(), refusal })
-}
-
-/// The instant of a change, held back from lying before the tag's past: a clock that was set back must not rewrite it.
-fn not_before(newest: Option<&Recorded>, now: Timestamp) -> Timestamp {
-    match newest {
-        Some(Recorded { open: false, lifetime, .. }) => now.max(lifetime.end.unwrap_or(now)),
-        Some(Recorded { open: true, lifetime, .. }) => now.max(lifetime.start),
-        None => now,
-    }
 }
 
 /// What a tag was before the change.

@@ -123,7 +123,8 @@ async fn a_replica_whose_clock_is_behind_does_not_rewrite_the_past() {
     for registry in [ahead, &behind] {
         let history = scene.history(registry).await;
         let times: Vec<_> = history.iter().map(|view| (view.start, view.end)).collect();
-        assert_eq!(times, [(START, Some(START)), (START, Some(START)), (START, None)]);
+        let after = |ms| START + std::time::Duration::from_millis(ms);
+        assert_eq!(times, [(START, Some(after(1))), (after(1), Some(after(2))), (after(3), None)]);
         let pulled = manifests::pull(registry, &scene.caller, name, &reference).await.unwrap();
         assert_eq!(pulled.digest, pushed.digest);
     }

@@ -16,9 +16,17 @@ const YEAR_10000: i64 = 253_402_300_800_000;
 pub(crate) struct Reference {
     now: i64,
     /// Oldest first.
-    lives: Vec<Row>,
+    lives: Vec<Life>,
     manifests: [Option<Kept>; MANIFESTS],
     audit: Vec<Entry>,
+}
+
+/// A lifetime.
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    row: Row,
+    /// Whether a change has ended it: then it is over, though its end may lie a moment ahead.
+    ended: bool,
 }
 
 /// A manifest that was pushed.
@@ -112,9 +120,9 @@ impl Reference {
     fn amend(&mut self, who: Who, tag: usize, asked: Asked) -> Attempt {
         let found = self.alive(tag).ok_or(Outcome::Refused(Refusal::NotAlive))?;
         self.check_right(who, tag, asked)?;
-        let old = self.lives[found];
+        let old = self.lives[found].row;
         let kept = old.immutable && asked.protection != Some(Protection::Unset);
-        let asked_end = self.asked_end(asked)?;
+        let asked_end = self.asked_end(asked, old.start)?;
         if kept && asked_end.flatten().is_some() {
             return Err(Outcome::Refused(Refusal::ExpirationOnImmutable));
         }
@@ -123,7 +131,7 @@ impl Reference {
         if immutable && end.is_some() {
             return Err(Outcome::Refused(Refusal::ImmutableWithExpiration));
         }
-        self.lives[found] = Row { end, immutable, ..old };
+        self.lives[found].row = Row { end, immutable, ..old };
         self.note_amendments(who, tag, asked, old.end);
         Ok(())
     }
@@ -131,31 +139,45 @@ impl Reference {
     /// Begins a lifetime; what was alive before.
     fn point(&mut self, tag: usize, manifest: usize, reversion: bool, asked: Asked) -> Attempt<Option<Row>> {
         let found = self.alive(tag);
-        let old = found.map(|found| self.lives[found]);
+        let old = found.map(|found| self.lives[found].row);
+        let start = self.next_moment(tag);
         if old.is_some_and(|old| old.immutable) && asked.protection != Some(Protection::Unset) {
             return Err(Outcome::Refused(Refusal::ImmutableOverwrite));
         }
-        let end = self.asked_end(asked)?.flatten();
+        let end = self.asked_end(asked, start)?.flatten();
         let immutable = asked.protection == Some(Protection::Set);
         if immutable && end.is_some() {
             return Err(Outcome::Refused(Refusal::ImmutableWithExpiration));
         }
         if let Some(found) = found {
-            self.lives[found].end = Some(self.now);
-            self.lives[found].immutable = false;
+            self.end_at(found, start);
         }
-        self.lives.push(Row { tag, manifest, start: self.now, end, reversion, immutable });
+        let row = Row { tag, manifest, start, end, reversion, immutable };
+        self.lives.push(Life { row, ended: false });
         Ok(old)
     }
 
     /// Ends what is alive; where it pointed.
     fn end(&mut self, tag: usize) -> Attempt<usize> {
         let found = self.alive(tag).ok_or(Outcome::Refused(Refusal::NotAlive))?;
-        if self.lives[found].immutable {
+        let row = self.lives[found].row;
+        if row.immutable {
             return Err(Outcome::Refused(Refusal::ImmutableDelete));
         }
-        self.lives[found].end = Some(self.now);
-        Ok(self.lives[found].manifest)
+        self.end_at(found, self.next_moment(tag));
+        Ok(row.manifest)
+    }
+
+    fn end_at(&mut self, found: usize, end: i64) {
+        let life = &mut self.lives[found];
+        *life = Life { row: Row { end: Some(end), immutable: false, ..life.row }, ended: true };
+    }
+
+    /// When a change happens that begins or ends a lifetime: now, or a millisecond after the last time this happened.
+    fn next_moment(&self, tag: usize) -> i64 {
+        let last = self.lives.iter().rev().map(|life| life.row).find(|row| row.tag == tag);
+        let last = last.map(|row| if self.alive(tag).is_some() { row.start } else { row.end.unwrap() });
+        last.map_or(self.now, |last| self.now.max(last + 1))
     }
 
     fn delete_manifest(&mut self, who: Who, manifest: usize) -> Attempt {
@@ -166,7 +188,7 @@ impl Reference {
             return Err(Outcome::NeededByIndex);
         }
         for tag in 0..TAGS.len() {
-            if self.alive(tag).is_some_and(|found| self.lives[found].manifest == manifest) {
+            if self.alive(tag).is_some_and(|found| self.lives[found].row.manifest == manifest) {
                 self.end(tag)?;
                 self.note("delete_tag", tag, who, Some(manifest), None);
             }
@@ -180,29 +202,33 @@ impl Reference {
 
     /// Immutability is unset by administrators only.
     fn check_right(&self, who: Who, tag: usize, asked: Asked) -> Attempt {
-        let immutable = self.alive(tag).is_some_and(|found| self.lives[found].immutable);
+        let immutable = self.alive(tag).is_some_and(|found| self.lives[found].row.immutable);
         if immutable && asked.protection == Some(Protection::Unset) && who == Who::Writer {
             return Err(Outcome::Refused(Refusal::NeedsAdmin));
         }
         Ok(())
     }
 
-    /// The end that is asked for, if any is.
-    fn asked_end(&self, asked: Asked) -> Attempt<Option<Option<i64>>> {
+    /// The end that is asked for, if any is; it must lie behind now and `earliest`.
+    fn asked_end(&self, asked: Asked, earliest: i64) -> Attempt<Option<Option<i64>>> {
         let at = match asked.expiry {
             None => return Ok(None),
             Some(Expiry::Never) => return Ok(Some(None)),
             Some(Expiry::In(ms)) => self.now + ms,
             Some(Expiry::BeyondTheCalendar) => YEAR_10000,
         };
-        if at <= self.now || at >= YEAR_10000 {
+        if at <= self.now.max(earliest) || at >= YEAR_10000 {
             return Err(Outcome::Refused(Refusal::ExpirationOutOfRange));
         }
         Ok(Some(Some(at)))
     }
 
     fn alive(&self, tag: usize) -> Option<usize> {
-        self.lives.iter().position(|life| life.tag == tag && life.reaches(self.now))
+        self.lives.iter().position(|life| life.row.tag == tag && self.is_alive(life))
+    }
+
+    fn is_alive(&self, life: &Life) -> bool {
+        !life.ended && life.row.reaches(self.now)
     }
 
     fn is_pullable(&self, manifest: usize) -> bool {
@@ -213,8 +239,8 @@ impl Reference {
     fn is_restorable(&self, manifest: usize) -> bool {
         let Some(kept) = self.manifests[manifest] else { return false };
         let beyond = self.beyond();
-        let mut lives = self.lives.iter().filter(|life| life.manifest == manifest);
-        if lives.clone().any(|life| life.reaches(beyond)) {
+        let mut lives = self.lives.iter().filter(|life| life.row.manifest == manifest);
+        if lives.clone().any(|life| life.row.reaches(beyond)) {
             return true;
         }
         match kept.hidden {
@@ -228,8 +254,8 @@ impl Reference {
 
     /// Whether the index has a living tag, or never had one.
     fn is_living_index(&self) -> bool {
-        let mut lives = self.lives.iter().filter(|life| life.manifest == INDEX);
-        let living = lives.clone().any(|life| life.reaches(self.now));
+        let mut lives = self.lives.iter().filter(|life| life.row.manifest == INDEX);
+        let living = lives.clone().any(|life| self.is_alive(life));
         self.is_pullable(INDEX) && (living || lives.next().is_none())
     }
 
@@ -264,11 +290,11 @@ impl Reference {
         let mut names: Vec<usize> = (0..TAGS.len()).filter(|tag| self.alive(*tag).is_some()).collect();
         names.sort_by_key(|tag| TAGS[*tag]);
         Seen {
-            listed: self.listed(self.beyond()),
+            listed: self.listed(|life| life.row.reaches(self.beyond())),
             names,
             by_tag: std::array::from_fn(|tag| match self.alive(tag) {
-                Some(found) => Pull::Manifest(self.lives[found].manifest),
-                None if self.lives.iter().any(|life| life.tag == tag) => Pull::Dead,
+                Some(found) => Pull::Manifest(self.lives[found].row.manifest),
+                None if self.lives.iter().any(|life| life.row.tag == tag) => Pull::Dead,
                 None => Pull::Nothing,
             }),
             by_digest: std::array::from_fn(|manifest| self.is_pullable(manifest)),
@@ -278,14 +304,15 @@ impl Reference {
 
     /// What must be seen when the sequence is over.
     pub(crate) fn finally(&self) -> Finally {
-        Finally { whole: self.listed(i64::MIN), living: self.listed(self.now) }
+        let living = self.listed(|life| self.is_alive(life));
+        Finally { whole: self.listed(|_| true), living }
     }
 
-    fn listed(&self, beyond: i64) -> Vec<Row> {
+    fn listed(&self, wanted: impl Fn(&Life) -> bool) -> Vec<Row> {
         let mut rows: Vec<Row> =
-            self.lives.iter().rev().filter(|life| life.reaches(beyond)).copied().collect();
+            self.lives.iter().rev().filter(|life| wanted(life)).map(|life| life.row).collect();
         // Sorting keeps later ones before earlier ones where nothing else tells them apart.
-        rows.sort_by_key(|life| (Reverse(life.start), TAGS[life.tag]));
+        rows.sort_by_key(|row| (Reverse(row.start), TAGS[row.tag]));
         rows
     }
 }

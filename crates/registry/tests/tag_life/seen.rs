@@ -73,16 +73,15 @@ pub(crate) struct Finally {
 }
 
 impl Seen {
-    /// Breaches of what holds whatever was done: nothing overlaps, at most one lifetime of a name is alive, and the
-    /// past stands. The window begins behind `beyond`.
-    pub(crate) fn breach(&self, before: &Self, now: i64, beyond: i64) -> Option<String> {
+    /// Breaches of what holds whatever was done: nothing overlaps, no lifetime is empty, and the past stands. The window begins behind `beyond`.
+    pub(crate) fn breach(&self, before: &Self, beyond: i64) -> Option<String> {
         (0..TAGS.len()).find_map(|tag| {
             let (past, rows) = (before.of(tag), self.of(tag));
             if let Some(pair) = rows.windows(2).find(|pair| pair[0].reaches(pair[1].start)) {
                 return Some(format!("lifetimes overlap: {pair:?}"));
             }
-            if rows.iter().filter(|row| row.reaches(now)).count() > 1 {
-                return Some(format!("more than one lifetime is alive: {rows:?}"));
+            if let Some(row) = rows.iter().find(|row| !row.reaches(row.start)) {
+                return Some(format!("a lifetime is empty: {row:?}"));
             }
             if let Some(row) = rows.iter().find(|row| row.immutable && row.end.is_some()) {
                 return Some(format!("an immutable lifetime ends: {row:?}"));

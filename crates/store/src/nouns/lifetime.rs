@@ -234,6 +234,65 @@ pub fn list(tx: &mut Tx<'_>, selection: &Selection<'_>, limit: i64, offset: i64)
     }
 }
 
+/// A lifetime as the history of its tag tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended or is going to end.
+    pub end: Option<Timestamp>,
+    /// When the next lifetime of the name began, if there is one.
+    pub next_start: Option<Timestamp>,
+    /// Digest of the manifest.
+    pub digest: Digest,
+    /// Media type of the manifest.
+    pub media_type: String,
+    /// Length of the manifest in bytes.
+    pub size: i64,
+}
+
+/// Which lifetimes of a name are told.
+#[derive(Debug)]
+pub struct Telling<'a> {
+    /// Where.
+    pub repository: RepositoryId,
+    /// The name.
+    pub name: &'a TagName,
+    /// Only those that began before this.
+    pub before: Timestamp,
+    /// Only those that reach beyond this.
+    pub since: Timestamp,
+    /// Only those at this manifest.
+    pub digest: Option<&'a Digest>,
+}
+
+/// At most `limit` lifetimes of one name, newest first.
+pub fn told(tx: &mut Tx<'_>, telling: &Telling<'_>, limit: i64) -> Result<Vec<Told>> {
+    let Telling { repository, name, before, since, digest } = telling;
+    tx.all(
+        sql!(
+            "SELECT l.start_ms, l.end_ms, m.digest, m.media_type, m.size,
+                    (SELECT n.start_ms FROM lifetime n
+                     WHERE n.repository_id = ?1 AND n.name = ?2 AND n.id > l.id ORDER BY n.id LIMIT 1)
+             FROM lifetime l JOIN manifest m ON m.id = l.manifest_id
+             WHERE l.repository_id = ?1 AND l.name = ?2 AND l.start_ms < ?3 AND (l.end_ms IS NULL OR l.end_ms > ?4)
+               AND (?5 = '' OR m.digest = ?5)
+             ORDER BY l.id DESC LIMIT ?6"
+        ),
+        params![*repository, *name, *before, *since, digest.map_or("", Digest::as_str), limit],
+        |row| {
+            Ok(Told {
+                start: row.get(0)?,
+                end: row.get(1)?,
+                digest: row.get(2)?,
+                media_type: row.get(3)?,
+                size: row.get(4)?,
+                next_start: row.get(5)?,
+            })
+        },
+    )
+}
+
 /// A pattern for LIKE that finds `text` itself: `%` and `_` are ordinary characters. Tags are ASCII, and so is all that
 /// has a lower case here: it is the same on both engines.
 fn like_pattern(text: &str) -> String {

@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
+use wharfinger_model::Rfc3339;
 use wharfinger_model::grant::{InvalidScope, RepositoryScope, parse_scope};
 use wharfinger_registry::identity::{authenticate, registry_token};
 use wharfinger_registry::{Caller, Registry};
@@ -43,7 +44,7 @@ async fn issue(registry: &Registry, parts: &Parts) -> Result<Response, Problem> 
         "token": issued.token,
         "access_token": issued.token,
         "expires_in": issued.expires_in_s,
-        "issued_at": jiff::Timestamp::from_second(issued.issued_at.as_seconds()).unwrap_or_default().to_string(),
+        "issued_at": Rfc3339(issued.issued_at).to_string(),
     });
     let headers = [(CACHE_CONTROL, "no-cache, no-store, must-revalidate")];
     Ok((StatusCode::OK, headers, axum::Json(body)).into_response())

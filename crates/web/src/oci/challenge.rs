@@ -38,7 +38,8 @@ impl Need {
     pub(super) fn of(path: &Path, method: &Method) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         match path {
-            Path::Base | Path::Catalog => Self::Any,
+            Path::Base | Path::Catalog | Path::Extensions(None) => Self::Any,
+            Path::Extensions(Some(name)) | Path::TagHistory(name, _) => Self::Pull(name.clone()),
             Path::Uploads(name) | Path::Upload(name, _) => Self::Push(name.clone()),
             Path::Tags(name) | Path::Manifest(name, _) | Path::Blob(name, _) | Path::Referrers(name, _) => {
                 if reads {

@@ -3,6 +3,8 @@
 mod blobs;
 mod challenge;
 mod etag;
+mod extensions;
+mod history;
 mod manifests;
 mod range;
 mod referrers;
@@ -99,6 +101,8 @@ async fn dispatch(call: &Call<'_>, path: &Path, body: Body) -> Result<Response, 
         Path::Uploads(name) => uploads::handle_all(call, name, body).await,
         Path::Upload(name, id) => uploads::handle(call, name, id, body).await,
         Path::Referrers(name, subject) => referrers::handle(call, name, subject).await,
+        Path::TagHistory(name, tag) => history::handle(call, name, tag).await,
+        Path::Extensions(name) => extensions::handle(call, name.as_ref()).await,
     }
 }
 
@@ -107,10 +111,13 @@ fn base(call: &Call<'_>) -> Result<Response, Problem> {
     if !matches!(call.parts.method, Method::GET | Method::HEAD) {
         return Err(Problem::method_not_allowed("GET, HEAD"));
     }
-    if !shows_token(call.parts) {
-        return Err(Problem::unauthorized("a token is required"));
-    }
+    require_token(call)?;
     Ok(([(CONTENT_TYPE, JSON)], "{}").into_response())
+}
+
+/// Refuses who shows no token, though an anonymous one will do.
+fn require_token(call: &Call<'_>) -> Result<(), Problem> {
+    if shows_token(call.parts) { Ok(()) } else { Err(Problem::unauthorized("a token is required")) }
 }
 
 fn leads_nowhere(error: &InvalidPath, method: &Method) -> Problem {
@@ -120,10 +127,15 @@ fn leads_nowhere(error: &InvalidPath, method: &Method) -> Problem {
             Problem::new(StatusCode::BAD_REQUEST, "NAME_INVALID", format!("{error}; {InvalidRepositoryName}"))
         }
         InvalidPath::Digest(_) => Problem::invalid_digest(format!("{error}; {InvalidDigest}")),
-        InvalidPath::Tag(_) if method == Method::PUT => Problem::invalid_tag(),
+        InvalidPath::Tag(_) => Problem::invalid_tag(),
+        InvalidPath::ManifestTag(_) if method == Method::PUT => Problem::invalid_tag(),
         // No tag has such a name, so there is nothing to find.
-        InvalidPath::Tag(_) => Problem::not_found("MANIFEST_UNKNOWN", InvalidTagName.to_string()),
+        InvalidPath::ManifestTag(_) => Problem::not_found("MANIFEST_UNKNOWN", InvalidTagName.to_string()),
     }
+}
+
+fn digest(text: &str) -> Result<Digest, Problem> {
+    text.parse().map_err(|error| Problem::invalid_digest(format!("invalid digest: {error}")))
 }
 
 /// Content is stored as it is sent: digests are of the bytes, so an encoding can't be taken off.

@@ -9,7 +9,7 @@ use wharfinger_registry::uploads::{Part, UploadStatus};
 use wharfinger_registry::{mounts, uploads};
 
 use super::range::Chunk;
-use super::{Call, created, empty, header, refuse_encoded, upload_range};
+use super::{Call, created, digest, empty, header, refuse_encoded, upload_range};
 use crate::body::Incoming;
 use crate::problem::oci::Problem;
 
@@ -120,10 +120,6 @@ fn stands(status: StatusCode, name: &RepositoryName, upload: UploadStatus) -> Re
 
 fn location(name: &RepositoryName, id: &str) -> HeaderValue {
     header(format!("/v2/{name}/blobs/uploads/{id}"))
-}
-
-fn digest(text: &str) -> Result<Digest, Problem> {
-    text.parse().map_err(|error| Problem::invalid_digest(format!("invalid digest: {error}")))
 }
 
 /// With which algorithm the client is going to name the blob.

@@ -16,6 +16,7 @@ mod support;
 mod tag_change;
 mod tag_deletion;
 mod tag_expiration;
+mod tag_history;
 mod tag_immutability;
 mod tag_list;
 mod tag_matrix;

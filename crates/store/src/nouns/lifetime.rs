@@ -266,7 +266,8 @@ pub struct Telling<'a> {
     pub digest: Option<&'a Digest>,
 }
 
-/// At most `limit` lifetimes of one name, newest first.
+/// At most `limit` lifetimes of one name, newest first. What lies between the newest and them is read, too: a name has
+/// few lifetimes beside what its repository has.
 pub fn told(tx: &mut Tx<'_>, telling: &Telling<'_>, limit: i64) -> Result<Vec<Told>> {
     let Telling { repository, name, before, since, digest } = telling;
     tx.all(
@@ -275,7 +276,7 @@ pub fn told(tx: &mut Tx<'_>, telling: &Telling<'_>, limit: i64) -> Result<Vec<To
                     (SELECT n.start_ms FROM lifetime n
                      WHERE n.repository_id = ?1 AND n.name = ?2 AND n.id > l.id ORDER BY n.id LIMIT 1)
              FROM lifetime l JOIN manifest m ON m.id = l.manifest_id
-             WHERE l.repository_id = ?1 AND l.name = ?2 AND l.start_ms < ?3 AND (l.end_ms IS NULL OR l.end_ms > ?4)
+             WHERE l.repository_id = ?1 AND l.name = ?2 AND +l.start_ms < ?3 AND (l.end_ms IS NULL OR l.end_ms > ?4)
                AND (?5 = '' OR m.digest = ?5)
              ORDER BY l.id DESC LIMIT ?6"
         ),

@@ -107,6 +107,7 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
         ),
         ("WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open = TRUE", "lifetime_open"),
         ("WHERE repository_id = ?1 AND name = ?2 ORDER BY id DESC LIMIT 1", "lifetime_name"),
+        ("AND +l.start_ms < ?3", "lifetime_name"),
         ("FROM audit", "audit_repository"),
     ] {
         let sql =

@@ -17,6 +17,9 @@ use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use wharfinger_registry::Registry;
 
+/// Longest path and query of a request.
+const MAX_TARGET_BYTES: usize = 8 * 1024;
+
 /// Everything that can be asked for over HTTP.
 pub fn router(registry: Registry) -> Router {
     Router::new().fallback(dispatch).with_state(registry).layer(CatchPanicLayer::custom(problem::panicked))
@@ -25,6 +28,9 @@ pub fn router(registry: Registry) -> Router {
 /// Names contain slashes, so each surface has one parser for its paths instead of a route for each depth.
 async fn dispatch(State(registry): State<Registry>, request: Request) -> Response {
     let path = request.uri().path();
+    if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+        return problem::target_too_long(path);
+    }
     if path == "/v2/auth" {
         auth::token_endpoint::handle(&registry, request).await
     } else if path == "/v2" || path.starts_with("/v2/") {

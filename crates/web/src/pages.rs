@@ -57,7 +57,7 @@ fn csrf_token(registry: &Registry, parts: &Parts) -> wharfinger_registry::Result
     let cookie = sent.map_or_else(authenticate::new_cookie, |cookie| Ok(cookie.to_owned()))?;
     let document = json!({"csrf_token": authenticate::csrf_token(&cookie)});
     let mut response = wire::json(StatusCode::OK, &document);
-    wire::set_session(&mut response, &cookie, &auth::base_url(registry, parts));
+    wire::set_session(&mut response, &cookie, auth::session_scheme(registry, parts));
     Ok(response)
 }
 

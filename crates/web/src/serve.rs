@@ -4,10 +4,14 @@
 //! so the loop is our own. Idle body timeouts are not here: only a handler knows whether it is still reading.
 
 mod addresses;
+mod answer;
+mod certificate;
 mod connection;
 mod dialogue;
 mod framing;
 mod socket;
+mod tls;
+mod via;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +25,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use addresses::Addresses;
+pub use certificate::{Certificate, CertificateError, Refreshed, Unusable};
 use connection::Server;
+pub use tls::Tls;
+pub use via::{InvalidNetwork, Scheme, TrustedProxies, Via};
 
 const LONGEST_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -55,9 +62,16 @@ impl Default for Limits {
     }
 }
 
-/// Who is at the other end of the connection: an extension of every request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
+/// How a listener speaks to its clients.
+#[derive(Debug, Clone, Default)]
+pub struct Front {
+    /// What they may hold, and for how long.
+    pub limits: Limits,
+    /// TLS, and nothing else, when there is one.
+    pub tls: Option<Tls>,
+    /// Who may say for whom they ask.
+    pub trusted_proxies: TrustedProxies,
+}
 
 /// How the serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,20 +82,20 @@ pub struct Drained {
 
 /// Serves `router` on `listener` until `shutdown` completes, then lets running requests finish.
 ///
-/// Speaks HTTP/1.1 and HTTP/2 with prior knowledge. New connections are refused from the moment of the signal;
+/// Speaks HTTP/1.1 and HTTP/2: over TLS whichever is agreed upon, else the second with prior knowledge. New connections are refused from the moment of the signal;
 /// idle ones are closed at once, busy ones after their answer, all of them after [`Limits::drain_time`].
 /// Never fails: what goes wrong with one connection ends that connection.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    front: Front,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let (stop, stopped) = watch::channel(());
-    let addresses = Addresses::new(limits.max_connections_per_address);
-    let places = Arc::new(Semaphore::new(limits.max_connections));
-    let drain_time = limits.drain_time;
-    let server = Arc::new(Server::new(router, limits, stopped));
+    let addresses = Addresses::new(front.limits.max_connections_per_address);
+    let places = Arc::new(Semaphore::new(front.limits.max_connections));
+    let drain_time = front.limits.drain_time;
+    let server = Arc::new(Server::new(router, front, stopped));
     let mut connections = JoinSet::new();
 
     let accepting = async {

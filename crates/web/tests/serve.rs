@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use wharfinger_web::serve::{Drained, Limits, Peer, serve};
+use wharfinger_web::serve::{Drained, Front, Limits, Via, serve};
 
 /// Longer than anything here takes; a test that reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,8 +36,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
+        let front = Front { limits, ..Front::default() };
         let shutdown = async { drop(stopped.await) };
-        Self { addr, stop, serving: tokio::spawn(serve(listener, router, limits, shutdown)) }
+        Self { addr, stop, serving: tokio::spawn(serve(listener, router, front, shutdown)) }
     }
 
     async fn client(&self) -> Client {
@@ -257,11 +258,11 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
 #[tokio::test]
 async fn handlers_are_told_who_is_asking() {
     let router = Router::new().fallback(|request: Request| async move {
-        request.extensions().get::<Peer>().map_or_else(|| "nobody".to_owned(), |Peer(addr)| addr.to_string())
+        request.extensions().get::<Via>().map_or_else(|| "nobody".to_owned(), |via| via.client.to_string())
     });
     let server = Server::start(router, Limits::default()).await;
     let mut client = server.client().await;
-    let own = client.0.local_addr().unwrap();
+    let own = client.0.local_addr().unwrap().ip();
     client.send(LAST_GET).await;
     assert!(client.rest().await.ends_with(&format!("\r\n\r\n{own}")));
 }

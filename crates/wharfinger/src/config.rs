@@ -21,6 +21,7 @@ pub use secret::SecretUrl;
 pub(crate) use secret::masked;
 use setting::{Setting, Unset};
 pub use sources::Sources;
+use wharfinger_web::serve::TrustedProxies;
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -35,6 +36,10 @@ pub struct Config {
     pub storage: Storage,
     /// How clients reach this registry; when absent, the way they just did.
     pub public_url: Option<PublicUrl>,
+    /// The certificate to speak TLS with; in the clear without one.
+    pub tls: Option<TlsFiles>,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: TrustedProxies,
     /// What to log.
     pub log: Log,
     /// How long things last and how often they happen.
@@ -87,6 +92,15 @@ impl PublicUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The PEM files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and its chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
 /// What is logged on standard error.

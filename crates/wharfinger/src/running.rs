@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wharfinger_registry::Clock;
-use wharfinger_web::serve::{self, Drained};
+use wharfinger_web::serve::{self, Certificate, CertificateError, Drained, Front, Tls};
 
 use crate::app::{self, App};
 use crate::background::Loops;
@@ -46,8 +46,10 @@ impl Running {
     /// Serves `app` where `config` says.
     ///
     /// # Errors
-    /// When the address can't be listened on.
+    /// When the address can't be listened on, or the certificate not be used.
     pub async fn serve(config: &Config, app: App) -> anyhow::Result<Self> {
+        let certificate = certificate(config)?;
+        let front = front(config, certificate.as_ref())?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!("{}: can't listen on {}", config.naming(setting::LISTEN), config.listen)
         })?;
@@ -56,8 +58,8 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
         let (router, registry, deps) = app.split();
-        let loops = Loops::start(&registry);
-        let serving = tokio::spawn(serve::serve(listener, router, limits(config), shutdown));
+        let loops = Loops::start(&registry, certificate);
+        let serving = tokio::spawn(serve::serve(listener, router, front, shutdown));
         Ok(Self { addr, first_steps, stop, serving, loops, deps })
     }
 
@@ -86,7 +88,25 @@ impl Running {
 
 /// How clients reach the registry, as far as is known.
 pub(crate) fn url(config: &Config, addr: SocketAddr) -> String {
-    config.public_url.as_ref().map_or_else(|| format!("http://{addr}"), |url| url.as_str().to_owned())
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    config.public_url.as_ref().map_or_else(|| format!("{scheme}://{addr}"), |url| url.as_str().to_owned())
+}
+
+fn certificate(config: &Config) -> anyhow::Result<Option<Certificate>> {
+    let Some(files) = config.tls.clone() else { return Ok(None) };
+    let opened = Certificate::open(files.certificate, files.key).map_err(|error| {
+        let setting = match &error {
+            CertificateError::Chain(..) => setting::TLS_CERTIFICATE,
+            CertificateError::Key(..) => setting::TLS_KEY,
+        };
+        anyhow::Error::new(error).context(config.naming(setting))
+    })?;
+    Ok(Some(opened))
+}
+
+fn front(config: &Config, certificate: Option<&Certificate>) -> anyhow::Result<Front> {
+    let tls = certificate.cloned().map(Tls::new).transpose().context("can't speak TLS")?;
+    Ok(Front { limits: limits(config), tls, trusted_proxies: config.trusted_proxies.clone() })
 }
 
 fn limits(config: &Config) -> serve::Limits {

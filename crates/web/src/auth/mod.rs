@@ -5,13 +5,13 @@ pub(crate) mod token_endpoint;
 
 use std::sync::Arc;
 
-use http::header::{COOKIE, HOST, ORIGIN, USER_AGENT};
+use http::header::{COOKIE, ORIGIN, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use wharfinger_registry::identity::{authenticate, registry_token};
 use wharfinger_registry::{Caller, Origin, Registry, Result};
 
-use crate::serve::Peer;
+use crate::serve::{Scheme, Via};
 use credentials::Credentials;
 
 /// The browser's session. Quay's own web pages call it by this name.
@@ -43,9 +43,19 @@ impl From<wharfinger_registry::Error> for Refused {
 pub(crate) fn origin(parts: &Parts) -> Origin {
     let text = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     Origin {
-        address: parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_string()),
+        address: via(parts).map(|via| via.client.to_string()),
         user_agent: text(USER_AGENT).map(str::to_owned),
     }
+}
+
+/// How the request came here. None only where nobody serves, as in a test.
+fn via(parts: &Parts) -> Option<&Via> {
+    parts.extensions.get()
+}
+
+/// The host, and perhaps port, by which the client says to reach this registry.
+fn host(parts: &Parts) -> Option<&str> {
+    via(parts)?.host.as_ref().map(http::uri::Authority::as_str)
 }
 
 /// Scheme and host by which the client reaches this registry: as configured, or else as it just did.
@@ -53,9 +63,15 @@ pub(crate) fn base_url(registry: &Registry, parts: &Parts) -> String {
     if let Some(url) = &registry.settings().public_url {
         return url.clone();
     }
-    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
-    let host = authority.or_else(|| parts.headers.get(HOST).and_then(|host| host.to_str().ok()));
-    format!("http://{}", host.unwrap_or("localhost"))
+    let scheme = via(parts).map_or(Scheme::Http, |via| via.scheme);
+    format!("{}://{}", scheme.as_str(), host(parts).unwrap_or("localhost"))
+}
+
+/// The scheme to which the cookie of a session is bound: TLS, if either the request or the public address says so.
+pub(crate) fn session_scheme(registry: &Registry, parts: &Parts) -> Scheme {
+    let public = registry.settings().public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let arrived = via(parts).is_some_and(|via| via.scheme == Scheme::Https);
+    if public || arrived { Scheme::Https } else { Scheme::Http }
 }
 
 /// Whoever calls the distribution API: the holder of the registry token in the request, or somebody anonymous if it
@@ -108,7 +124,7 @@ async fn session_caller(registry: &Registry, parts: &Parts, cookie: &str) -> Res
 pub(crate) fn is_foreign_page(registry: &Registry, parts: &Parts) -> bool {
     let host = |url: &str| url.split_once("://").map(|(_, host)| host.to_ascii_lowercase());
     let Some(origin) = parts.headers.get(ORIGIN) else { return false };
-    // A proxy in front may speak another scheme than we do.
+    // A proxy in front, of which nobody told us, may speak another scheme than we do.
     origin.to_str().ok().and_then(host) != host(&base_url(registry, parts))
 }
 

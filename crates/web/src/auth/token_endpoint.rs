@@ -66,9 +66,7 @@ async fn caller(registry: &Registry, parts: &Parts) -> Result<Arc<Caller>, Probl
 
 /// The scopes that are asked for, in repeated parameters or parted by blanks; `None` if the parameter is missing.
 fn scopes(parts: &Parts) -> Result<Option<Vec<RepositoryScope>>, Problem> {
-    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
-    let host =
-        authority.or_else(|| parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()));
+    let host = super::host(parts).unwrap_or_default();
     let query = parts.uri.query().unwrap_or_default();
     let mut wanted = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -77,7 +75,7 @@ fn scopes(parts: &Parts) -> Result<Option<Vec<RepositoryScope>>, Problem> {
         }
         let wanted: &mut Vec<RepositoryScope> = wanted.get_or_insert_default();
         for scope in value.split(' ').filter(|scope| !scope.is_empty()) {
-            wanted.extend(parse_scope(scope, host.unwrap_or_default()).map_err(invalid)?);
+            wanted.extend(parse_scope(scope, host).map_err(invalid)?);
         }
         if wanted.len() > MAX_SCOPES {
             return Err(Problem::invalid_request(format!("at most {MAX_SCOPES} scopes fit into one token")));

@@ -75,7 +75,7 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
     let path = parts.uri.path().strip_prefix("/api/v1/").unwrap_or_default();
     // Nobody has to be anybody for these, so it does not matter whose cookies or tokens come along.
     if path == "user/initialize" {
-        return user::initialize(registry, parts, base, body).await;
+        return user::initialize(registry, parts, body).await;
     }
     if let Some(name) = path.strip_prefix("error/") {
         return error_type::get(&parts.method, base, name);

@@ -15,12 +15,7 @@ use super::wire::{self, Avatar, AvatarKind};
 use crate::auth::{self, Refused};
 use crate::problem::quay::Problem;
 
-pub(super) async fn initialize(
-    registry: &Registry,
-    parts: &Parts,
-    base: &str,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) async fn initialize(registry: &Registry, parts: &Parts, body: Body) -> Result<Response, Problem> {
     if parts.method != Method::POST {
         return Err(Problem::Method("POST, OPTIONS"));
     }
@@ -47,7 +42,7 @@ pub(super) async fn initialize(
         answer["access_token"] = json!(token);
     }
     let mut response = wire::json(StatusCode::OK, &answer);
-    wire::set_session(&mut response, &first.cookie, base);
+    wire::set_session(&mut response, &first.cookie, auth::session_scheme(registry, parts));
     Ok(response)
 }
 

@@ -11,6 +11,7 @@ use serde_json::ser::{Formatter, Serializer};
 use wharfinger_model::{Algorithm, QuayDate, Timestamp};
 
 use crate::auth::SESSION_COOKIE;
+use crate::serve::Scheme;
 
 /// How long a browser keeps a session's cookie, in seconds.
 const SESSION_S: u32 = 31 * 24 * 3600;
@@ -64,9 +65,9 @@ pub(crate) fn error_type_url(base: &str, error_type: &str) -> String {
     format!("{base}/api/v1/error/{error_type}")
 }
 
-/// Sets the cookie of a browser's session. The answer holds a secret then, so nobody may keep it.
-pub(crate) fn set_session(response: &mut Response, cookie: &str, base: &str) {
-    let secure = if base.starts_with("https://") { "; Secure" } else { "" };
+/// Sets the cookie of a browser's session, for use over `scheme`. The answer holds a secret then, so nobody may keep it.
+pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme) {
+    let secure = if scheme == Scheme::Https { "; Secure" } else { "" };
     let value =
         format!("{SESSION_COOKIE}={cookie}; Path=/; Max-Age={SESSION_S}; HttpOnly; SameSite=Lax{secure}");
     match HeaderValue::try_from(value) {
@@ -154,9 +155,9 @@ mod tests {
 
     #[test]
     fn a_sessions_cookie_is_secure_where_the_registry_is() {
-        for (base, secure) in [("https://registry.example.com", true), ("http://localhost", false)] {
+        for (scheme, secure) in [(Scheme::Https, true), (Scheme::Http, false)] {
             let mut response = no_content();
-            set_session(&mut response, "abc", base);
+            set_session(&mut response, "abc", scheme);
             let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
             let plain = "_csrf_token=abc; Path=/; Max-Age=2678400; HttpOnly; SameSite=Lax";
             assert!(cookie.starts_with(plain), "{cookie}");

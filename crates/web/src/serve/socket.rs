@@ -14,7 +14,7 @@ use super::framing::Framing;
 /// How long what a refused client still sends is read and thrown away, so that it sees the answer, not a reset.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// Any stream of bytes with the limits of a connection on it. TLS goes inside: it wraps the stream, not this.
+/// Any stream of bytes with the limits of a connection on it. TLS is inside: this sees what was decrypted.
 #[derive(Debug)]
 pub(super) struct Socket<S> {
     stream: S,
@@ -59,6 +59,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no bytes")))
     }
 
+    /// The same for what moves bytes: they count as taken.
+    fn unless_untaken(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if outcome.is_ready() {
+            self.dialogue.took();
+        }
+        self.unless_stalled(cx, outcome)
+    }
+
     fn poll_timer(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + time)));
         timer.as_mut().poll(cx)
@@ -93,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.unless_stalled(cx, outcome)
+        self.unless_untaken(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -102,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.unless_stalled(cx, outcome)
+        self.unless_untaken(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

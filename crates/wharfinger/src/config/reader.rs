@@ -6,7 +6,7 @@ use std::fmt;
 use super::mistake::{Mistake, Mistakes, Origin};
 use super::setting::{self, Setting, Unset};
 use super::sources::{Given, Sources};
-use super::{Config, Database, Effective, Limits, Log, Rhythm, Storage, masked, value};
+use super::{Config, Database, Effective, Limits, Log, Rhythm, Storage, TlsFiles, masked, value};
 
 /// All of `sources`, or all that is wrong with them.
 pub(super) fn read(sources: Sources) -> Result<Config, Mistakes> {
@@ -40,6 +40,8 @@ impl Reader {
             .value_or(setting::DATABASE, value::database, || Database::Sqlite(beside.join("wharfinger.db")));
         let storage = self.value_or(setting::STORAGE, value::storage, || Storage::Disk(beside.join("blobs")));
         let public_url = self.optional(setting::PUBLIC_URL, value::public_url);
+        let tls = self.tls();
+        let trusted_proxies = self.optional(setting::TRUSTED_PROXIES, value::networks).unwrap_or_default();
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
         let (rhythm, limits) = (self.rhythm(), self.limits());
@@ -49,12 +51,32 @@ impl Reader {
             database: database?,
             storage: storage?,
             public_url,
+            tls,
+            trusted_proxies,
             log: Log { filter: filter?, format: format? },
             rhythm: rhythm?,
             limits: limits?,
             effective: Vec::new(),
             ignored: Vec::new(),
         })
+    }
+
+    /// Both files or neither.
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let origin = |reader: &Self, setting: &Setting| Some(reader.given.get(setting.key)?.origin.clone());
+        let origins = (origin(self, setting::TLS_CERTIFICATE), origin(self, setting::TLS_KEY));
+        let certificate = self.optional(setting::TLS_CERTIFICATE, value::file);
+        let key = self.optional(setting::TLS_KEY, value::file);
+        let alone = match origins {
+            (Some(origin), None) => Some((setting::TLS_CERTIFICATE, origin, setting::TLS_KEY)),
+            (None, Some(origin)) => Some((setting::TLS_KEY, origin, setting::TLS_CERTIFICATE)),
+            _ => None,
+        };
+        if let Some((setting, origin, missing)) = alone {
+            let what = format!("TLS needs two files: set {}, too", missing.key);
+            self.mistakes.push(Mistake::of(origin.naming(setting), what));
+        }
+        Some(TlsFiles { certificate: certificate?, key: key? })
     }
 
     fn rhythm(&mut self) -> Option<Rhythm> {

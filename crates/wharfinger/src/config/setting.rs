@@ -62,6 +62,11 @@ settings! {
     STORAGE = "storage" "URL", Follows("DATA/blobs"), "Where blobs lie: a folder or a file:// URL";
     PUBLIC_URL = "public_url" "URL", Follows("the request's Host"),
         "How clients reach this registry, as in https://registry.example.com";
+    TLS_CERTIFICATE = "tls_certificate" "FILE", Follows("no TLS"),
+        "A certificate and its chain, in PEM: with it, and tls_key, TLS is spoken. Read again when it changes";
+    TLS_KEY = "tls_key" "FILE", Follows("no TLS"), "The certificate's private key, in PEM";
+    TRUSTED_PROXIES = "trusted_proxies" "NETWORKS", Follows("none"),
+        "Whose X-Forwarded-* headers are believed: addresses and networks, as in 10.0.0.0/8,::1";
     LOG = "log" "FILTER", Value("info"), "What to log, as in info or info,wharfinger_web=debug";
     LOG_FORMAT = "log_format" "FORMAT", Value("text"), "How to log: text or json";
     PULL_COUNT_FLUSH = "pull_count_flush" "DURATION", Value("1s"), "How often counted pulls are written down";

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 use tracing_subscriber::EnvFilter;
+use wharfinger_web::serve::{InvalidNetwork, TrustedProxies};
 
 use super::secret::Masked;
 use super::{Database, LogFormat, PublicUrl, SecretUrl, Storage};
@@ -35,6 +36,13 @@ pub(crate) enum Error {
              `https://registry.example.com`"
     )]
     NotAPublicUrl,
+    #[error("the path is empty: name a file")]
+    NoFile,
+    #[error(
+        "`{0}` is neither an address nor a network: write them with commas between, as in \
+             `127.0.0.1,10.0.0.0/8,2001:db8::/32`"
+    )]
+    NotANetwork(Masked),
     #[error(
         "`{0}` is no log filter: write a level, as in `info`, or levels of parts, as in \
              `info,wharfinger_web=debug`"
@@ -103,6 +111,14 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl, Error> {
         }
         _ => Err(Error::NotAPublicUrl),
     }
+}
+
+pub(super) fn file(text: &str) -> Result<PathBuf, Error> {
+    if text.is_empty() { Err(Error::NoFile) } else { Ok(PathBuf::from(text)) }
+}
+
+pub(super) fn networks(text: &str) -> Result<TrustedProxies, Error> {
+    text.parse().map_err(|InvalidNetwork(wrong)| Error::NotANetwork(wrong.as_str().into()))
 }
 
 /// The filter's text, which is known to be one: filters can't be cloned.

@@ -83,6 +83,9 @@ data = "./wharfinger-data"  # default
 database = "sqlite:./wharfinger-data/wharfinger.db"  # default
 storage = "./wharfinger-data/blobs"  # default
 # public_url: the request's Host
+# tls_certificate: no TLS
+# tls_key: no TLS
+# trusted_proxies: none
 log = "info"  # default
 log_format = "text"  # default
 pull_count_flush = "1s"  # default
@@ -237,6 +240,14 @@ fn a_mistake_in_a_flag_names_the_flag() {
              `https://registry.example.com`",
         ),
         (
+            "--trusted-proxies",
+            "127.0.0.1,10.0.0.0/33",
+            "`10.0.0.0/33` is neither an address nor a network: write them with commas between, as in \
+             `127.0.0.1,10.0.0.0/8,2001:db8::/32`",
+        ),
+        ("--tls-key", "k.pem", "TLS needs two files: set tls_certificate, too"),
+        ("--tls-certificate", "c.pem", "TLS needs two files: set tls_key, too"),
+        (
             "--log",
             "a=b=c",
             "`a=b=c` is no log filter: write a level, as in `info`, or levels of parts, as in \
@@ -381,6 +392,44 @@ fn an_address_in_use_ends_the_start_with_1_and_names_its_setting() {
     let said =
         format!("wharfinger: --listen: can't listen on {addr}: Address already in use (os error 98)\n");
     assert_eq!((text(&output.stderr), output.status.code()), (said, Some(1)));
+}
+
+#[test]
+fn files_that_make_no_certificate_end_the_start_with_1_and_name_their_setting() {
+    let [one, other] = [(); 2]
+        .map(|()| rcgen::generate_simple_self_signed(vec!["registry.example.com".to_owned()]).unwrap());
+    let program = Program::new()
+        .file("one.crt", &one.cert.pem())
+        .file("one.key", &one.signing_key.serialize_pem())
+        .file("other.key", &other.signing_key.serialize_pem())
+        .file("odd", "no PEM at all");
+    for (certificate, key, said) in [
+        (
+            "missing",
+            "one.key",
+            "--tls-certificate: can't use the certificate in `missing`: No such file or directory (os error 2)",
+        ),
+        (
+            "one.key",
+            "one.key",
+            "--tls-certificate: can't use the certificate in `one.key`: it is not PEM with a `CERTIFICATE` in it",
+        ),
+        (
+            "one.crt",
+            "odd",
+            "--tls-key: can't use the private key in `odd`: it is not PEM with a `PRIVATE KEY` in it",
+        ),
+        (
+            "one.crt",
+            "other.key",
+            "--tls-key: can't use the private key in `other.key`: it does not belong to the certificate",
+        ),
+    ] {
+        let files = ["--tls-certificate", certificate, "--tls-key", key];
+        let output =
+            program.run(&[&["serve", "--listen", "127.0.0.1:0", "--log", "off"], &files[..]].concat());
+        assert_eq!((text(&output.stderr), output.status.code()), (format!("wharfinger: {said}\n"), Some(1)));
+    }
 }
 
 #[test]

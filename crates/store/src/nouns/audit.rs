@@ -51,6 +51,8 @@ pub struct Recorded {
     pub kind: String,
     /// Who, if anybody.
     pub account: Option<AccountId>,
+    /// From where.
+    pub address: Option<String>,
     /// The JSON object.
     pub metadata: String,
 }
@@ -59,12 +61,18 @@ pub struct Recorded {
 pub fn newest(tx: &mut Tx<'_>, repository: RepositoryId, limit: i64) -> Result<Vec<Recorded>> {
     tx.all(
         sql!(
-            "SELECT at_ms, kind, account_id, metadata FROM audit
+            "SELECT at_ms, kind, account_id, address, metadata FROM audit
              WHERE repository_id = ?1 ORDER BY id DESC LIMIT ?2"
         ),
         params![repository, limit],
         |row| {
-            Ok(Recorded { at: row.get(0)?, kind: row.get(1)?, account: row.get(2)?, metadata: row.get(3)? })
+            Ok(Recorded {
+                at: row.get(0)?,
+                kind: row.get(1)?,
+                account: row.get(2)?,
+                address: row.get(3)?,
+                metadata: row.get(4)?,
+            })
         },
     )
 }

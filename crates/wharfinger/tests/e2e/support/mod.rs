@@ -8,12 +8,14 @@ mod postgres;
 mod raw;
 mod server;
 mod tags;
+mod tls;
 
 pub(crate) use answer::{Answer, Call};
 pub(crate) use image::{INDEX, Image, MANIFEST};
 pub(crate) use people::{ADMIN_PASSWORD, EVERY_SCOPE};
 pub(crate) use server::{Engine, PATIENCE, Server};
 pub(crate) use tags::{date, now_s, tag_path, tick};
+pub(crate) use tls::{Connection, Pair, get};
 
 /// Runs a test on every engine that is there.
 pub(crate) fn each_engine(test: impl Fn(Server)) {

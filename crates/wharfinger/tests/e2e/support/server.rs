@@ -95,7 +95,7 @@ impl Server {
         self.url = loop {
             let line = lines.next().expect("the server says where it listens").unwrap();
             if let Some(address) = line.strip_prefix("  address ") {
-                break format!("http://{}", address.trim());
+                break format!("{}://{}", self.scheme(), address.trim());
             }
             self.said.lock().unwrap().push(line);
         };
@@ -106,6 +106,20 @@ impl Server {
                 said.lock().unwrap().push(line);
             }
         });
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.settings.iter().any(|(key, _)| key == "tls-certificate") { "https" } else { "http" }
+    }
+
+    /// Address and port.
+    pub(crate) fn address(&self) -> &str {
+        self.url.split_once("://").unwrap().1
+    }
+
+    /// Tells the program that something of its surroundings has changed.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
     }
 
     /// Waits until the program has said this on standard error.

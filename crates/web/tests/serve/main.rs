@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
+mod http2;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -105,6 +107,23 @@ fn echo() -> (Router, Arc<AtomicUsize>) {
         async move { format!("<{body}>") }
     }));
     (router, asked)
+}
+
+/// Answers without end, and tells when it is given up.
+fn endless(gone: Arc<Notify>) -> Router {
+    struct Gone(Arc<Notify>);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    Router::new().fallback(any(move || async move {
+        let chunk = Bytes::from(vec![0; 1024 * 1024]);
+        Body::from_stream(stream::unfold(Gone(gone), move |gone| {
+            let chunk = chunk.clone();
+            async move { Some((Ok::<_, Infallible>(chunk), gone)) }
+        }))
+    }))
 }
 
 #[tokio::test]
@@ -315,25 +334,10 @@ async fn a_request_that_outlasts_the_drain_time_is_cut() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_loses_its_answer() {
-    struct Gone(Arc<Notify>);
-    impl Drop for Gone {
-        fn drop(&mut self) {
-            self.0.notify_one();
-        }
-    }
     let gone = Arc::new(Notify::new());
-    let handler = {
-        let gone = gone.clone();
-        get(move || async move {
-            let chunk = Bytes::from(vec![0; 1024 * 1024]);
-            Body::from_stream(stream::unfold(Gone(gone), move |gone| {
-                let chunk = chunk.clone();
-                async move { Some((Ok::<_, Infallible>(chunk), gone)) }
-            }))
-        })
-    };
+    let router = endless(gone.clone());
     let limits = Limits { write_timeout: Duration::from_millis(200), ..Limits::default() };
-    let server = Server::start(Router::new().route("/", handler), limits).await;
+    let server = Server::start(router, limits).await;
     let mut client = server.client().await;
     client.send(GET).await;
     timeout(PATIENCE, gone.notified()).await.expect("the endless answer is given up");
@@ -357,16 +361,4 @@ async fn an_answer_reaches_a_client_that_is_still_sending() {
     }
     let answer = client.rest().await;
     assert_eq!(answer, "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n");
-}
-
-#[tokio::test]
-async fn http2_is_spoken_to_clients_that_know() {
-    const SETTINGS: u8 = 4;
-    let (router, _) = echo();
-    let server = Server::start(router, Limits::default()).await;
-    let mut client = server.client().await;
-    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
-    let mut frame = [0; 9];
-    timeout(PATIENCE, client.0.read_exact(&mut frame)).await.unwrap().unwrap();
-    assert_eq!((frame[3], &frame[5..]), (SETTINGS, &[0; 4][..]));
 }

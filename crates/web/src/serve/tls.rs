@@ -62,7 +62,7 @@ impl Tls {
 
 async fn refuse_plain(stream: &mut TcpStream) -> io::Result<()> {
     // What stays unread when a socket is closed resets the connection, and the answer may be lost.
-    stream.read(&mut [0; 4096]).await?;
+    let _thrown_away = stream.read(&mut [0; 4096]).await?;
     stream.write_all(NOT_TLS).await?;
     stream.shutdown().await
 }

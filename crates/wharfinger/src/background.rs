@@ -82,6 +82,7 @@ async fn every<F, W>(
 
 /// Takes a new certificate into use whenever its files change, which SIGHUP makes it see at once.
 async fn renew(certificate: Certificate, mut stopped: watch::Receiver<()>) {
+    const NAME: &str = "certificate.renew";
     // Where there are no signals to be had, looking now and then does it, too.
     let mut hangups = signal(SignalKind::hangup()).ok();
     let mut ticks = interval(CERTIFICATE_LOOK);
@@ -100,8 +101,10 @@ async fn renew(certificate: Certificate, mut stopped: watch::Receiver<()>) {
         }
         let certificate = certificate.clone();
         match spawn_blocking(move || certificate.refresh()).await {
-            Ok(Ok(Refreshed::Replaced)) => tracing::info!("the new certificate is in use"),
-            Ok(Err(error)) => tracing::warn!(%error, "the new certificate can't be used; the old one stays"),
+            Ok(Ok(Refreshed::Replaced)) => tracing::info!(work = NAME, "the new certificate is in use"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, work = NAME, "the new certificate can't be used; the old one stays");
+            }
             Ok(Ok(Refreshed::Unchanged)) | Err(_) => {}
         }
     }

@@ -21,8 +21,8 @@ struct Inner {
     files: Files,
     provider: Arc<CryptoProvider>,
     current: RwLock<Arc<CertifiedKey>>,
-    /// How the files looked when they were last read, whatever came of it.
-    looked: Mutex<Look>,
+    /// How the files looked when they were last read, whether or not they made a certificate.
+    seen: Mutex<Seen>,
 }
 
 #[derive(Debug)]
@@ -31,8 +31,19 @@ struct Files {
     key: PathBuf,
 }
 
-/// Tells two states of the files apart without reading them; follows links, as those that Kubernetes swaps.
-type Look = [Option<(u64, u64, i64, i64, u64)>; 2];
+/// The chain and the key; none where there is no file.
+type Seen = [Option<Look>; 2];
+
+/// How a file looks from outside: tells two states of it apart without reading them. Links are followed, so those that
+/// Kubernetes swaps look different, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// When anything about it last changed, in seconds and nanoseconds.
+    changed: (i64, i64),
+}
 
 /// Why a certificate can't be used, and which of its files is at fault.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +54,14 @@ pub enum CertificateError {
     /// The file of the private key.
     #[error("can't use the private key in `{}`: {}", .0.display(), .1)]
     Key(PathBuf, Unusable),
+}
+
+impl CertificateError {
+    /// Whether it can be over although the files look the same, as when there were too many of them open.
+    fn may_pass(&self) -> bool {
+        let (Self::Chain(_, what) | Self::Key(_, what)) = self;
+        matches!(what, Unusable::Unreadable(_))
+    }
 }
 
 /// What is wrong with a file.
@@ -70,24 +89,30 @@ impl Certificate {
     pub fn open(chain: PathBuf, key: PathBuf) -> Result<Self, CertificateError> {
         let files = Files { chain, key };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let looked = Mutex::new(files.look());
+        let seen = Mutex::new(files.look());
         let current = RwLock::new(Arc::new(files.read(&provider)?));
-        Ok(Self(Arc::new(Inner { files, provider, current, looked })))
+        Ok(Self(Arc::new(Inner { files, provider, current, seen })))
     }
 
     /// Reads the files again if they have changed since they were last read, and tells whether they had. Handshakes
     /// that begin from now on show the new certificate.
     ///
     /// # Errors
-    /// As [`Self::open`]: the old certificate stays then, until the files change again.
+    /// As [`Self::open`]: the old certificate stays then, until the files change again. Files that can't be read are
+    /// tried every time.
     pub fn refresh(&self) -> Result<Refreshed, CertificateError> {
-        let Inner { files, provider, current, looked } = &*self.0;
+        let Inner { files, provider, current, seen } = &*self.0;
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the reading: what changes in its midst looks different the next time.
-        let look = files.look();
-        if std::mem::replace(&mut *looked.lock().unwrap_or_else(PoisonError::into_inner), look) == look {
+        let now = files.look();
+        if *seen == now {
             return Ok(Refreshed::Unchanged);
         }
-        let new = Arc::new(files.read(provider)?);
+        let read = files.read(provider);
+        if !read.as_ref().is_err_and(CertificateError::may_pass) {
+            *seen = now;
+        }
+        let new = Arc::new(read?);
         *current.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(Refreshed::Replaced)
     }
@@ -113,10 +138,11 @@ impl ResolvesServerCert for Certificate {
 }
 
 impl Files {
-    fn look(&self) -> Look {
+    fn look(&self) -> Seen {
         [&self.chain, &self.key].map(|file| {
             let file = fs::metadata(file).ok()?;
-            Some((file.dev(), file.ino(), file.ctime(), file.ctime_nsec(), file.size()))
+            let changed = (file.ctime(), file.ctime_nsec());
+            Some(Look { device: file.dev(), inode: file.ino(), size: file.size(), changed })
         })
     }
 

@@ -1,11 +1,12 @@
-//! The scopes of registry tokens: which actions on which repositories (distribution specification, token flow).
+//! The scopes of registry tokens: which actions on which resources (distribution specification, token flow).
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{RepositoryName, Role};
 
-/// An action that a registry token can allow on a repository.
+/// An action that a registry token can allow. On the catalog [`Action::Pull`] shows what the account may pull, and
+/// [`Action::All`] every repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// Write, and delete.
@@ -55,28 +56,55 @@ impl FromStr for Action {
 #[error("an action is `pull`, `push`, `delete` or `*`")]
 pub struct UnknownAction;
 
-/// Some actions on one repository: what a client asks for, and what a token then holds.
+/// What a registry token can allow actions on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepositoryScope {
-    /// Which repository.
-    pub name: RepositoryName,
+pub enum Resource {
+    /// One repository.
+    Repository(RepositoryName),
+    /// The list of all repositories.
+    Catalog,
+}
+
+impl Resource {
+    /// The scope's word for this kind of resource.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Repository(_) => "repository",
+            Self::Catalog => "registry",
+        }
+    }
+
+    /// Its name among those of its kind.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Repository(name) => name.as_str(),
+            Self::Catalog => "catalog",
+        }
+    }
+}
+
+/// Some actions on one resource: what a client asks for, and what a token then holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceScope {
+    /// On what.
+    pub resource: Resource,
     /// Which actions, each once, in the order push, pull, delete, `*`.
     pub actions: Vec<Action>,
 }
 
-impl RepositoryScope {
+impl ResourceScope {
     /// A scope of these actions, in order and each once.
-    pub fn new(name: RepositoryName, mut actions: Vec<Action>) -> Self {
+    pub fn new(resource: Resource, mut actions: Vec<Action>) -> Self {
         actions.sort_unstable();
         actions.dedup();
-        Self { name, actions }
+        Self { resource, actions }
     }
 }
 
-impl fmt::Display for RepositoryScope {
+impl fmt::Display for ResourceScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let actions: Vec<_> = self.actions.iter().map(|action| action.as_str()).collect();
-        write!(f, "repository:{}:{}", self.name, actions.join(","))
+        write!(f, "{}:{}:{}", self.resource.kind(), self.resource.name(), actions.join(","))
     }
 }
 
@@ -91,25 +119,31 @@ pub enum InvalidScope {
     Name(String),
 }
 
-/// Reads `repository:[<host>/]<name>:<action>[,<action>…]`; `host` is the registry's own name, which some clients put
-/// before the repository. A scope of another kind of resource gives `None`: nothing is ever granted for it.
+/// Reads `repository:[<host>/]<name>:<action>[,<action>…]` or `registry:catalog:*`; `host` is the registry's own name,
+/// which some clients put before the repository. A scope of another kind of resource gives `None`: nothing is ever
+/// granted for it.
 ///
 /// # Errors
 /// When the text does not follow the grammar or the name is none.
-pub fn parse_scope(text: &str, host: &str) -> Result<Option<RepositoryScope>, InvalidScope> {
+pub fn parse_scope(text: &str, host: &str) -> Result<Option<ResourceScope>, InvalidScope> {
     let grammar = || InvalidScope::Grammar(text.to_owned());
     let (kind, rest) = text.split_once(':').ok_or_else(grammar)?;
     let (name, actions) = rest.rsplit_once(':').ok_or_else(grammar)?;
-    if kind != "repository" {
-        return Ok(None);
-    }
+    let resource = match (kind, name) {
+        ("repository", name) => Resource::Repository(repository(name, host)?),
+        ("registry", "catalog") => Resource::Catalog,
+        _ => return Ok(None),
+    };
+    let actions = actions.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|_| grammar())?;
+    Ok(Some(ResourceScope::new(resource, actions)))
+}
+
+fn repository(name: &str, host: &str) -> Result<RepositoryName, InvalidScope> {
     let name = match name.split_once('/') {
         Some((first, rest)) if first == host || first.contains(':') => rest,
         _ => name,
     };
-    let name = name.parse().map_err(|_| InvalidScope::Name(name.to_owned()))?;
-    let actions = actions.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|_| grammar())?;
-    Ok(Some(RepositoryScope::new(name, actions)))
+    name.parse().map_err(|_| InvalidScope::Name(name.to_owned()))
 }
 
 #[cfg(test)]
@@ -134,8 +168,17 @@ mod tests {
     }
 
     #[test]
+    fn the_catalog_is_a_resource_too() {
+        let scope = parse_scope("registry:catalog:*", "h").expect("a scope").expect("a resource");
+        assert_eq!(scope, ResourceScope::new(Resource::Catalog, vec![Action::All]));
+        assert_eq!(scope.to_string(), "registry:catalog:*");
+    }
+
+    #[test]
     fn other_resources_grant_nothing_and_other_grammar_is_refused() {
-        assert_eq!(parsed("registry:catalog:*"), None);
+        for other in ["registry:else:*", "repository(plugin):acme/web:pull", "catalog:x:fly"] {
+            assert_eq!(parsed(other), None, "{other}");
+        }
         for bad in [
             "",
             "repository",
@@ -143,6 +186,7 @@ mod tests {
             "repository:a/b:",
             "repository:a/b:pull;push",
             "repository:a/b:fly",
+            "registry:catalog:fly",
         ] {
             assert_eq!(parse_scope(bad, "h"), Err(InvalidScope::Grammar(bad.to_owned())));
         }

@@ -139,6 +139,15 @@ text_type!(TagName);
 impl TagName {
     /// The longest one, in bytes.
     pub const MAX_LENGTH: usize = TAG_MAX;
+
+    /// The tag under which clients that do not know the referrers API keep an index of what refers to `subject`: the
+    /// algorithm, cut to 32 characters, a dash, and the digits, cut to 64 (OCI distribution specification, "Referrers
+    /// Tag Schema"). Characters that no tag may hold can't stand in a digest.
+    pub fn of_referrers(subject: &crate::Digest) -> Self {
+        let cut = |text: &str, length| text.chars().take(length).collect::<String>();
+        let (algorithm, digits) = (subject.algorithm().as_str(), subject.hex());
+        Self(format!("{}-{}", cut(algorithm, 32), cut(digits, 64)).into())
+    }
 }
 
 impl FromStr for TagName {
@@ -244,6 +253,24 @@ mod tests {
         }
         for bad in ["", "-x", ".x", "a b", "ä", "a:b", "a/b", "a\0", &"x".repeat(129)] {
             assert_eq!(bad.parse::<TagName>(), Err(InvalidTagName), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_tag_of_referrers_is_cut_to_64_digits() {
+        for (algorithm, tag) in [
+            (
+                crate::Algorithm::Sha256,
+                "sha256-ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            ),
+            (
+                crate::Algorithm::Sha512,
+                "sha512-ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a",
+            ),
+        ] {
+            let name = TagName::of_referrers(&algorithm.digest(b"abc"));
+            assert_eq!(name.as_str(), tag);
+            assert_eq!(tag.parse(), Ok(name));
         }
     }
 

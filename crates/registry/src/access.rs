@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use wharfinger_model::grant::{Action, RepositoryScope};
+use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes};
 use wharfinger_store::account::{Account, Kind, Membership};
 use wharfinger_store::repository::{self, Repository, Standing};
@@ -63,7 +63,7 @@ pub(crate) enum Authority {
         application: String,
     },
     /// A registry token: what is granted in it, and nothing else.
-    Grant(Vec<RepositoryScope>),
+    Grant(Vec<ResourceScope>),
 }
 
 impl Caller {
@@ -77,7 +77,7 @@ impl Caller {
     }
 
     /// The holder of a registry token; anonymous ones have no account.
-    pub(crate) fn with_grant(account: Option<Identity>, grant: Vec<RepositoryScope>, origin: Origin) -> Self {
+    pub(crate) fn with_grant(account: Option<Identity>, grant: Vec<ResourceScope>, origin: Origin) -> Self {
         Self { origin, account, authority: Authority::Grant(grant) }
     }
 
@@ -120,7 +120,10 @@ impl Caller {
             Authority::Grant(scopes) => scopes.as_slice(),
             _ => &[],
         };
-        scopes.iter().map(|scope| &scope.name)
+        scopes.iter().filter_map(|scope| match &scope.resource {
+            Resource::Repository(name) => Some(name),
+            Resource::Catalog => None,
+        })
     }
 
     /// Whether the scopes of the caller's token, if it came with one, allow this.
@@ -207,11 +210,46 @@ impl Caller {
         };
         own.max(everybody)
     }
+
+    /// Which repositories the caller may know of, within the ceilings of its token: those that it may read.
+    pub(crate) fn sight(&self) -> Sight {
+        match &self.authority {
+            _ if self.is_superuser() => Sight::All,
+            Authority::Grant(scopes) => granted_sight(scopes, self.account.as_ref()),
+            Authority::Token { scopes, .. } if scopes.repository_ceiling().is_none() => Sight::Public,
+            Authority::Session | Authority::Password | Authority::Token { .. } => {
+                self.account.clone().map_or(Sight::Public, Sight::Account)
+            }
+        }
+    }
+}
+
+/// Which repositories a list of all may name to its caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// The public ones.
+    Public,
+    /// Besides, those on which this account has a role.
+    Account(Identity),
+    /// All.
+    All,
+}
+
+/// How far a registry token lets its holder see.
+fn granted_sight(scopes: &[ResourceScope], account: Option<&Identity>) -> Sight {
+    let catalog = scopes.iter().filter(|scope| scope.resource == Resource::Catalog);
+    let actions: Vec<_> = catalog.flat_map(|scope| &scope.actions).collect();
+    match account {
+        Some(_) if actions.contains(&&Action::All) => Sight::All,
+        Some(account) if actions.contains(&&Action::Pull) => Sight::Account(account.clone()),
+        _ => Sight::Public,
+    }
 }
 
 /// The role that a registry token gives: a grant to delete is worth a writer's role for deleting alone.
-fn granted_role(scopes: &[RepositoryScope], name: &RepositoryName, need: Need) -> Option<Role> {
-    let actions = scopes.iter().filter(|scope| scope.name == *name).flat_map(|scope| &scope.actions);
+fn granted_role(scopes: &[ResourceScope], name: &RepositoryName, need: Need) -> Option<Role> {
+    let here = |scope: &&ResourceScope| matches!(&scope.resource, Resource::Repository(of) if of == name);
+    let actions = scopes.iter().filter(here).flat_map(|scope| &scope.actions);
     actions
         .filter_map(|action| match (action, need) {
             (Action::All, _) => Some(Role::Admin),

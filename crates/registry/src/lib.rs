@@ -7,6 +7,7 @@ pub mod access;
 mod audit;
 pub mod background;
 pub mod blobs;
+pub mod catalog;
 mod clock;
 mod error;
 pub mod identity;

@@ -8,7 +8,7 @@ use wharfinger_store::{Tx, permission, repository};
 
 use crate::access::{Admin, Read, Write, check};
 use crate::audit::{self, Subject};
-use crate::tags::{self, TagView};
+use crate::tags::{self, LivingTag};
 use crate::{Caller, Error, Registry, Result};
 
 /// Most tags that the view of a repository holds.
@@ -127,7 +127,7 @@ pub struct RepositoryView {
     /// How long dead tags can be restored, in seconds.
     pub window_s: u64,
     /// The newest living tags, newest first, if they were asked for.
-    pub tags: Vec<TagView>,
+    pub tags: Vec<LivingTag>,
 }
 
 /// A repository.
@@ -142,7 +142,7 @@ pub async fn get(
 ) -> Result<RepositoryView> {
     let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
     registry
-        .read(move |tx| {
+        .scan(move |tx| {
             let granted = check::<Read>(tx, &caller, &name)?;
             let listed = match tags {
                 Tags::Include => tags::newest_living(tx, &granted, VIEW_TAGS, now)?,

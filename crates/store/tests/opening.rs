@@ -3,7 +3,7 @@
 
 use wharfinger_model::Timestamp;
 use wharfinger_store::testing::{Engine, TestStore, each_engine};
-use wharfinger_store::{Db, Error, Result, params, signing_key, sql};
+use wharfinger_store::{Db, Error, Result, account, params, repository, signing_key, sql};
 
 async fn add_key(db: &Db, name: &'static str) -> Result<()> {
     db.write(move |tx| signing_key::insert(tx, name, b"secret", Timestamp::from_ms(1000))).await
@@ -135,4 +135,40 @@ async fn stores_of_tests_know_nothing_of_each_other() {
         add_key(&one.db, "key").await.unwrap();
         assert!(keys(&two.db).await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_what_it_holds_and_is_listed_like_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("old.db");
+    let old = rusqlite::Connection::open(&file).unwrap();
+    let common = include_str!("../migrations/0001_initial.sql")
+        .replace("{id}", "INTEGER PRIMARY KEY AUTOINCREMENT")
+        .replace("{bytes}", "BLOB")
+        .replace("{text}", "TEXT");
+    old.execute_batch(&common).unwrap();
+    old.execute_batch(include_str!("../migrations/0001_initial.sqlite.sql")).unwrap();
+    old.execute_batch(
+        "CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY);
+         INSERT INTO schema_version VALUES (1);
+         INSERT INTO account (id, name, kind, superuser, window_ms, created_ms)
+         VALUES (1, 'ab', 'user', FALSE, 0, 0), (2, 'ab-c', 'user', FALSE, 0, 0);
+         INSERT INTO repository (id, namespace_id, name, public, created_ms, deleted_ms)
+         VALUES (1, 1, 'x', FALSE, 0, NULL), (2, 2, 'x', TRUE, 0, NULL), (3, 1, 'y', TRUE, 0, 5), (4, 1, 'y', TRUE, 6, NULL);
+         INSERT INTO permission (repository_id, account_id, role) VALUES (1, 2, 'read'), (3, 2, 'read');",
+    )
+    .unwrap();
+    drop(old);
+    let db = Db::open_sqlite(&file).await.unwrap();
+    let listed = db.read(|tx| {
+        let granted = account::by_name(tx, "ab-c")?.unwrap().id;
+        Ok::<_, Error>([
+            repository::names(tx, "", 10)?,
+            repository::public_names(tx, "", 10)?,
+            repository::granted_names(tx, granted, "", 10)?,
+        ])
+    });
+    let listed = listed.await.unwrap().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(listed, [vec!["ab-c/x", "ab/x", "ab/y"], vec!["ab-c/x", "ab/y"], vec!["ab/x"]]);
+    db.close().await;
 }

@@ -1,4 +1,4 @@
-//! Registry tokens: short-lived, signed, good for named actions on named repositories and nothing else
+//! Registry tokens: short-lived, signed, good for named actions on named resources and nothing else
 //! (distribution specification, token authentication; RFC 7519).
 
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use wharfinger_model::grant::{Action, RepositoryScope};
-use wharfinger_model::{NamespaceRole, Timestamp};
+use wharfinger_model::grant::{Action, Resource, ResourceScope};
+use wharfinger_model::{NamespaceRole, RepositoryName, Timestamp};
 use wharfinger_store::AccountId;
 use wharfinger_store::account::Kind;
 use wharfinger_store::{Db, Tx, repository, signing_key};
 
-use crate::access::{Caller, Identity, Need, Origin};
+use crate::access::{Caller, Identity, Need, Origin, Sight};
 use crate::repositories::{self, Visibility};
 use crate::{Registry, Result, secrets};
 
@@ -116,15 +116,15 @@ pub struct Issued {
 ///
 /// # Errors
 /// When the store fails; missing rights only make the token poorer.
-pub async fn issue(
-    registry: &Registry,
-    caller: &Arc<Caller>,
-    scopes: Vec<RepositoryScope>,
-) -> Result<Issued> {
+pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<ResourceScope>) -> Result<Issued> {
     let now = registry.now();
     let mut granted = Vec::with_capacity(scopes.len());
-    for scope in scopes {
-        granted.push(grant(registry, caller, scope, now).await?);
+    for ResourceScope { resource, actions } in scopes {
+        let actions = match &resource {
+            Resource::Repository(name) => grant(registry, caller, name, actions, now).await?,
+            Resource::Catalog => catalog_actions(caller, &actions),
+        };
+        granted.push(ResourceScope::new(resource, actions));
     }
     let issued = now.as_seconds();
     let claims = Claims {
@@ -144,51 +144,67 @@ pub async fn issue(
     Ok(Issued { token, expires_in_s: LIFE.as_secs(), issued_at: now })
 }
 
-/// The part of a scope that the caller may do.
+/// Which of the actions on a repository the caller may do.
 async fn grant(
     registry: &Registry,
     caller: &Arc<Caller>,
-    wanted: RepositoryScope,
+    repository: &RepositoryName,
+    wanted: Vec<Action>,
     now: Timestamp,
-) -> Result<RepositoryScope> {
-    let (asker, scope) = (Arc::clone(caller), wanted.clone());
-    let (granted, create) = registry.read(move |tx| allowed(tx, &asker, &scope)).await?;
+) -> Result<Vec<Action>> {
+    let (asker, name, actions) = (Arc::clone(caller), repository.clone(), wanted.clone());
+    let (granted, create) = registry.read(move |tx| allowed(tx, &asker, &name, &actions)).await?;
     if !create {
         return Ok(granted);
     }
-    let (asker, scope) = (Arc::clone(caller), wanted.clone());
+    let (asker, name, actions) = (Arc::clone(caller), repository.clone(), wanted.clone());
     let made = registry
         .write(move |tx| {
             // Somebody else may have made it meanwhile: then only their permissions count.
-            let (granted, create) = allowed(tx, &asker, &scope)?;
+            let (granted, create) = allowed(tx, &asker, &name, &actions)?;
             if !create {
                 return Ok(granted);
             }
-            repositories::create_in(tx, &asker, &scope.name, Visibility::Private, None, now)?;
-            Ok(allowed(tx, &asker, &scope)?.0)
+            repositories::create_in(tx, &asker, &name, Visibility::Private, None, now)?;
+            Ok(allowed(tx, &asker, &name, &actions)?.0)
         })
         .await;
     match made {
         // Of two that see no repository in the same moment PostgreSQL lets the second wait, and then fail.
         Err(crate::Error::InvalidRequest(said)) if said == repositories::TAKEN => {
-            let asker = Arc::clone(caller);
-            registry.read(move |tx| Ok(allowed(tx, &asker, &wanted)?.0)).await
+            let (asker, name) = (Arc::clone(caller), repository.clone());
+            registry.read(move |tx| Ok(allowed(tx, &asker, &name, &wanted)?.0)).await
         }
         made => made,
     }
 }
 
-/// What the caller may do of a scope, and whether the repository has to be created for the rest.
-fn allowed(tx: &mut Tx<'_>, caller: &Caller, wanted: &RepositoryScope) -> Result<(RepositoryScope, bool)> {
-    let nothing = RepositoryScope::new(wanted.name.clone(), Vec::new());
-    let standing = repository::standing(tx, &wanted.name, caller.account().map(|account| account.id))?;
-    let Some(standing) = standing else { return Ok((nothing, false)) };
-    let pushes = wanted.actions.iter().any(|action| matches!(action, Action::Push | Action::All));
+/// What the caller may do of the actions on a repository, and whether it has to be created for the rest.
+fn allowed(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    name: &RepositoryName,
+    wanted: &[Action],
+) -> Result<(Vec<Action>, bool)> {
+    let standing = repository::standing(tx, name, caller.account().map(|account| account.id))?;
+    let Some(standing) = standing else { return Ok((Vec::new(), false)) };
+    let pushes = wanted.iter().any(|action| matches!(action, Action::Push | Action::All));
     let may_create = caller.namespace_role(&standing) >= Some(NamespaceRole::Creator);
     let create = standing.repository.is_none() && pushes && may_create;
-    let role = caller.role(&wanted.name, &standing, Need::Read);
-    let actions = wanted.actions.iter().copied().filter(|action| role >= Some(action.needs())).collect();
-    Ok((RepositoryScope::new(wanted.name.clone(), actions), create))
+    let role = caller.role(name, &standing, Need::Read);
+    let actions = wanted.iter().copied().filter(|action| role >= Some(action.needs())).collect();
+    Ok((actions, create))
+}
+
+/// How far the caller may see in the catalog. Clients only ever ask for everything, and get what they may have of it;
+/// what is public needs no grant.
+fn catalog_actions(caller: &Caller, wanted: &[Action]) -> Vec<Action> {
+    let asks = |action| wanted.contains(&action);
+    match caller.sight() {
+        Sight::All if asks(Action::All) => vec![Action::All],
+        Sight::All | Sight::Account(_) if asks(Action::All) || asks(Action::Pull) => vec![Action::Pull],
+        _ => Vec::new(),
+    }
 }
 
 /// The holder of a registry token; `None` if the token is not ours, not valid at this moment, or says anything that
@@ -224,20 +240,24 @@ impl Claims {
     }
 }
 
-impl From<&RepositoryScope> for Access {
-    fn from(scope: &RepositoryScope) -> Self {
+impl From<&ResourceScope> for Access {
+    fn from(scope: &ResourceScope) -> Self {
         Self {
-            kind: "repository".into(),
-            name: scope.name.to_string(),
+            kind: scope.resource.kind().into(),
+            name: scope.resource.name().into(),
             actions: scope.actions.iter().map(|action| action.as_str().into()).collect(),
         }
     }
 }
 
 impl Access {
-    fn into_scope(self) -> Option<RepositoryScope> {
+    fn into_scope(self) -> Option<ResourceScope> {
         let actions = self.actions.iter().map(|action| action.parse().ok()).collect::<Option<_>>()?;
-        (self.kind == "repository").then_some(())?;
-        Some(RepositoryScope::new(self.name.parse().ok()?, actions))
+        let resource = match (self.kind.as_str(), self.name.as_str()) {
+            ("repository", name) => Resource::Repository(name.parse().ok()?),
+            ("registry", "catalog") => Resource::Catalog,
+            _ => return None,
+        };
+        Some(ResourceScope::new(resource, actions))
     }
 }

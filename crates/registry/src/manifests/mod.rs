@@ -4,8 +4,10 @@ mod delete;
 mod keep;
 mod pull;
 mod push;
+mod referrers;
 
 pub use delete::delete;
 pub(crate) use keep::{Reach, reach, revive};
-pub use pull::{Pulled, Referrer, pull, referrers};
+pub use pull::{Pulled, pull};
 pub use push::{Push, Pushed, push};
+pub use referrers::{MAX_REFERRERS, Referrer, Referrers, ReferrersQuery, referrers};

@@ -1,4 +1,4 @@
-//! Pulling manifests, and what refers to them.
+//! Pulling manifests.
 
 use std::sync::Arc;
 
@@ -58,50 +58,4 @@ pub async fn pull(
         .await?;
     registry.0.pulls.count(pull);
     Ok(Pulled { digest: stored.digest, media_type: stored.media_type, content: stored.content.into() })
-}
-
-/// A manifest that names another as its subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Referrer {
-    /// Its digest.
-    pub digest: Digest,
-    /// What it was pushed as.
-    pub media_type: String,
-    /// Length in bytes.
-    pub size: i64,
-    /// Declared, or an image's config type.
-    pub artifact_type: Option<String>,
-    /// A JSON object, if it has annotations.
-    pub annotations: Option<String>,
-}
-
-/// Every manifest that names `subject` as its own, whether or not the subject itself is there.
-///
-/// # Errors
-/// When the caller may not read the repository. A repository that does not exist has no referrers.
-pub async fn referrers(
-    registry: &Registry,
-    caller: &Arc<Caller>,
-    repository: &RepositoryName,
-    subject: &Digest,
-) -> Result<Vec<Referrer>> {
-    let (caller, repository, subject) = (Arc::clone(caller), repository.clone(), subject.clone());
-    registry
-        .read(move |tx| {
-            let granted = match check::<Read>(tx, &caller, &repository) {
-                Ok(granted) => granted,
-                Err(Error::NoRepository) => return Ok(Vec::new()),
-                Err(refused) => return Err(refused),
-            };
-            let referrers = manifest::referrers(tx, granted.id(), &subject)?;
-            Ok(referrers.into_iter().map(Referrer::from).collect())
-        })
-        .await
-}
-
-impl From<manifest::Referrer> for Referrer {
-    fn from(stored: manifest::Referrer) -> Self {
-        let manifest::Referrer { digest, media_type, size, artifact_type, annotations, .. } = stored;
-        Self { digest, media_type, size, artifact_type, annotations }
-    }
 }

@@ -61,8 +61,23 @@ pub struct TagView {
     pub digest: Digest,
     /// Sum of the layers' sizes in bytes; an index has none.
     pub layers_size: Option<i64>,
-    /// What an index lists; `None` for an image.
-    pub index: Option<IndexView>,
+    /// What an index lists; `None` for an image. Tags at one index share it.
+    pub index: Option<Arc<IndexView>>,
+}
+
+/// A living tag, as the view of a repository has it.
+#[derive(Debug, Clone)]
+pub struct LivingTag {
+    /// The tag.
+    pub name: TagName,
+    /// When it began to point at what it points at.
+    pub start: Timestamp,
+    /// When it is going to end.
+    pub end: Option<Timestamp>,
+    /// The manifest.
+    pub digest: Digest,
+    /// Sum of the layers' sizes in bytes; an index has none.
+    pub layers_size: Option<i64>,
 }
 
 /// What an index lists.
@@ -93,7 +108,7 @@ pub async fn list(
 ) -> Result<TagPage> {
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     registry
-        .read(move |tx| {
+        .scan(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             page(tx, &granted, &query, now)
         })
@@ -135,7 +150,7 @@ pub(crate) fn newest_living(
     granted: &Granted<Read>,
     limit: i64,
     now: Timestamp,
-) -> Result<Vec<TagView>> {
+) -> Result<Vec<LivingTag>> {
     let selection = Selection {
         repository: granted.id(),
         beyond: now,
@@ -144,22 +159,30 @@ pub(crate) fn newest_living(
         containing: None,
     };
     let listed = lifetime::list(tx, &selection, limit, 0)?;
-    views(tx, listed)
+    let tags = listed.into_iter().map(|Listed { name, lifetime, digest, layers_size, .. }| LivingTag {
+        name,
+        start: lifetime.start,
+        end: lifetime.end,
+        digest,
+        layers_size,
+    });
+    Ok(tags.collect())
 }
 
 fn views(tx: &mut Tx<'_>, listed: Vec<Listed>) -> Result<Vec<TagView>> {
-    let mut indexes: HashMap<ManifestId, IndexView> = HashMap::new();
+    let mut indexes: HashMap<ManifestId, Arc<IndexView>> = HashMap::new();
     let mut views = Vec::with_capacity(listed.len());
     for Listed { name, lifetime, digest, media_type, layers_size } in listed {
-        let index = if Form::of(&media_type) == Some(Form::Index) {
-            if let std::collections::hash_map::Entry::Vacant(vacant) = indexes.entry(lifetime.manifest) {
+        let index = match indexes.get(&lifetime.manifest) {
+            Some(known) => Some(Arc::clone(known)),
+            None if Form::of(&media_type) == Some(Form::Index) => {
                 let children = manifest::children(tx, lifetime.manifest)?;
                 let children = children.into_iter().map(|child| (child.digest, child.present)).collect();
-                vacant.insert(IndexView { children });
+                let index = Arc::new(IndexView { children });
+                indexes.insert(lifetime.manifest, Arc::clone(&index));
+                Some(index)
             }
-            indexes.get(&lifetime.manifest).cloned()
-        } else {
-            None
+            None => None,
         };
         views.push(TagView {
             name,
@@ -198,7 +221,7 @@ pub async fn names(
     let (caller, repository, last) = (Arc::clone(caller), repository.clone(), last.to_owned());
     let now = registry.now();
     registry
-        .read(move |tx| {
+        .scan(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             let mut tags = lifetime::names(tx, granted.id(), &last, now, n.saturating_add(1))?;
             let wanted = usize::try_from(n).unwrap_or(0);

@@ -10,4 +10,4 @@ pub(crate) use commands::lock;
 pub use commands::{ManifestWanted, TagUpdate, authorize_read, authorize_write, change, delete, restore};
 pub use history::{Event, History, HistoryEntry, HistoryQuery, history};
 pub(crate) use list::newest_living;
-pub use list::{IndexView, ListQuery, Living, NameFilter, Names, TagPage, TagView, list, names};
+pub use list::{IndexView, ListQuery, Living, LivingTag, NameFilter, Names, TagPage, TagView, list, names};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream;
 use wharfinger_model::{Algorithm, Digest, Reference, Role};
+use wharfinger_registry::manifests::ReferrersQuery;
 use wharfinger_registry::repositories::{self, Tags, Visibility};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate};
 use wharfinger_registry::uploads::{self, BodyError, Part};
@@ -188,7 +189,10 @@ async fn look(registry: &Registry, caller: &Arc<Caller>, at: &Repository, use_ca
         UseCase::Pull => {
             manifests::pull(registry, caller, name, &Reference::Tag(tag("none"))).await.map(drop)
         }
-        UseCase::Referrers => manifests::referrers(registry, caller, name, &digest).await.map(drop),
+        UseCase::Referrers => {
+            let query = ReferrersQuery { artifact_type: None, last: String::new(), n: 1 };
+            manifests::referrers(registry, caller, name, &digest, query).await.map(drop)
+        }
         UseCase::CountTag => pulls::of_tag(registry, caller, name, "none").await.map(drop),
         UseCase::CountManifest => pulls::of_manifest(registry, caller, name, digest.as_str()).await.map(drop),
         UseCase::HeadBlob => blobs::head(registry, caller, name, &digest).await.map(drop),

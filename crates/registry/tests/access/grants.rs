@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use wharfinger_model::grant::{Action, RepositoryScope};
+use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::tag::{Amendment, Protection, Refusal};
 use wharfinger_model::{Reference, RepositoryName, Role, Scope};
 use wharfinger_registry::identity::registry_token::{issue, verify};
@@ -26,13 +26,13 @@ fn sets() -> Vec<Vec<Action>> {
 }
 
 /// The holder of a token that `caller` gets for these scopes.
-async fn holder(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<RepositoryScope>) -> Arc<Caller> {
+async fn holder(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<ResourceScope>) -> Arc<Caller> {
     let issued = issue(registry, caller, scopes).await.unwrap();
     verify(registry, &issued.token, Origin::default()).expect("our own token")
 }
 
-fn scope(repository: &RepositoryName, actions: &[Action]) -> RepositoryScope {
-    RepositoryScope::new(repository.clone(), actions.to_vec())
+fn scope(repository: &RepositoryName, actions: &[Action]) -> ResourceScope {
+    ResourceScope::new(Resource::Repository(repository.clone()), actions.to_vec())
 }
 
 /// What somebody of that role who asks for these actions can do: read, write, delete, administer.

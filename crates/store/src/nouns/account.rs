@@ -216,3 +216,16 @@ pub fn organizations(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<Organiza
         },
     )
 }
+
+/// The organizations that `account` administers, as a member of a team that does: key and name.
+pub fn administered(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<(AccountId, String)>> {
+    tx.all(
+        sql!(
+            "SELECT o.id, o.name
+             FROM team_member m JOIN team t ON t.id = m.team_id JOIN account o ON o.id = t.organization_id
+             WHERE m.account_id = ?1 AND t.role = 'admin'"
+        ),
+        params![account],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}

@@ -10,7 +10,8 @@ use crate::{Result, Tx, params, sql};
 pub fn grant(tx: &mut Tx<'_>, repository: RepositoryId, account: AccountId, role: Role) -> Result<()> {
     tx.execute(
         sql!(
-            "INSERT INTO permission (repository_id, account_id, role) VALUES (?1, ?2, ?3)
+            "INSERT INTO permission (repository_id, account_id, role, full_name)
+             VALUES (?1, ?2, ?3, (SELECT full_name FROM repository WHERE id = ?1))
              ON CONFLICT (repository_id, account_id) DO UPDATE SET role = excluded.role"
         ),
         params![repository, account, role],

@@ -110,8 +110,8 @@ pub struct NewRepository<'a> {
 pub fn insert(tx: &mut Tx<'_>, new: &NewRepository<'_>, now: Timestamp) -> Result<RepositoryId> {
     tx.one(
         sql!(
-            "INSERT INTO repository (namespace_id, name, description, public, created_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id"
+            "INSERT INTO repository (namespace_id, name, full_name, description, public, created_ms)
+             VALUES (?1, ?2, (SELECT name FROM account WHERE id = ?1) || '/' || ?2, ?3, ?4, ?5) RETURNING id"
         ),
         params![new.namespace, new.name, new.description, new.public, now],
         |row| row.get(0),
@@ -146,4 +146,58 @@ pub fn delete(tx: &mut Tx<'_>, id: RepositoryId, now: Timestamp) -> Result<()> {
         params![id, now],
     )
     .map(drop)
+}
+
+/// At most `limit` full names of repositories after `after`, in the order of their bytes.
+pub fn names(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
+    tx.all(
+        sql!(
+            "SELECT full_name FROM repository WHERE deleted_ms IS NULL AND full_name > ?1
+             ORDER BY full_name LIMIT ?2"
+        ),
+        params![after, limit],
+        |row| row.get(0),
+    )
+}
+
+/// The same of those that everybody may read.
+pub fn public_names(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
+    tx.all(
+        sql!(
+            "SELECT full_name FROM repository WHERE public = TRUE AND deleted_ms IS NULL AND full_name > ?1
+             ORDER BY full_name LIMIT ?2"
+        ),
+        params![after, limit],
+        |row| row.get(0),
+    )
+}
+
+/// The same of those on which `account` was given a role.
+pub fn granted_names(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<RepositoryName>> {
+    tx.all(
+        sql!(
+            "SELECT p.full_name FROM permission p JOIN repository r ON r.id = p.repository_id
+             WHERE p.account_id = ?1 AND p.full_name > ?2 AND r.deleted_ms IS NULL
+             ORDER BY p.full_name LIMIT ?3"
+        ),
+        params![account, after, limit],
+        |row| row.get(0),
+    )
+}
+
+/// At most `limit` names in one namespace after `after`, without the namespace, in the order of their bytes.
+pub fn names_in(tx: &mut Tx<'_>, namespace: AccountId, after: &str, limit: i64) -> Result<Vec<String>> {
+    tx.all(
+        sql!(
+            "SELECT name FROM repository WHERE namespace_id = ?1 AND deleted_ms IS NULL AND name > ?2
+             ORDER BY name LIMIT ?3"
+        ),
+        params![namespace, after, limit],
+        |row| row.get(0),
+    )
 }

@@ -101,10 +101,6 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
         assert!(plan.iter().any(|(_, step)| *step == picking), "{text}\n{plan:#?}");
     }
     for (text, index) in [
-        (
-            "SELECT name FROM lifetime\n             WHERE repository_id = ?1 AND open = TRUE AND name > ?2",
-            "lifetime_open",
-        ),
         ("WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open = TRUE", "lifetime_open"),
         ("WHERE repository_id = ?1 AND name = ?2 ORDER BY id DESC LIMIT 1", "lifetime_name"),
         ("AND +l.start_ms < ?3", "lifetime_name"),
@@ -114,5 +110,57 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
             STATEMENTS.iter().find(|sql| sql.sqlite().contains(text)).unwrap_or_else(|| panic!("no {text}"));
         let plan = plan(&connection, sql);
         assert!(plan.iter().any(|(_, step)| step.contains(index)), "{text}\n{plan:#?}");
+    }
+}
+
+/// Lists whose pages cost the same wherever they lie, whatever else there is: what a statement says, and what SQLite does
+/// for it. The indexes hold nothing that is not listed, except the one of tags, which tells by itself who has expired.
+const IN_ORDER: &[(&str, &[&str])] = &[
+    (
+        "SELECT name FROM lifetime\n             WHERE repository_id = ?1 AND open = TRUE AND name > ?2",
+        &["SEARCH lifetime USING COVERING INDEX lifetime_living (repository_id=? AND name>?)"],
+    ),
+    (
+        "SELECT full_name FROM repository WHERE deleted_ms IS NULL",
+        &["SEARCH repository USING INDEX repository_full_name (full_name>?)"],
+    ),
+    (
+        "SELECT full_name FROM repository WHERE public = TRUE",
+        &["SEARCH repository USING INDEX repository_public (full_name>?)"],
+    ),
+    (
+        "SELECT name FROM repository WHERE namespace_id = ?1",
+        &["SEARCH repository USING INDEX repository_name (namespace_id=? AND name>?)"],
+    ),
+    (
+        "SELECT p.full_name FROM permission p",
+        &[
+            "SEARCH p USING COVERING INDEX permission_account (account_id=? AND full_name>?)",
+            // Whether it is still there.
+            "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
+        ],
+    ),
+    (
+        "SELECT digest, size FROM manifest\n                 WHERE repository_id = ?1 AND subject = ?2 AND subject IS NOT NULL AND deleted_ms IS NULL\n                   AND digest",
+        &["SEARCH manifest USING INDEX manifest_referrer (repository_id=? AND subject=? AND digest>?)"],
+    ),
+    (
+        "SELECT digest, size FROM manifest\n                 WHERE repository_id = ?1 AND subject = ?2 AND subject IS NOT NULL AND deleted_ms IS NULL\n                   AND SUBSTR",
+        &[
+            "SEARCH manifest USING INDEX manifest_referrer_type (repository_id=? AND subject=? AND <expr>=? AND digest>?)",
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn lists_of_the_distribution_api_are_read_in_their_order_from_where_a_page_begins() {
+    let store = TestStore::sqlite().await;
+    let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
+    for (text, steps) in IN_ORDER {
+        let mut found = STATEMENTS.iter().filter(|sql| sql.sqlite().contains(text));
+        let sql = found.next().unwrap_or_else(|| panic!("no {text}"));
+        assert!(found.next().is_none(), "more than one {text}");
+        let plan = plan(&connection, sql);
+        assert_eq!(plan.iter().map(|(_, step)| step.as_str()).collect::<Vec<_>>(), *steps, "{text}");
     }
 }

@@ -1,5 +1,5 @@
 use wharfinger_store::lifetime;
-use wharfinger_store::manifest::{self, Child, NewManifest};
+use wharfinger_store::manifest::{self, Child, NewManifest, Referrer, Referring};
 use wharfinger_store::testing::each_engine;
 
 use crate::fixture::{
@@ -168,31 +168,119 @@ async fn an_index_or_the_lack_of_tags_keeps_a_manifest() {
 }
 
 #[tokio::test]
-async fn referrers_are_those_of_one_subject_that_can_be_pulled() {
+async fn referrers_are_those_of_one_subject_that_can_be_pulled_in_the_order_of_their_digests() {
     each_engine(async |store| {
         unit(&store, |tx| {
             let app = home(tx)?;
             let subject = digest("not pushed yet");
             let refer = |content| NewManifest { subject: Some(&subject), ..image(app, content, "{}") };
-            let [first, hidden, last] = ["first", "hidden", "last"].map(digest);
+            let mut digests = ["first", "second", "third"].map(digest);
+            let hidden = digest("hidden");
             let signature = NewManifest {
                 artifact_type: Some("application/signature"),
                 annotations: Some("{\"by\":\"alice\"}"),
-                ..refer(&first)
+                ..refer(&digests[0])
             };
             manifest::insert(tx, &signature, NOW)?;
+            for plain in &digests[1..] {
+                manifest::insert(tx, &refer(plain), NOW)?;
+            }
             let hidden = manifest::insert(tx, &refer(&hidden), NOW)?;
-            manifest::insert(tx, &refer(&last), NOW)?;
             add(tx, app, "refers to nothing")?;
             manifest::hide(tx, hidden, NOW)?;
+            let signed = digests[0].clone();
+            digests.sort_unstable();
 
-            let listed = manifest::referrers(tx, app, &subject)?;
-            let digests: Vec<_> = listed.iter().map(|referrer| &referrer.digest).collect();
-            assert_eq!(digests, [&first, &last]);
-            assert_eq!(listed[0].artifact_type.as_deref(), Some("application/signature"));
-            assert_eq!(listed[0].annotations.as_deref(), Some("{\"by\":\"alice\"}"));
-            assert_eq!((listed[1].size, &listed[1].artifact_type), (2, &None));
-            assert_eq!(manifest::referrers(tx, app, &first)?, []);
+            let all = Referring { repository: app, subject: &subject, artifact_type: None };
+            let sizes: Vec<_> = digests.iter().map(|digest| (digest.clone(), 2)).collect();
+            assert_eq!(manifest::referrer_sizes(tx, all, "", 10)?, sizes);
+            assert_eq!(manifest::referrer_sizes(tx, all, "", 2)?, sizes[..2]);
+            assert_eq!(manifest::referrer_sizes(tx, all, digests[0].as_str(), 10)?, sizes[1..]);
+            let listed = manifest::referrers(tx, all, digests[0].as_str(), &digests[1])?;
+            assert_eq!(listed.iter().map(|referrer| &referrer.digest).collect::<Vec<_>>(), [&digests[1]]);
+
+            let some = |artifact_type| Referring { artifact_type: Some(artifact_type), ..all };
+            let wanted = some("application/signature");
+            assert_eq!(manifest::referrer_sizes(tx, wanted, "", 10)?, [(signed.clone(), 2)]);
+            let only = Referrer {
+                digest: signed,
+                media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+                size: 2,
+                artifact_type: Some("application/signature".into()),
+                annotations: Some("{\"by\":\"alice\"}".into()),
+            };
+            assert_eq!(manifest::referrers(tx, wanted, "", &digests[2])?, [only]);
+            assert_eq!(manifest::referrer_sizes(tx, some("application/sig"), "", 10)?, []);
+            assert_eq!(manifest::referrers(tx, some("application/sig"), "", &digests[2])?, []);
+            let none = Referring { subject: &digests[0], ..all };
+            assert_eq!(manifest::referrer_sizes(tx, none, "", 10)?, []);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_type_of_any_length_is_kept_and_found_by_what_a_media_type_can_be() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let subject = digest("subject");
+            // More than a page of an index holds, and not to be compressed.
+            let long: String =
+                (0..4000).map(|number| digest(&number.to_string()).hex()[..4].to_owned()).collect();
+            let longest = "ü".repeat(255);
+            for artifact_type in [&long, &longest, &longest[..508].to_owned()] {
+                let digest = digest(artifact_type);
+                let new = NewManifest {
+                    subject: Some(&subject),
+                    artifact_type: Some(artifact_type),
+                    ..image(app, &digest, "{}")
+                };
+                manifest::insert(tx, &new, NOW)?;
+            }
+            let wanted =
+                Referring { repository: app, subject: &subject, artifact_type: Some(longest.as_str()) };
+            assert_eq!(manifest::referrer_sizes(tx, wanted, "", 10)?, [(digest(&longest), 2)]);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_indexs_entries_without_a_subject_are_those_that_can_be_pulled() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let bob = user(tx, "bob")?;
+            let other = repository(tx, bob, "app")?;
+            let subject = digest("subject");
+            let named = digest("named");
+            let plain = add(tx, app, "plain")?;
+            let named = manifest::insert(
+                tx,
+                &NewManifest { subject: Some(&subject), ..image(app, &named, "{}") },
+                NOW,
+            )?;
+            let hidden = add(tx, app, "hidden")?;
+            manifest::hide(tx, hidden, NOW)?;
+            add(tx, other, "elsewhere")?;
+            let index = add(tx, app, "index")?;
+            let entries = [
+                ("plain", Some(plain)),
+                ("named", Some(named)),
+                ("hidden", Some(hidden)),
+                ("elsewhere", None),
+            ];
+            for (position, (content, child)) in (0..).zip(entries) {
+                manifest::add_child(tx, index, position, &digest(content), child)?;
+            }
+            let media_type = "application/vnd.oci.image.manifest.v1+json".to_owned();
+            let listed = manifest::entries_without_subject(tx, app, index)?;
+            assert_eq!(listed, [(digest("plain"), media_type, 5)]);
             Ok(())
         })
         .await;

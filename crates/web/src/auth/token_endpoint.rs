@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 use wharfinger_model::Rfc3339;
-use wharfinger_model::grant::{InvalidScope, RepositoryScope, parse_scope};
+use wharfinger_model::grant::{InvalidScope, ResourceScope, parse_scope};
 use wharfinger_registry::identity::{authenticate, registry_token};
 use wharfinger_registry::{Caller, Registry};
 
@@ -65,7 +65,7 @@ async fn caller(registry: &Registry, parts: &Parts) -> Result<Arc<Caller>, Probl
 }
 
 /// The scopes that are asked for, in repeated parameters or parted by blanks; `None` if the parameter is missing.
-fn scopes(parts: &Parts) -> Result<Option<Vec<RepositoryScope>>, Problem> {
+fn scopes(parts: &Parts) -> Result<Option<Vec<ResourceScope>>, Problem> {
     let host = super::host(parts).unwrap_or_default();
     let query = parts.uri.query().unwrap_or_default();
     let mut wanted = None;
@@ -73,7 +73,7 @@ fn scopes(parts: &Parts) -> Result<Option<Vec<RepositoryScope>>, Problem> {
         if name != "scope" {
             continue;
         }
-        let wanted: &mut Vec<RepositoryScope> = wanted.get_or_insert_default();
+        let wanted: &mut Vec<ResourceScope> = wanted.get_or_insert_default();
         for scope in value.split(' ').filter(|scope| !scope.is_empty()) {
             wanted.extend(parse_scope(scope, host).map_err(invalid)?);
         }

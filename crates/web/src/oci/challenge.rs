@@ -27,6 +27,8 @@ pub(super) enum Fault {
 pub(super) enum Need {
     /// Any token will do.
     Any,
+    /// To see the list of all repositories.
+    Catalog,
     /// To read the repository.
     Pull(RepositoryName),
     /// To change it.
@@ -38,7 +40,8 @@ impl Need {
     pub(super) fn of(path: &Path, method: &Method) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         match path {
-            Path::Base | Path::Catalog | Path::Extensions(None) => Self::Any,
+            Path::Base | Path::Extensions(None) => Self::Any,
+            Path::Catalog => Self::Catalog,
             Path::Extensions(Some(name)) | Path::TagHistory(name, _) => Self::Pull(name.clone()),
             Path::Uploads(name) | Path::Upload(name, _) => Self::Push(name.clone()),
             Path::Tags(name) | Path::Manifest(name, _) | Path::Blob(name, _) | Path::Referrers(name, _) => {
@@ -54,6 +57,7 @@ impl Need {
     fn scope(&self) -> Option<String> {
         match self {
             Self::Any => None,
+            Self::Catalog => Some("registry:catalog:*".to_owned()),
             Self::Pull(name) => Some(format!("repository:{name}:pull")),
             Self::Push(name) => Some(format!("repository:{name}:pull,push")),
         }
@@ -126,5 +130,6 @@ mod tests {
         assert_eq!(scope(&tags, Method::DELETE).as_deref(), Some("repository:a/b:pull,push"));
         assert_eq!(scope(&Path::Uploads(name), Method::GET).as_deref(), Some("repository:a/b:pull,push"));
         assert_eq!(scope(&Path::Base, Method::GET), None);
+        assert_eq!(scope(&Path::Catalog, Method::GET).as_deref(), Some("registry:catalog:*"));
     }
 }

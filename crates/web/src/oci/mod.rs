@@ -1,11 +1,13 @@
 //! `/v2/`: the distribution API (OCI distribution specification 1.1), one file for each resource.
 
 mod blobs;
+mod catalog;
 mod challenge;
 mod etag;
 mod extensions;
 mod history;
 mod manifests;
+mod page;
 mod range;
 mod referrers;
 mod tags;
@@ -94,7 +96,7 @@ async fn respond(registry: &Registry, parts: &Parts, body: Body) -> Result<Respo
 async fn dispatch(call: &Call<'_>, path: &Path, body: Body) -> Result<Response, Problem> {
     match path {
         Path::Base => base(call),
-        Path::Catalog => Err(Problem::no_endpoint("this registry has no catalog")),
+        Path::Catalog => catalog::handle(call).await,
         Path::Tags(name) => tags::handle(call, name).await,
         Path::Manifest(name, reference) => manifests::handle(call, name, reference, body).await,
         Path::Blob(name, digest) => blobs::handle(call, name, digest).await,

@@ -1,20 +1,23 @@
 //! `/v2/<name>/referrers/<digest>`.
 
 use axum::response::{IntoResponse as _, Response};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, LINK};
 use http::{HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wharfinger_model::manifest::media_type::OCI_INDEX;
 use wharfinger_model::{Digest, RepositoryName};
-use wharfinger_registry::manifests::{self, Referrer};
+use wharfinger_registry::manifests::{self, MAX_REFERRERS, Referrer, Referrers, ReferrersQuery};
 
 use super::Call;
+use super::page::Page;
 use crate::problem::oci::Problem;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 /// The one filter there is.
 const ARTIFACT_TYPE: &str = "artifactType";
+/// Characters of the longest media type (RFC 6838, section 4.2): two names of 127 and the slash.
+const LONGEST_TYPE: usize = 255;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,23 +55,39 @@ pub(super) async fn handle(
     if !matches!(call.parts.method, Method::GET | Method::HEAD) {
         return Err(Problem::method_not_allowed("GET, HEAD"));
     }
-    let referrers = manifests::referrers(call.registry, &call.caller, name, subject).await?;
-    let filter = call.query(ARTIFACT_TYPE).filter(|wanted| !wanted.is_empty());
-    let index = list(referrers, filter.as_deref());
-    let mut response = axum::Json(index).into_response();
+    let page = Page::of(call, MAX_REFERRERS);
+    let filter = filter(call.parts.uri.query().unwrap_or_default());
+    let query = ReferrersQuery { artifact_type: filter.clone(), last: page.last.clone(), n: page.n };
+    let referrers = manifests::referrers(call.registry, &call.caller, name, subject, query).await?;
+    let last = referrers.manifests.last().filter(|_| referrers.more).map(|last| last.digest.clone());
+    let mut response = axum::Json(Index::from(referrers)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(OCI_INDEX));
     if filter.is_some() {
         headers.insert(FILTERS_APPLIED, HeaderValue::from_static(ARTIFACT_TYPE));
     }
+    if let Some(last) = last {
+        let filters: Vec<_> = filter.iter().map(|wanted| (ARTIFACT_TYPE, wanted.as_str())).collect();
+        let path = format!("/v2/{name}/referrers/{subject}");
+        headers.insert(LINK, page.next(&path, last.as_str(), &filters));
+    }
     Ok(response)
 }
 
-/// The index of all referrers of the wanted type, or of all when none is named.
-fn list(referrers: Vec<Referrer>, wanted: Option<&str>) -> Index {
-    let fits = |referrer: &Referrer| wanted.is_none() || referrer.artifact_type.as_deref() == wanted;
-    let manifests = referrers.into_iter().filter(fits).map(Descriptor::from).collect();
-    Index { schema_version: 2, media_type: OCI_INDEX, manifests }
+/// The type that is asked for. What can be no media type is not filtered by, nor are several: then the answer has
+/// everything and says of no filter that it was applied, so that the client sees to it itself.
+fn filter(query: &str) -> Option<String> {
+    let mut wanted = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == ARTIFACT_TYPE);
+    let (_, only) = wanted.next().filter(|_| wanted.next().is_none())?;
+    let valid = (1..=LONGEST_TYPE).contains(&only.len()) && !only.contains('\0');
+    valid.then(|| only.into_owned())
+}
+
+impl From<Referrers> for Index {
+    fn from(referrers: Referrers) -> Self {
+        let manifests = referrers.manifests.into_iter().map(Descriptor::from).collect();
+        Self { schema_version: 2, media_type: OCI_INDEX, manifests }
+    }
 }
 
 #[cfg(test)]
@@ -89,10 +108,10 @@ mod tests {
 
     #[test]
     fn what_a_referrer_does_not_have_is_left_out() {
-        let all = vec![referrer(None, None), referrer(Some("t"), Some(r#"{"a":"b"}"#))];
+        let manifests = vec![referrer(None, None), referrer(Some("t"), Some(r#"{"a":"b"}"#))];
         let digest = Digest::sha256(b"");
         assert_eq!(
-            json!(list(all, None)),
+            json!(Index::from(Referrers { manifests, more: false })),
             json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
                 {"mediaType": "m", "digest": digest, "size": 3},
                 {"mediaType": "m", "digest": digest, "size": 3, "artifactType": "t", "annotations": {"a": "b"}},
@@ -101,13 +120,20 @@ mod tests {
     }
 
     #[test]
-    fn only_the_wanted_type_is_listed() {
-        let types = |wanted| {
-            let all = vec![referrer(None, None), referrer(Some("t"), None), referrer(Some("u"), None)];
-            list(all, wanted).manifests.into_iter().map(|listed| listed.artifact_type).collect::<Vec<_>>()
-        };
-        assert_eq!(types(Some("t")), [Some("t".to_owned())]);
-        assert_eq!(types(None).len(), 3);
-        assert_eq!(types(Some("x")).len(), 0);
+    fn one_type_is_filtered_by_and_nothing_else() {
+        assert_eq!(filter("n=1&artifactType=a%2Fb%2Bc"), Some("a/b+c".to_owned()));
+        let longest = "x".repeat(LONGEST_TYPE);
+        assert_eq!(filter(&format!("artifactType={longest}")), Some(longest.clone()));
+        for query in [
+            "",
+            "artifactType",
+            "artifactType=",
+            "artifacttype=a",
+            "artifactType=a&artifactType=b",
+            "artifactType=a%00b",
+            &format!("artifactType={longest}x"),
+        ] {
+            assert_eq!(filter(query), None, "{query}");
+        }
     }
 }

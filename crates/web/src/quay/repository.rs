@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use wharfinger_model::RepositoryName;
 use wharfinger_registry::Error;
 use wharfinger_registry::repositories::{self, NewRepository, RepositoryView, Tags, Visibility};
-use wharfinger_registry::tags::{self, TagView};
+use wharfinger_registry::tags::{self, LivingTag};
 
 use super::Call;
 use super::request::Flag;
@@ -93,7 +93,7 @@ fn document(view: &RepositoryView) -> Value {
     })
 }
 
-fn tag_document(tag: &TagView) -> Value {
+fn tag_document(tag: &LivingTag) -> Value {
     let mut document = json!({
         "name": tag.name.as_str(),
         "size": tag.layers_size,

@@ -118,7 +118,7 @@ impl<'a> From<&'a TagView> for Tag<'a> {
             size: tag.layers_size,
             last_modified: date(tag.start),
             expiration: tag.end.map(date),
-            sparse: tag.index.as_ref().map(Sparse::from),
+            sparse: tag.index.as_deref().map(Sparse::from),
         }
     }
 }
@@ -236,6 +236,8 @@ pub(super) async fn pulls(call: &Call<'_>, name: &RepositoryName, tag: &str) -> 
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by it")]
 
+    use std::sync::Arc;
+
     use wharfinger_model::Algorithm;
 
     use super::*;
@@ -253,7 +255,7 @@ mod tests {
             end: None,
             digest: Algorithm::Sha256.digest(b""),
             layers_size: index.is_none().then_some(7),
-            index,
+            index: index.map(Arc::new),
         }
     }
 

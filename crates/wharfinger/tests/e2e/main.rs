@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_json;
+mod discovery;
 mod durability;
 mod guide;
 mod http2;

@@ -101,8 +101,30 @@ fn several_scopes_come_in_one_parameter_or_in_many() {
     }
     let host = server.url.strip_prefix("http://").unwrap();
     let named = format!("repository:{host}/admin/one:pull");
-    let answer = server.ask_token("$oauthtoken", &server.admin, &[&named, "registry:catalog:*"]);
+    let answer = server.ask_token("$oauthtoken", &server.admin, &[&named, "registry:else:*"]);
     assert_eq!(access(&answer), json!([granted("admin/one", &["pull"])]));
+}
+
+#[test]
+fn a_token_shows_as_much_of_the_catalog_as_its_credentials_may_read() {
+    let server = Server::start(Engine::Sqlite);
+    let reading = server.token("admin", "repo:read");
+    let low = server.token("admin", "user:read");
+    for (user, password, actions) in [
+        ("$oauthtoken", server.admin.as_str(), &["*"][..]),
+        ("$oauthtoken", &reading, &["pull"]),
+        ("admin", ADMIN_PASSWORD, &["pull"]),
+        ("$oauthtoken", &low, &[]),
+    ] {
+        let answer = server.ask_token(user, password, &["registry:catalog:*"]);
+        let catalog = json!([{"type": "registry", "name": "catalog", "actions": actions}]);
+        assert_eq!(access(&answer), catalog, "{user} {password}");
+    }
+    let anonymous = server.call("GET", "/v2/auth?service=test&scope=registry:catalog:*").send();
+    assert_eq!(access(&anonymous), json!([{"type": "registry", "name": "catalog", "actions": []}]));
+    server
+        .ask_token("$oauthtoken", &server.admin, &["registry:catalog:fly"])
+        .is_oci_error(400, "INVALID_REQUEST");
 }
 
 #[test]

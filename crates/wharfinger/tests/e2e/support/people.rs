@@ -21,7 +21,7 @@ impl Server {
     /// Adds a user who can't sign in but by token.
     pub(crate) fn add_user(&self, name: &str) {
         let name: wharfinger_model::Namespace = name.parse().unwrap();
-        self.write(move |tx| {
+        self.seed(move |tx| {
             let new = NewAccount {
                 name: &name,
                 kind: Kind::User,
@@ -50,7 +50,7 @@ impl Server {
         let (lookup, secret) = (format!("{number:020}"), format!("secret{number:014}"));
         let token = format!("{lookup}{secret}");
         let (user, scopes) = (user.to_owned(), scopes.parse::<Scopes>().unwrap());
-        self.write(move |tx| {
+        self.seed(move |tx| {
             let owner = account::by_name(tx, &user)?.ok_or(wharfinger_store::Error::NoRow)?;
             let new = access_token::NewToken {
                 lookup: &lookup,
@@ -65,7 +65,8 @@ impl Server {
         token
     }
 
-    fn write<F>(&self, work: F)
+    /// Puts rows into the store, for what would take too many requests.
+    pub(crate) fn seed<F>(&self, work: F)
     where
         F: Fn(&mut wharfinger_store::Tx<'_>) -> wharfinger_store::Result<()> + Send + 'static,
     {

@@ -10,7 +10,8 @@ use crate::access::{Read, Write, check};
 use crate::{Caller, Error, Registry, Result};
 
 /// A repository to mount the blob from, for a client that does not name one: the target itself, one that the caller's
-/// token names, a public one, or one that the caller could get a token for.
+/// token names, or a public one. Others are not looked for: to send the client for another token, as [`mount`] does,
+/// could make it fail where it had only to upload.
 ///
 /// # Errors
 /// When the caller may not write to `repository`, or it does not exist.
@@ -30,10 +31,7 @@ pub async fn find_source(
                     return Ok(Some(name.clone()));
                 }
             }
-            let found = match (blob::public_source(tx, &digest, now)?, caller.account()) {
-                (None, Some(account)) => blob::source_of(tx, &digest, account.id, now)?,
-                (found, _) => found,
-            };
+            let found = blob::public_source(tx, &digest, now)?;
             Ok(found.and_then(|(namespace, name)| RepositoryName::new(&namespace, &name).ok()))
         })
         .await

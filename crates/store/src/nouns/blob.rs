@@ -2,7 +2,7 @@
 
 use wharfinger_model::{Digest, Timestamp};
 
-use super::{AccountId, BlobId, RepositoryId};
+use super::{BlobId, RepositoryId};
 use crate::{Result, Tx, params, sql};
 
 /// A blob as one repository sees it.
@@ -86,32 +86,6 @@ pub fn public_source(tx: &mut Tx<'_>, digest: &Digest, now: Timestamp) -> Result
              LIMIT 1"
         ),
         params![digest, now],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )
-}
-
-/// Namespace and name of a repository that sees the blob and in which the account was given a role.
-pub fn source_of(
-    tx: &mut Tx<'_>,
-    digest: &Digest,
-    account: AccountId,
-    now: Timestamp,
-) -> Result<Option<(String, String)>> {
-    tx.optional(
-        sql!(
-            "SELECT n.name, r.name
-             FROM blob b
-             JOIN repository_blob l ON l.blob_id = b.id
-             JOIN repository r ON r.id = l.repository_id
-             JOIN account n ON n.id = r.namespace_id
-             WHERE b.digest = ?1 AND (l.held OR l.lease_end_ms > ?2) AND r.deleted_ms IS NULL
-               AND (n.id = ?3
-                    OR EXISTS (SELECT 1 FROM permission p WHERE p.repository_id = r.id AND p.account_id = ?3)
-                    OR EXISTS (SELECT 1 FROM team t JOIN team_member m ON m.team_id = t.id
-                               WHERE t.organization_id = n.id AND t.role = 'admin' AND m.account_id = ?3))
-             LIMIT 1"
-        ),
-        params![digest, now, account],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }

@@ -87,13 +87,9 @@ fn a_source_need_not_be_named() {
         mount(&server, &stranger, "stranger/own", &hidden).is_empty(202);
         mount(&server, &stranger, "stranger/own", &Digest::sha256(b"missing")).is_empty(202);
 
-        // The owner is told to get a token that holds where it is, and then it is found there.
+        // What is private is found where the token names it, and is nobody's business otherwise.
         let own = server.push_token("admin/target");
-        let answer = mount(&server, &own, "admin/target", &hidden);
-        answer.is_oci_error(401, "UNAUTHORIZED");
-        let challenge = answer.header("www-authenticate").unwrap();
-        let scope = "scope=\"repository:admin/target:pull,push repository:admin/private:pull\"";
-        assert!(challenge.contains(scope), "{challenge}");
+        mount(&server, &own, "admin/target", &hidden).is_empty(202);
         let scopes = ["repository:admin/target:pull,push", "repository:admin/private:pull"];
         let both = server.registry_token("$oauthtoken", &server.admin, &scopes);
         mount(&server, &both, "admin/target", &hidden).is_empty(201);

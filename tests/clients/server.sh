@@ -153,6 +153,59 @@ registry_token() {
   member token
 }
 
+# delete_manifest REPOSITORY REFERENCE: for clients that don't delete in a registry.
+delete_manifest() {
+  request 202 DELETE "/v2/$1/manifests/$2" -H "Authorization: Bearer $(registry_token "repository:$1:*")"
+}
+
+# gone REPOSITORY REFERENCE: it can't be pulled any more.
+gone() {
+  request 404 GET "/v2/$1/manifests/$2" -H "Authorization: Bearer $(registry_token "repository:$1:pull")"
+  ok "$1 has no $2 any more"
+}
+
+# digest_at REPOSITORY REFERENCE: prints the digest of what the registry has there.
+digest_at() {
+  request 200 GET "/v2/$1/manifests/$2" -H "Authorization: Bearer $(registry_token "repository:$1:pull")"
+  printf 'sha256:%s\n' "$(sha256sum <"$body" | cut -d' ' -f1)"
+}
+
+# make_public REPOSITORY: anyone may pull from it.
+make_public() { api 200 POST "/repository/$1/changevisibility" '{"visibility": "public"}'; }
+
+# quietly COMMAND...: it must succeed. What it prints is then in $work/said, and what it remarks in $work/remarked.
+quietly() {
+  "$@" >"$work/said" 2>"$work/remarked" || fail "$* ended with $?: $(cat "$work/said" "$work/remarked")"
+}
+
+# refused WHY COMMAND...: it fails, and says why.
+refused() {
+  local why=$1
+  shift
+  if "$@" >"$work/said" 2>"$work/remarked"; then fail "$* should have failed"; fi
+  cat "$work/said" "$work/remarked" | grep -qiE "$why" ||
+    fail "$* failed, but not as \"$why\": $(cat "$work/said" "$work/remarked")"
+}
+
+# image NAME TEXT [ARCH...]: makes $work/NAME, and sets digest_NAME.
+image() {
+  local name=$1 digest
+  shift
+  digest=$("$here/make-image" "$work/$name" "$@")
+  printf -v "digest_$name" %s "$digest"
+}
+
+# anonymously COMMAND...: as somebody who has never logged in.
+anonymously() (
+  export HOME=$work/nobody DOCKER_CONFIG=$work/nobody REGISTRY_AUTH_FILE=$work/nobody/auth.json
+  "$@"
+)
+
 forget_settings
 port=$(free_port)
-base=http://127.0.0.1:$port
+registry=127.0.0.1:$port
+base=http://$registry
+
+# A developer's own logins and settings of clients are neither used nor changed.
+mkdir "$work/home" "$work/nobody"
+export HOME=$work/home DOCKER_CONFIG=$work/home/.docker REGISTRY_AUTH_FILE=$work/home/auth.json

@@ -158,10 +158,10 @@ delete_manifest() {
   request 202 DELETE "/v2/$1/manifests/$2" -H "Authorization: Bearer $(registry_token "repository:$1:*")"
 }
 
-# gone REPOSITORY REFERENCE: it can't be pulled any more.
+# gone REPOSITORY REFERENCE: it can't be pulled, or no more.
 gone() {
   request 404 GET "/v2/$1/manifests/$2" -H "Authorization: Bearer $(registry_token "repository:$1:pull")"
-  ok "$1 has no $2 any more"
+  ok "$1 has no $2"
 }
 
 # digest_at REPOSITORY REFERENCE: prints the digest of what the registry has there.

@@ -196,10 +196,10 @@ image() {
 }
 
 # anonymously COMMAND...: as somebody who has never logged in.
-anonymously() (
-  export HOME=$work/nobody DOCKER_CONFIG=$work/nobody REGISTRY_AUTH_FILE=$work/nobody/auth.json
+anonymously() {
+  local -x HOME=$work/nobody DOCKER_CONFIG=$work/nobody REGISTRY_AUTH_FILE=$work/nobody/auth.json
   "$@"
-)
+}
 
 forget_settings
 port=$(free_port)

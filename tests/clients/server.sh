@@ -1,4 +1,4 @@
-# A server of one's own and the checks that are made of it: sourced by the scripts beside this file.
+# A server of one's own, and what the scripts beside this file check of it and of its clients. They source it.
 # shellcheck shell=bash
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,6 +10,8 @@ readonly patience_s=30
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/wharfinger-clients.XXXXXX")
 server_pid=
+# Other processes that must not outlive the script.
+companions=()
 server_log=$work/server.log
 passed=0
 
@@ -26,8 +28,12 @@ fail() {
 }
 
 clean_up() {
-  local status=$?
+  local status=$? companion
   trap - EXIT
+  for companion in "${companions[@]}"; do
+    kill -TERM "$companion" 2>/dev/null || true
+    wait "$companion" 2>/dev/null || true
+  done
   if [ -n "$server_pid" ]; then
     kill -KILL "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
@@ -187,12 +193,21 @@ refused() {
     fail "$* failed, but not as \"$why\": $(cat "$work/said" "$work/remarked")"
 }
 
+# forbidden COMMAND...: it fails for want of a right, which each client tells in words of its own.
+forbidden() { refused "unauthorized|authentication required|authorization failed|denied" "$@"; }
+
 # image NAME TEXT [ARCH...]: makes $work/NAME, and sets digest_NAME.
 image() {
   local name=$1 digest
   shift
   digest=$("$here/make-image" "$work/$name" "$@")
   printf -v "digest_$name" %s "$digest"
+}
+
+# same_layouts WHAT ONE OTHER: two OCI layouts have the same blobs.
+same_layouts() {
+  diff -r "$work/$2/blobs" "$work/$3/blobs" >"$work/difference" || fail "$1: $(cat "$work/difference")"
+  ok "$1"
 }
 
 # anonymously COMMAND...: as somebody who has never logged in.

@@ -168,7 +168,7 @@ impl Caller {
 
     /// Whether the caller's account may pull from the repository, so that a registry token for it could be had.
     pub(crate) fn could_pull(&self, standing: &Standing) -> bool {
-        self.account.as_ref().is_some_and(|account| account.superuser) || self.given_role(standing).is_some()
+        self.given_role(standing).is_some()
     }
 
     /// What the caller may do in the namespace, within the ceilings of its token.
@@ -209,6 +209,17 @@ impl Caller {
             Authority::Grant(scopes) => granted_role(scopes, name, need),
         };
         own.max(everybody)
+    }
+
+    /// Whether the caller may ask for the list of all repositories: a registry token of somebody must have been asked for
+    /// for that, or what is missing in it would look as if it were not there.
+    pub(crate) fn may_list(&self) -> bool {
+        match &self.authority {
+            Authority::Grant(scopes) if self.account.is_some() => {
+                scopes.iter().any(|scope| scope.resource == Resource::Catalog)
+            }
+            _ => true,
+        }
     }
 
     /// Which repositories the caller may know of, within the ceilings of its token: those that it may read.

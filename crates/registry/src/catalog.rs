@@ -7,7 +7,7 @@ use wharfinger_model::RepositoryName;
 use wharfinger_store::{Tx, account, repository};
 
 use crate::access::{Identity, Sight};
-use crate::{Caller, Registry, Result};
+use crate::{Caller, Error, Registry, Result};
 
 /// A stretch of the catalog.
 #[derive(Debug, Clone)]
@@ -21,8 +21,11 @@ pub struct Catalog {
 /// At most `n` full names of repositories after `last` that the caller may read, in the order of their bytes.
 ///
 /// # Errors
-/// When the store fails; missing rights only make the list shorter.
+/// [`Error::Forbidden`] when the caller's registry token was not made for this; missing rights only make the list shorter.
 pub async fn list(registry: &Registry, caller: &Arc<Caller>, n: i64, last: &str) -> Result<Catalog> {
+    if !caller.may_list() {
+        return Err(Error::Forbidden);
+    }
     let (sight, last) = (caller.sight(), last.to_owned());
     registry
         .scan(move |tx| {

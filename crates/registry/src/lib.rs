@@ -47,6 +47,9 @@ struct Inner {
     pulls: pulls::Counter,
 }
 
+/// How many blobs are looked for to find out whether the storage is the right one.
+const SAMPLE: i64 = 4;
+
 impl Registry {
     /// A registry over an open store and blob storage. Makes the first signing key if there is none.
     ///
@@ -75,6 +78,20 @@ impl Registry {
     /// When it does not.
     pub async fn check_health(&self) -> Result<()> {
         self.read(|tx| Ok(wharfinger_store::account::any_user(tx)?)).await.map(drop)
+    }
+
+    /// Whether the storage of blobs is the one that the store remembers, as far as its newest blobs tell.
+    ///
+    /// # Errors
+    /// When the store or the storage fails.
+    pub async fn finds_its_blobs(&self) -> Result<bool> {
+        let newest = self.read(|tx| Ok(wharfinger_store::blob::newest(tx, SAMPLE)?)).await?;
+        for digest in &newest {
+            if self.bytes().open(digest).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(newest.is_empty())
     }
 
     /// Reads from one state of the store. The work must be short.

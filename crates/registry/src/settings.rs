@@ -11,7 +11,7 @@ pub struct Settings {
     pub manifest_limit: usize,
     /// Largest JSON body of the API in bytes.
     pub json_limit: usize,
-    /// Most entries in one answer to a list that names no smaller number.
+    /// Most entries in one answer to a list of the distribution API, whatever number is asked for.
     pub list_limit: i64,
     /// How long a request's body may stand still.
     pub body_idle: Duration,

@@ -31,24 +31,38 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let reads = matches!(parts.method, Method::GET | Method::HEAD);
     match parts.uri.path() {
         "/" if reads => page(StatusCode::OK, HOME),
-        "/health/instance" | "/health/endtoend" if reads => health(registry).await,
+        "/health/instance" if reads => health(registry, Storage::Trusted).await,
+        "/health/endtoend" if reads => health(registry, Storage::LookedAt).await,
         "/csrf_token" if reads => csrf_token(registry, &parts)
             .unwrap_or_else(|error| Problem::from(error).into_response(&auth::base_url(registry, &parts))),
         _ => page(StatusCode::NOT_FOUND, NOTHING),
     }
 }
 
-async fn health(registry: &Registry) -> Response {
+/// Whether a question for health is also one for the storage.
+#[derive(PartialEq, Eq)]
+enum Storage {
+    Trusted,
+    LookedAt,
+}
+
+async fn health(registry: &Registry, storage: Storage) -> Response {
     let checked = timeout(HEALTH_PATIENCE, registry.check_health()).await.unwrap_or(Err(Error::Unavailable));
-    let (database, status) = match checked {
-        Ok(()) => (true, StatusCode::OK),
-        Err(error) => {
-            tracing::warn!(%error, "the database does not answer");
-            (false, StatusCode::SERVICE_UNAVAILABLE)
+    let database =
+        checked.inspect_err(|error| tracing::warn!(%error, "the database does not answer")).is_ok();
+    let mut services = json!({"database": database});
+    let mut well = database;
+    if storage == Storage::LookedAt && database {
+        let found = timeout(HEALTH_PATIENCE, registry.finds_its_blobs()).await;
+        let found = matches!(found, Ok(Ok(true)));
+        if !found {
+            tracing::warn!("the storage does not have the blobs that the database remembers");
         }
-    };
-    let document = json!({"data": {"services": {"database": database}}, "status_code": status.as_u16()});
-    wire::json(status, &document)
+        services["storage"] = json!(found);
+        well = found;
+    }
+    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    wire::json(status, &json!({"data": {"services": services}, "status_code": status.as_u16()}))
 }
 
 /// What a script must repeat with every write of its session, which begins here if there is none.

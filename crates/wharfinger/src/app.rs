@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use anyhow::bail;
 use axum::Router;
 use wharfinger_registry::{Clock, Registry, Settings, identity::first_user};
 
-use crate::config::Config;
+use crate::config::{Config, setting};
 use crate::deps::Deps;
 
 /// A registry that is ready to be served.
@@ -23,6 +24,14 @@ pub struct App {
 /// When what the stores hold can't be used.
 pub async fn build(config: &Config, deps: Deps, clock: Clock) -> anyhow::Result<App> {
     let registry = Registry::open(deps.db.clone(), Arc::clone(&deps.blobs), clock, settings(config)).await?;
+    if !registry.finds_its_blobs().await? {
+        // Whoever pushed them was told that they are stored, and whoever pushes next would not send them again.
+        bail!(
+            "{}: `{}` holds none of the blobs that the database remembers; is it the right folder, and mounted?",
+            config.naming(setting::STORAGE),
+            config.storage
+        );
+    }
     Ok(App { router: wharfinger_web::router(registry.clone()), registry, deps })
 }
 
@@ -50,6 +59,7 @@ fn settings(config: &Config) -> Settings {
         public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
         manifest_limit: config.limits.max_manifest_size,
         json_limit: config.limits.max_json_size,
+        list_limit: i64::try_from(config.limits.max_list_entries.get()).unwrap_or(i64::MAX),
         body_idle: config.limits.body_idle_timeout,
         upload_expiry: config.rhythm.upload_expiry,
         blob_lease: config.rhythm.blob_lease,

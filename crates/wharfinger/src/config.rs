@@ -143,6 +143,8 @@ pub struct Limits {
     pub max_manifest_size: usize,
     /// The largest JSON body.
     pub max_json_size: usize,
+    /// The most entries in one answer to a list of the distribution API.
+    pub max_list_entries: NonZeroUsize,
     /// Connections at once.
     pub max_connections: NonZeroUsize,
     /// Connections at once from one address.

@@ -95,6 +95,7 @@ default_window = "2w"  # default
 drain_time = "20s"  # default
 max_manifest_size = "4MiB"  # default
 max_json_size = "1MiB"  # default
+max_list_entries = "10000"  # default
 max_connections = "4096"  # default
 max_connections_per_address = "1024"  # default
 head_timeout = "30s"  # default

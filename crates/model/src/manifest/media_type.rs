@@ -13,15 +13,20 @@ pub const OCTET_STREAM: &str = "application/octet-stream";
 /// A Docker image, schema 1: never taken.
 pub(super) const SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 
+/// The types that are understood, or are known never to be taken.
+const KNOWN: [&str; 5] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST, SCHEMA_1];
+
 /// Longest media type, in bytes.
 const MAX_LENGTH: usize = 255;
 
-/// Whether a manifest may be of this type: any kind of JSON document (RFC 6838 sections 4.2 and 4.2.8) but schema 1.
+/// Whether a manifest may be of this type: any kind of JSON document (RFC 6838 sections 4.2 and 4.2.8) but schema 1. The
+/// case of letters means nothing in a type, so one that is known must come as it is known: nobody else would understand it.
 pub(super) fn is_taken(media_type: &str) -> bool {
     let parts = media_type.split_once('/').filter(|_| media_type.len() <= MAX_LENGTH);
     let is_json =
         parts.is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype) && subtype.ends_with("+json"));
-    is_json && media_type != SCHEMA_1
+    let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(media_type));
+    is_json && known.is_none_or(|known| *known == media_type && media_type != SCHEMA_1)
 }
 
 fn is_name(text: &str) -> bool {
@@ -41,10 +46,22 @@ mod tests {
             assert!(is_taken(media_type), "{media_type}");
         }
         let long = format!("application/{}+json", "a".repeat(MAX_LENGTH));
+        let (shouted, schema_1) = (OCI_MANIFEST.replace('a', "A"), SCHEMA_1.replace('v', "V"));
         let prettyjws = "application/vnd.docker.distribution.manifest.v1+prettyjws";
-        for media_type in
-            [SCHEMA_1, prettyjws, OCTET_STREAM, "", "/", "a+json", "/a+json", "a/+json", "a/b c+json", &long]
-        {
+        for media_type in [
+            SCHEMA_1,
+            prettyjws,
+            OCTET_STREAM,
+            "",
+            "/",
+            "a+json",
+            "/a+json",
+            "a/+json",
+            "a/b c+json",
+            &long,
+            &shouted,
+            &schema_1,
+        ] {
             assert!(!is_taken(media_type), "{media_type}");
         }
     }

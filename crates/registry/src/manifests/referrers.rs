@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wharfinger_model::manifest::media_type::OCI_INDEX;
 use wharfinger_model::{Digest, RepositoryName, TagName, Timestamp, referrers as index};
 use wharfinger_store::Tx;
-use wharfinger_store::manifest::{self, Referring};
+use wharfinger_store::manifest::{self, Referring, Unattached};
 
 use crate::access::{Read, check};
 use crate::{Caller, Error, Registry, Result};
@@ -118,7 +118,7 @@ fn listed_size(referrer: &Referrer) -> i64 {
 
 /// What an older client has put down for the subject: an index under the tag that is made of the digest, which lists
 /// referrers as the client knows them. Those that name a subject themselves are found by that, or belong to another;
-/// the rest is taken as the index has it, if it can be pulled from here. A tag that is dead, or points at something
+/// the rest is taken as the index has it, with the type of the manifest where the index names none, if it can be pulled from here. A tag that is dead, or points at something
 /// else than an index, puts nothing down.
 fn put_down(tx: &mut Tx<'_>, wanted: Referring<'_>, now: Timestamp) -> Result<BTreeMap<Digest, Referrer>> {
     let Referring { repository, subject, artifact_type } = wanted;
@@ -129,18 +129,20 @@ fn put_down(tx: &mut Tx<'_>, wanted: Referring<'_>, now: Timestamp) -> Result<BT
     }
     let mut descriptors = index::listed(&stored.content);
     descriptors.remove(subject);
-    if artifact_type.is_some() {
-        descriptors.retain(|_, descriptor| descriptor.artifact_type.as_deref() == artifact_type);
-    }
     let mut put_down = BTreeMap::new();
-    for (digest, media_type, size) in manifest::entries_without_subject(tx, repository, stored.id)? {
+    for entry in manifest::entries_without_subject(tx, repository, stored.id)? {
+        let Unattached { digest, media_type, size, artifact_type: own_type } = entry;
         let Some(descriptor) = descriptors.remove(&digest).filter(|descriptor| descriptor.size == size)
         else {
             continue;
         };
         let annotations =
             descriptor.annotations.map(|annotations| serde_json::json!(annotations).to_string());
-        let artifact_type = descriptor.artifact_type;
+        let listed_type = descriptor.artifact_type.or(own_type);
+        if artifact_type.is_some() && listed_type.as_deref() != artifact_type {
+            continue;
+        }
+        let artifact_type = listed_type;
         put_down.insert(digest.clone(), Referrer { digest, media_type, size, artifact_type, annotations });
     }
     Ok(put_down)

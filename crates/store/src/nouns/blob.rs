@@ -73,16 +73,17 @@ pub fn hold(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result<(
     .map(drop)
 }
 
-/// Namespace and name of a public repository that sees the blob.
+/// Namespace and name of a public repository that sees the blob. Only some of those that see it are looked at: where
+/// nearly everybody has it, nobody need search long.
 pub fn public_source(tx: &mut Tx<'_>, digest: &Digest, now: Timestamp) -> Result<Option<(String, String)>> {
     tx.optional(
         sql!(
             "SELECT n.name, r.name
-             FROM blob b
-             JOIN repository_blob l ON l.blob_id = b.id
-             JOIN repository r ON r.id = l.repository_id
+             FROM (SELECT l.repository_id FROM blob b JOIN repository_blob l ON l.blob_id = b.id
+                   WHERE b.digest = ?1 AND (l.held OR l.lease_end_ms > ?2) LIMIT 200) seen
+             JOIN repository r ON r.id = seen.repository_id
              JOIN account n ON n.id = r.namespace_id
-             WHERE b.digest = ?1 AND (l.held OR l.lease_end_ms > ?2) AND r.deleted_ms IS NULL AND r.public
+             WHERE r.deleted_ms IS NULL AND r.public
              LIMIT 1"
         ),
         params![digest, now],
@@ -123,4 +124,9 @@ pub fn hold_all_of(tx: &mut Tx<'_>, repository: RepositoryId, manifest: super::M
         params![repository, manifest],
     )
     .map(drop)
+}
+
+/// At most `limit` blobs, those that were stored last.
+pub fn newest(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Digest>> {
+    tx.all(sql!("SELECT digest FROM blob ORDER BY id DESC LIMIT ?1"), params![limit], |row| row.get(0))
 }

@@ -334,19 +334,39 @@ pub fn referrers(
     }
 }
 
-/// What an index lists that can be pulled and names no subject: digest, media type and size in bytes.
+/// An entry of an index that names no subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unattached {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is served as.
+    pub media_type: String,
+    /// Length in bytes.
+    pub size: i64,
+    /// Declared, or an image's config type.
+    pub artifact_type: Option<String>,
+}
+
+/// What an index lists that can be pulled and names no subject.
 pub fn entries_without_subject(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
     index: ManifestId,
-) -> Result<Vec<(Digest, String, i64)>> {
+) -> Result<Vec<Unattached>> {
     tx.all(
         sql!(
-            "SELECT m.digest, m.media_type, m.size
+            "SELECT m.digest, m.media_type, m.size, m.artifact_type
              FROM manifest_child c JOIN manifest m ON m.repository_id = ?1 AND m.digest = c.digest
              WHERE c.manifest_id = ?2 AND m.subject IS NULL AND m.deleted_ms IS NULL"
         ),
         params![repository, index],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        |row| {
+            Ok(Unattached {
+                digest: row.get(0)?,
+                media_type: row.get(1)?,
+                size: row.get(2)?,
+                artifact_type: row.get(3)?,
+            })
+        },
     )
 }

@@ -280,7 +280,9 @@ async fn an_indexs_entries_without_a_subject_are_those_that_can_be_pulled() {
             }
             let media_type = "application/vnd.oci.image.manifest.v1+json".to_owned();
             let listed = manifest::entries_without_subject(tx, app, index)?;
-            assert_eq!(listed, [(digest("plain"), media_type, 5)]);
+            let expected =
+                manifest::Unattached { digest: digest("plain"), media_type, size: 5, artifact_type: None };
+            assert_eq!(listed, [expected]);
             Ok(())
         })
         .await;

@@ -1,15 +1,13 @@
 //! `/v2/_catalog`.
 
 use axum::response::{IntoResponse as _, Response};
-use http::Method;
 use http::header::LINK;
 use serde::Serialize;
 use wharfinger_model::RepositoryName;
 use wharfinger_registry::catalog;
 
-use super::Call;
-use super::challenge::shows_token;
 use super::page::Page;
+use super::{Call, require_token};
 use crate::problem::oci::Problem;
 
 #[derive(Serialize)]
@@ -20,12 +18,8 @@ struct List<'a> {
 /// Lists what the caller may read. Without a token the answer is 401, so that clients come back with one that shows
 /// more than what is public.
 pub(super) async fn handle(call: &Call<'_>) -> Result<Response, Problem> {
-    if !matches!(call.parts.method, Method::GET | Method::HEAD) {
-        return Err(Problem::method_not_allowed("GET, HEAD"));
-    }
-    if !shows_token(call.parts) {
-        return Err(Problem::unauthorized("a token is required"));
-    }
+    call.only_reads()?;
+    require_token(call)?;
     let page = Page::of(call, i64::MAX);
     let names = catalog::list(call.registry, &call.caller, page.n, &page.last).await?;
     let repositories = names.repositories.iter().map(RepositoryName::as_str).collect();

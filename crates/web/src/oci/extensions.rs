@@ -1,7 +1,6 @@
 //! `/v2/_oci/ext/discover`, for the whole registry and for one repository (distribution specification, "Extensions").
 
 use axum::response::{IntoResponse as _, Response};
-use http::Method;
 use serde_json::json;
 use wharfinger_model::RepositoryName;
 use wharfinger_registry::tags;
@@ -10,9 +9,7 @@ use super::{Call, require_token};
 use crate::problem::oci::Problem;
 
 pub(super) async fn handle(call: &Call<'_>, name: Option<&RepositoryName>) -> Result<Response, Problem> {
-    if !matches!(call.parts.method, Method::GET | Method::HEAD) {
-        return Err(Problem::method_not_allowed("GET, HEAD"));
-    }
+    call.only_reads()?;
     match name {
         Some(name) => tags::authorize_read(call.registry, &call.caller, name).await?,
         None => require_token(call)?,

@@ -4,8 +4,8 @@
 //! known here and in `extensions.rs` alone.
 
 use axum::response::{IntoResponse as _, Response};
+use http::HeaderValue;
 use http::header::{CONTENT_TYPE, LINK};
-use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use wharfinger_model::manifest::media_type::OCI_INDEX;
 use wharfinger_model::{RepositoryName, Rfc3339, TagName};
@@ -21,15 +21,14 @@ const EVENT: &str = "org.opencontainers.distribution.tag.event";
 const USUAL: usize = 100;
 /// How many are told at most.
 const MOST: usize = 1000;
+const INSTANT: &str = "an instant of RFC 3339, as in `2026-08-03T09:05:07.120Z`";
 
 pub(super) async fn handle(
     call: &Call<'_>,
     name: &RepositoryName,
     tag: &TagName,
 ) -> Result<Response, Problem> {
-    if !matches!(call.parts.method, Method::GET | Method::HEAD) {
-        return Err(Problem::method_not_allowed("GET, HEAD"));
-    }
+    call.only_reads()?;
     // Whoever may not look is told that first.
     match tags::authorize_read(call.registry, &call.caller, name).await {
         Ok(()) | Err(Error::NoRepository) => {}
@@ -66,7 +65,7 @@ fn query(call: &Call<'_>) -> Result<HistoryQuery, Problem> {
     };
     let instant = |name| {
         let text = call.query(name);
-        let read = text.map(|text| Rfc3339::parse(&text).ok_or_else(|| invalid(name, INSTANT)));
+        let read = text.map(|text| Rfc3339::parse(&unblanked(text)).ok_or_else(|| invalid(name, INSTANT)));
         read.transpose()
     };
     // Events have whole milliseconds: what is finer is a bound between two of them.
@@ -76,9 +75,16 @@ fn query(call: &Call<'_>) -> Result<HistoryQuery, Problem> {
     Ok(HistoryQuery { limit, before, since, digest })
 }
 
-const INSTANT: &str = "an instant of RFC 3339, as in `2026-08-03T09:05:07.120Z`";
+/// An instant as it was meant: the `+` of an offset that was not encoded is read as a blank.
+fn unblanked(text: String) -> String {
+    match text.len().checked_sub("+00:00".len()) {
+        Some(at) if text.as_bytes()[at] == b' ' => text.replace(' ', "+"),
+        _ => text,
+    }
+}
 
-/// How many events are asked for, at most [`MOST`]. `None` when it is no number.
+/// How many events are asked for, at most [`MOST`]. `None` when it is no number: what lists of tags pass over would here
+/// tell a wrong past.
 fn count(text: &str) -> Option<usize> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(MOST).min(MOST))
@@ -86,7 +92,7 @@ fn count(text: &str) -> Option<usize> {
 
 fn invalid(parameter: &str, should_be: &str) -> Problem {
     let message = format!("the parameter `{parameter}` must be {should_be}");
-    Problem::new(StatusCode::BAD_REQUEST, "UNSUPPORTED", message)
+    Problem::invalid_request(message)
 }
 
 /// The same question from the last event on.

@@ -18,6 +18,8 @@ use crate::problem::oci::Problem;
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const TAG: HeaderName = HeaderName::from_static("oci-tag");
 const INVALID: &str = "MANIFEST_INVALID";
+/// How many tags a push may name besides its reference: each comes back in a header, and clients take few of those.
+const MOST_TAGS: usize = 32;
 
 pub(super) async fn handle(
     call: &Call<'_>,
@@ -62,12 +64,13 @@ async fn put(
     refuse_encoded(call.parts)?;
     // The body of somebody who may not push is not even read.
     tags::authorize_write(call.registry, &call.caller, name).await?;
+    let tags = tags_of(call)?;
     let settings = call.registry.settings();
     let content = body::collect(body, settings.manifest_limit, settings.body_idle).await;
     let content = content.map_err(|error| unreadable(error, settings.manifest_limit))?;
     let mut push = Push::to(reference, media_type(&call.parts.headers), content);
-    let tags = tags_of(call)?;
     push.tags.extend(tags.iter().cloned());
+    let tags = if tags.is_empty() { tags } else { push.tags.clone() };
     let pushed = manifests::push(call.registry, &call.caller, name, push).await?;
     let mut response = created(name, "manifests", &pushed.digest);
     let headers = response.headers_mut();
@@ -82,7 +85,13 @@ async fn put(
 
 /// The tags that the query names besides the reference.
 fn tags_of(call: &Call<'_>) -> Result<BTreeSet<TagName>, Problem> {
-    call.queries("tag").map(|tag| tag.parse().map_err(|InvalidTagName| Problem::invalid_tag())).collect()
+    let tags = call.queries("tag").map(|tag| tag.parse().map_err(|InvalidTagName| Problem::invalid_tag()));
+    let tags: BTreeSet<_> = tags.collect::<Result<_, _>>()?;
+    if tags.len() > MOST_TAGS {
+        let message = format!("at most {MOST_TAGS} tags can be set by one push");
+        return Err(Problem::new(StatusCode::URI_TOO_LONG, "TAG_INVALID", message));
+    }
+    Ok(tags)
 }
 
 fn unreadable(error: BodyError, limit: usize) -> Problem {

@@ -46,6 +46,15 @@ impl Call<'_> {
         queries(self.parts, name).next()
     }
 
+    /// Refuses every method but those that read.
+    fn only_reads(&self) -> Result<(), Problem> {
+        if matches!(self.parts.method, Method::GET | Method::HEAD) {
+            Ok(())
+        } else {
+            Err(Problem::method_not_allowed("GET, HEAD"))
+        }
+    }
+
     /// Every value of a query parameter, in order.
     fn queries(&self, name: &str) -> impl Iterator<Item = String> {
         queries(self.parts, name)
@@ -110,9 +119,7 @@ async fn dispatch(call: &Call<'_>, path: &Path, body: Body) -> Result<Response, 
 
 /// Tells that the API is spoken here. Without a token the answer is 401, which is how clients learn where to get one.
 fn base(call: &Call<'_>) -> Result<Response, Problem> {
-    if !matches!(call.parts.method, Method::GET | Method::HEAD) {
-        return Err(Problem::method_not_allowed("GET, HEAD"));
-    }
+    call.only_reads()?;
     require_token(call)?;
     Ok(([(CONTENT_TYPE, JSON)], "{}").into_response())
 }

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, LINK};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wharfinger_model::manifest::media_type::OCI_INDEX;
@@ -52,9 +52,7 @@ pub(super) async fn handle(
     name: &RepositoryName,
     subject: &Digest,
 ) -> Result<Response, Problem> {
-    if !matches!(call.parts.method, Method::GET | Method::HEAD) {
-        return Err(Problem::method_not_allowed("GET, HEAD"));
-    }
+    call.only_reads()?;
     let page = Page::of(call, MAX_REFERRERS);
     let filter = filter(call.parts.uri.query().unwrap_or_default());
     let query = ReferrersQuery { artifact_type: filter.clone(), last: page.last.clone(), n: page.n };

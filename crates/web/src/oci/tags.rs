@@ -1,7 +1,6 @@
 //! `/v2/<name>/tags/list`.
 
 use axum::response::{IntoResponse as _, Response};
-use http::Method;
 use http::header::LINK;
 use serde::Serialize;
 use wharfinger_model::{RepositoryName, TagName};
@@ -18,9 +17,7 @@ struct List<'a> {
 }
 
 pub(super) async fn handle(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Problem> {
-    if !matches!(call.parts.method, Method::GET | Method::HEAD) {
-        return Err(Problem::method_not_allowed("GET, HEAD"));
-    }
+    call.only_reads()?;
     let page = Page::of(call, i64::MAX);
     let names = tags::names(call.registry, &call.caller, name, page.n, &page.last).await?;
     let list = List { name: name.as_str(), tags: names.tags.iter().map(TagName::as_str).collect() };

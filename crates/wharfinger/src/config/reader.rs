@@ -97,6 +97,7 @@ impl Reader {
     fn limits(&mut self) -> Option<Limits> {
         let max_manifest_size = self.value(setting::MAX_MANIFEST_SIZE, value::size);
         let max_json_size = self.value(setting::MAX_JSON_SIZE, value::size);
+        let max_list_entries = self.value(setting::MAX_LIST_ENTRIES, value::count);
         let max_connections = self.value(setting::MAX_CONNECTIONS, value::count);
         let max_connections_per_address = self.value(setting::MAX_CONNECTIONS_PER_ADDRESS, value::count);
         let head_timeout = self.value(setting::HEAD_TIMEOUT, value::positive_duration);
@@ -105,6 +106,7 @@ impl Reader {
         Some(Limits {
             max_manifest_size: max_manifest_size?,
             max_json_size: max_json_size?,
+            max_list_entries: max_list_entries?,
             max_connections: max_connections?,
             max_connections_per_address: max_connections_per_address?,
             head_timeout: head_timeout?,

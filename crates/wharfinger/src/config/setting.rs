@@ -77,6 +77,8 @@ settings! {
     DRAIN_TIME = "drain_time" "DURATION", Value("20s"), "How long requests may go on after the signal to stop";
     MAX_MANIFEST_SIZE = "max_manifest_size" "SIZE", Value("4MiB"), "The largest manifest";
     MAX_JSON_SIZE = "max_json_size" "SIZE", Value("1MiB"), "The largest JSON body";
+    MAX_LIST_ENTRIES = "max_list_entries" "COUNT", Value("10000"),
+        "The most entries in one answer of tags/list and _catalog; more come page by page";
     MAX_CONNECTIONS = "max_connections" "COUNT", Value("4096"), "Connections at once; more wait";
     MAX_CONNECTIONS_PER_ADDRESS = "max_connections_per_address" "COUNT", Value("1024"),
         "Connections at once from one address; more are closed. Raise it behind a proxy";

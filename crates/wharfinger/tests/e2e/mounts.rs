@@ -109,3 +109,19 @@ fn the_first_challenge_already_names_both_repositories() {
     let scope = "scope=\"repository:admin/one:pull,push repository:admin/two:pull\"";
     assert!(challenge.contains(scope), "{challenge}");
 }
+
+#[test]
+fn who_can_not_get_a_token_for_the_source_is_not_sent_for_one() {
+    let server = Server::start(Engine::Sqlite);
+    server.add_user("bob");
+    let image = Image::of("private");
+    let bob = server.token("bob", EVERY_SCOPE);
+    let token = server.registry_token("$oauthtoken", &bob, &["repository:bob/private:pull,push"]);
+    server.push_with(&token, "bob/private", "v1", &image);
+    // A superuser who came by password is granted no more than anybody.
+    let scopes = ["repository:admin/target:pull,push", "repository:bob/private:pull"];
+    let admin = server.registry_token("admin", crate::support::ADMIN_PASSWORD, &scopes);
+    let digest = Digest::sha256(&image.blobs[1]);
+    let rest = format!("blobs/uploads/?mount={digest}&from=bob/private");
+    server.v2(&admin, "POST", "admin/target", &rest).send().is_empty(202);
+}

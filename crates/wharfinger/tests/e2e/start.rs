@@ -39,6 +39,31 @@ fn a_second_process_does_not_serve_the_same_folder() {
 }
 
 #[test]
+fn a_storage_without_the_blobs_that_are_remembered_is_not_served() {
+    let mut server = Server::start(Engine::Sqlite);
+    server.push("admin/app", "v1", &Image::of("any"));
+    let health = |server: &Server| server.call("GET", "/health/endtoend").send();
+    let services = |storage: bool| json!({"services": {"database": true, "storage": storage}});
+    health(&server).is(200, json!({"data": services(true), "status_code": 200}));
+    let (blobs, away) = (server.data.path().join("data/blobs"), server.data.path().join("away"));
+    std::fs::rename(blobs.join("blobs"), &away).unwrap();
+    health(&server).is(503, json!({"data": services(false), "status_code": 503}));
+    assert_eq!(server.stop(), Some(0));
+
+    let mut again = std::process::Command::new(env!("CARGO_BIN_EXE_wharfinger"));
+    let data = server.data.path().join("data");
+    let ended = again.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("holds none of the blobs that the database remembers"), "{said}");
+
+    std::fs::remove_dir_all(blobs.join("blobs")).unwrap();
+    std::fs::rename(&away, blobs.join("blobs")).unwrap();
+    server.spawn();
+    assert!(server.pull("admin/app", "v1").is_ok());
+}
+
+#[test]
 fn what_is_remembered_is_for_the_programs_own_user() {
     use std::os::unix::fs::PermissionsExt as _;
     let server = Server::start(Engine::Sqlite);

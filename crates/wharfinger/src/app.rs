@@ -65,6 +65,5 @@ fn settings(config: &Config) -> Settings {
         blob_lease: config.rhythm.blob_lease,
         default_window: config.rhythm.default_window,
         pull_count_flush: config.rhythm.pull_count_flush,
-        ..Settings::default()
     }
 }

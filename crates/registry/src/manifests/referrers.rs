@@ -118,8 +118,8 @@ fn listed_size(referrer: &Referrer) -> i64 {
 
 /// What an older client has put down for the subject: an index under the tag that is made of the digest, which lists
 /// referrers as the client knows them. Those that name a subject themselves are found by that, or belong to another;
-/// the rest is taken as the index has it, with the type of the manifest where the index names none, if it can be pulled from here. A tag that is dead, or points at something
-/// else than an index, puts nothing down.
+/// the rest is taken as the index has it, with the type of the manifest where the index names none, if it can be pulled
+/// from here. A tag that is dead, or points at something else than an index, puts nothing down.
 fn put_down(tx: &mut Tx<'_>, wanted: Referring<'_>, now: Timestamp) -> Result<BTreeMap<Digest, Referrer>> {
     let Referring { repository, subject, artifact_type } = wanted;
     let tag = TagName::of_referrers(subject);

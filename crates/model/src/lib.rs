@@ -6,6 +6,7 @@ pub mod grant;
 pub mod manifest;
 mod name;
 pub mod path;
+pub mod range;
 pub mod referrers;
 pub mod tag;
 mod time;

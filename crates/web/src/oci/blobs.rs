@@ -2,13 +2,13 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use wharfinger_model::manifest::media_type::OCTET_STREAM;
+use wharfinger_model::range::Selection;
 use wharfinger_model::{Digest, RepositoryName};
 use wharfinger_registry::blobs;
 
-use super::range::Selection;
 use super::{CONTENT_DIGEST, Call, empty, etag, header};
 use crate::body::Outgoing;
 use crate::problem::oci::Problem;
@@ -43,9 +43,7 @@ async fn get(call: &Call<'_>, name: &RepositoryName, digest: &Digest) -> Result<
     if etag::is_known(headers, digest) {
         return Ok(described(empty(StatusCode::NOT_MODIFIED), digest, length));
     }
-    let selection =
-        if etag::range_applies(headers, digest) { Selection::of(headers, length) } else { Selection::Whole };
-    match selection {
+    match selection(headers, digest, length) {
         Selection::Whole => {
             let body = Body::new(Outgoing::new(reader.stream(0..length), length));
             Ok(described(Response::new(body), digest, length))
@@ -66,6 +64,17 @@ async fn get(call: &Call<'_>, name: &RepositoryName, digest: &Digest) -> Result<
     }
 }
 
+/// What the headers ask for of a blob that is `length` bytes long.
+fn selection(headers: &HeaderMap, digest: &Digest, length: u64) -> Selection {
+    let mut lines = headers.get_all(RANGE).into_iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) if etag::range_applies(headers, digest) => {
+            line.to_str().map_or(Selection::Whole, |text| Selection::parse(text, length))
+        }
+        _ => Selection::Whole,
+    }
+}
+
 fn described(mut response: Response, digest: &Digest, length: u64) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(OCTET_STREAM));
@@ -75,4 +84,27 @@ fn described(mut response: Response, digest: &Digest, length: u64) -> Response {
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, FOREVER);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::IF_RANGE;
+
+    use super::*;
+
+    #[test]
+    fn a_range_counts_when_it_is_the_only_one_and_asks_for_this_very_blob() {
+        let digest = Digest::sha256(b"");
+        let selected = |pairs: &[(_, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, text) in pairs {
+                headers.append(name, HeaderValue::from_static(text));
+            }
+            selection(&headers, &digest, 10)
+        };
+        assert_eq!(selected(&[(RANGE, "bytes=0-1")]), Selection::Part(0..2));
+        assert_eq!(selected(&[]), Selection::Whole);
+        assert_eq!(selected(&[(RANGE, "bytes=0-1"), (RANGE, "bytes=2-3")]), Selection::Whole);
+        assert_eq!(selected(&[(RANGE, "bytes=0-1"), (IF_RANGE, "\"another\"")]), Selection::Whole);
+    }
 }

@@ -8,7 +8,6 @@ mod extensions;
 mod history;
 mod manifests;
 mod page;
-mod range;
 mod referrers;
 mod tags;
 mod uploads;

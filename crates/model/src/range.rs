@@ -2,15 +2,12 @@
 
 use std::ops::Range;
 
-use http::HeaderMap;
-use http::header::RANGE;
-
 /// Which bytes of something are to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Selection {
+pub enum Selection {
     /// All of them: no range was asked for, or none that is understood.
     Whole,
-    /// These alone.
+    /// These alone: at least one, and none that is not there.
     Part(Range<u64>),
     /// There are no such bytes.
     Unsatisfiable,
@@ -23,14 +20,9 @@ enum Spec {
 }
 
 impl Selection {
-    /// What the headers ask for of something that is `length` bytes long. Several ranges are not understood.
-    pub(super) fn of(headers: &HeaderMap, length: u64) -> Self {
-        let mut lines = headers.get_all(RANGE).into_iter();
-        let line = lines.next().filter(|_| lines.next().is_none()).and_then(|line| line.to_str().ok());
-        match line.and_then(spec) {
-            None => Self::Whole,
-            Some(spec) => spec.select(length),
-        }
+    /// What a `Range` asks for of something that is `length` bytes long. Several ranges are not understood.
+    pub fn parse(text: &str, length: u64) -> Self {
+        spec(text).map_or(Self::Whole, |spec| spec.select(length))
     }
 }
 
@@ -49,8 +41,8 @@ impl Spec {
     }
 }
 
-fn spec(line: &str) -> Option<Spec> {
-    let (unit, range) = line.split_once('=')?;
+fn spec(text: &str) -> Option<Spec> {
+    let (unit, range) = text.split_once('=')?;
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return None;
     }
@@ -72,17 +64,17 @@ fn is_number(text: &str) -> bool {
 
 /// Where a part of an upload belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chunk {
+pub struct Chunk {
     /// Its first byte.
-    pub(super) start: u64,
+    pub start: u64,
     /// How many bytes it has.
-    pub(super) length: u64,
+    pub length: u64,
 }
 
 impl Chunk {
     /// Reads a `Content-Range` as the distribution specification has it, `<first>-<last>`, or as HTTP has it,
     /// `bytes <first>-<last>/<total>`. `None` if it is neither.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let range = match text.strip_prefix("bytes ") {
             None => text,
             Some(rest) => {
@@ -102,17 +94,11 @@ impl Chunk {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests fail by it")]
-
     use super::*;
-
-    fn selection(line: &str, length: u64) -> Selection {
-        Selection::of(&HeaderMap::from_iter([(RANGE, line.parse().unwrap())]), length)
-    }
 
     #[test]
     fn one_range_is_cut_to_what_is_there() {
-        for (line, range) in [
+        for (text, range) in [
             ("bytes=500-1499", 500..1500),
             ("bytes=500-", 500..2048),
             ("bytes=-500", 1548..2048),
@@ -123,24 +109,24 @@ mod tests {
             ("bytes=0-99999999999999999999999", 0..2048),
             ("bytes=0-18446744073709551615", 0..2048),
         ] {
-            assert_eq!(selection(line, 2048), Selection::Part(range), "{line}");
+            assert_eq!(Selection::parse(text, 2048), Selection::Part(range), "{text}");
         }
     }
 
     #[test]
     fn ranges_without_bytes_are_unsatisfiable() {
-        for line in
+        for text in
             ["bytes=2048-", "bytes=5000-10000", "bytes=500-0", "bytes=-0", "bytes=99999999999999999999999-"]
         {
-            assert_eq!(selection(line, 2048), Selection::Unsatisfiable, "{line}");
+            assert_eq!(Selection::parse(text, 2048), Selection::Unsatisfiable, "{text}");
         }
-        assert_eq!(selection("bytes=0-", 0), Selection::Unsatisfiable);
-        assert_eq!(selection("bytes=-1", 0), Selection::Whole);
+        assert_eq!(Selection::parse("bytes=0-", 0), Selection::Unsatisfiable);
+        assert_eq!(Selection::parse("bytes=-1", 0), Selection::Whole);
     }
 
     #[test]
     fn what_is_not_understood_is_ignored() {
-        for line in [
+        for text in [
             "bytes",
             "bytes=",
             "bytes=-",
@@ -150,14 +136,8 @@ mod tests {
             "lines=0-1",
             "bytes=--1",
         ] {
-            assert_eq!(selection(line, 2048), Selection::Whole, "{line}");
+            assert_eq!(Selection::parse(text, 2048), Selection::Whole, "{text}");
         }
-        assert_eq!(Selection::of(&HeaderMap::new(), 2048), Selection::Whole);
-        let mut twice = HeaderMap::new();
-        for line in ["bytes=0-1", "bytes=2-3"] {
-            twice.append(RANGE, line.parse().unwrap());
-        }
-        assert_eq!(Selection::of(&twice, 2048), Selection::Whole);
     }
 
     #[test]

@@ -55,11 +55,8 @@ fn spec(text: &str) -> Option<Spec> {
 
 /// A number of any length; those that no file could reach are as good as the largest.
 fn number(text: &str) -> Option<u64> {
-    is_number(text).then(|| text.parse().unwrap_or(u64::MAX))
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Where a part of an upload belongs.
@@ -73,22 +70,16 @@ pub struct Chunk {
 
 impl Chunk {
     /// Reads a `Content-Range` as the distribution specification has it, `<first>-<last>`, or as HTTP has it,
-    /// `bytes <first>-<last>/<total>`. `None` if it is neither.
+    /// `bytes <first>-<last>/<total>`. `None` if it is neither, or the part does not lie inside of the total.
     pub fn parse(text: &str) -> Option<Self> {
-        let range = match text.strip_prefix("bytes ") {
-            None => text,
-            Some(rest) => {
-                let (range, total) = rest.split_once('/')?;
-                (total == "*" || is_number(total)).then_some(range)?
-            }
+        let (range, total) = match text.strip_prefix("bytes ") {
+            None => (text, "*"),
+            Some(rest) => rest.split_once('/')?,
         };
+        let total = if total == "*" { u64::MAX } else { number(total)? };
         let (first, last) = range.split_once('-')?;
-        if !is_number(first) || !is_number(last) {
-            return None;
-        }
-        let (start, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-        let length = last.checked_sub(start)?.checked_add(1)?;
-        Some(Self { start, length })
+        let (start, end) = (number(first)?, number(last)?.checked_add(1)?);
+        (start < end && end <= total).then(|| Self { start, length: end - start })
     }
 }
 
@@ -162,6 +153,9 @@ mod tests {
             "bytes 0-1/x",
             "0-18446744073709551615",
             "0-18446744073709551616",
+            "1-18446744073709551615",
+            "18446744073709551616-18446744073709551616",
+            "bytes 0-4/4",
         ] {
             assert_eq!(Chunk::parse(bad), None, "{bad}");
         }

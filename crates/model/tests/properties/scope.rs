@@ -1,7 +1,7 @@
 //! A case is the registry's host, a blank, and a text that is read as the scope of a registry token, and as those of
 //! an access token.
 
-use wharfinger_model::grant::{Action, RepositoryScope, parse_scope};
+use wharfinger_model::grant::{Action, Resource, ResourceScope, parse_scope};
 use wharfinger_model::{RepositoryName, Scope, Scopes};
 
 /// What can neither be a host nor stand in a repository's name.
@@ -16,7 +16,7 @@ pub(crate) fn holds(case: &[u8]) {
             it_holds_what_was_written(text, host, &scope);
             assert_eq!(parse_scope(&scope.to_string(), NO_HOST), Ok(Some(scope)));
         }
-        Ok(None) => assert!(!text.starts_with("repository:")),
+        Ok(None) => assert!(!text.starts_with("repository:") && !text.starts_with("registry:catalog:")),
         Err(_) => (),
     }
     if let Ok(scopes) = text.parse() {
@@ -24,17 +24,21 @@ pub(crate) fn holds(case: &[u8]) {
     }
 }
 
-fn it_holds_what_was_written(text: &str, host: &str, scope: &RepositoryScope) {
-    let (name, actions) =
-        text.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':')).expect("both");
+fn it_holds_what_was_written(text: &str, host: &str, scope: &ResourceScope) {
+    let (resource, actions) = text.rsplit_once(':').expect("both");
     let mut actions: Vec<Action> =
         actions.split(',').map(|action| action.parse().expect("an action")).collect();
     actions.sort();
     actions.dedup();
     assert_eq!(scope.actions, actions);
+    let Resource::Repository(repository) = &scope.resource else {
+        assert_eq!(resource, "registry:catalog");
+        return;
+    };
+    let name = resource.strip_prefix("repository:").expect("a repository");
     let without_host =
         name.split_once('/').filter(|(first, _)| *first == host || first.contains(':')).map(|(_, rest)| rest);
-    assert_eq!(without_host.unwrap_or(name).parse::<RepositoryName>().as_ref(), Ok(&scope.name));
+    assert_eq!(without_host.unwrap_or(name).parse::<RepositoryName>().as_ref(), Ok(repository));
 }
 
 fn they_hold_what_was_written(text: &str, scopes: Scopes) {

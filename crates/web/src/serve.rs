@@ -4,12 +4,14 @@
 //! so the loop is our own. Idle body timeouts are not here: only a handler knows whether it is still reading.
 
 mod addresses;
+mod admission;
 mod answer;
 mod certificate;
 mod connection;
 mod dialogue;
 mod framing;
 mod socket;
+mod streams;
 mod tls;
 mod via;
 
@@ -39,11 +41,17 @@ pub struct Limits {
     pub max_connections: usize,
     /// Connections at once from one IPv4 address or one IPv6 /64; those beyond it are closed at once.
     pub max_connections_per_address: usize,
+    /// Requests under way at once, until their answers have been taken; those beyond it wait.
+    pub max_requests: usize,
+    /// Requests under way at once for one IPv4 address or one IPv6 /64; those beyond it are refused at once.
+    pub max_requests_per_address: usize,
+    /// How long a request may wait for others to end before it is refused.
+    pub admission_timeout: Duration,
     /// From the first moment of a connection, or of its next request, to the end of the request's head.
     pub head_timeout: Duration,
     /// How long a connection without a request stays open.
     pub idle_timeout: Duration,
-    /// How long a client may refuse to take any byte of an answer.
+    /// How long a client may refuse to take any byte of an answer; over HTTP/2, to make room for the next 32 KiB of it.
     pub write_timeout: Duration,
     /// How long requests may go on after the signal to stop.
     pub drain_time: Duration,
@@ -54,6 +62,9 @@ impl Default for Limits {
         Self {
             max_connections: 4096,
             max_connections_per_address: 1024,
+            max_requests: 1024,
+            max_requests_per_address: 256,
+            admission_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(120),
             write_timeout: Duration::from_secs(60),
@@ -82,8 +93,9 @@ pub struct Drained {
 
 /// Serves `router` on `listener` until `shutdown` completes, then lets running requests finish.
 ///
-/// Speaks HTTP/1.1 and HTTP/2: over TLS whichever is agreed upon, else the second with prior knowledge. New connections are refused from the moment of the signal;
-/// idle ones are closed at once, busy ones after their answer, all of them after [`Limits::drain_time`].
+/// Speaks HTTP/1.1 and HTTP/2: over TLS whichever is agreed upon, else the second with prior knowledge.
+/// New connections are refused from the moment of the signal; idle ones are closed at once, busy ones after their answer,
+/// all of them after [`Limits::drain_time`].
 /// Never fails: what goes wrong with one connection ends that connection.
 pub async fn serve(
     listener: TcpListener,

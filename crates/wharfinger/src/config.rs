@@ -149,6 +149,10 @@ pub struct Limits {
     pub max_connections: NonZeroUsize,
     /// Connections at once from one address.
     pub max_connections_per_address: NonZeroUsize,
+    /// Requests under way at once.
+    pub max_requests: NonZeroUsize,
+    /// Requests under way at once for one address.
+    pub max_requests_per_address: NonZeroUsize,
     /// How long a client may take to send a request's head.
     pub head_timeout: Duration,
     /// How long a client may pause while it sends or takes a body.

@@ -114,10 +114,13 @@ fn limits(config: &Config) -> serve::Limits {
     serve::Limits {
         max_connections: limits.max_connections.get(),
         max_connections_per_address: limits.max_connections_per_address.get(),
+        max_requests: limits.max_requests.get(),
+        max_requests_per_address: limits.max_requests_per_address.get(),
         head_timeout: limits.head_timeout,
         idle_timeout: limits.idle_timeout,
         write_timeout: limits.body_idle_timeout,
         drain_time: config.rhythm.drain_time,
+        ..serve::Limits::default()
     }
 }
 

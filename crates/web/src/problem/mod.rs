@@ -6,8 +6,12 @@ pub(crate) mod quay;
 use std::any::Any;
 
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
+
+/// When to come back to a registry that can't answer now, in seconds.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
 
 /// Logs what should not have happened under an id, which is all that the client learns of it.
 pub(crate) fn report(error: &dyn std::fmt::Display) -> uuid::Uuid {
@@ -16,16 +20,33 @@ pub(crate) fn report(error: &dyn std::fmt::Display) -> uuid::Uuid {
     id
 }
 
-/// What a client hears that asks for something by too long a path or query, in the shape of the API that it asks.
+/// What a client hears that asks for something by too long a path or query.
 pub(crate) fn target_too_long(path: &str) -> Response {
-    const MESSAGE: &str = "the path and query of a request must not be longer than 8 KiB";
-    let status = StatusCode::URI_TOO_LONG;
-    if path.starts_with("/v2/") {
-        oci::Problem::new(status, "UNSUPPORTED", MESSAGE).into_response()
+    let message = "the path and query of a request must not be longer than 8 KiB";
+    refused(path, StatusCode::URI_TOO_LONG, "UNSUPPORTED", message)
+}
+
+/// What a client hears that sent what is no proper request: 400 or 431.
+pub(crate) fn malformed(path: &str, status: StatusCode, message: &'static str) -> Response {
+    refused(path, status, "UNSUPPORTED", message)
+}
+
+/// What a client hears when too many requests are under way, its own or all.
+pub(crate) fn busy(path: &str) -> Response {
+    let message = "too many requests are under way; try again soon";
+    let mut response = refused(path, StatusCode::SERVICE_UNAVAILABLE, "TOOMANYREQUESTS", message);
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
+    response
+}
+
+/// A refusal before anything is known but the path, in the shape of the API that it belongs to.
+fn refused(path: &str, status: StatusCode, code: &'static str, message: &'static str) -> Response {
+    if path == "/v2" || path.starts_with("/v2/") {
+        oci::Problem::new(status, code, message).into_response()
     } else if path.starts_with("/api/v1/") {
-        crate::quay::wire::json(status, &json!({"message": MESSAGE}))
+        crate::quay::wire::json(status, &json!({"message": message}))
     } else {
-        (status, format!("{MESSAGE}\n")).into_response()
+        (status, format!("{message}\n")).into_response()
     }
 }
 

@@ -12,10 +12,8 @@ use wharfinger_model::{InvalidTagName, RepositoryName, TagName};
 use wharfinger_registry::uploads::BodyError;
 use wharfinger_registry::{Error, ManifestError, UploadError};
 
+use super::RETRY_AFTER_S;
 use crate::oci::upload_range;
-
-/// What a client hears when the store can't be reached: when to come back, in seconds.
-const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
 
 /// One refusal. An answer of 401 needs a challenge, which only the endpoint can word: see [`Problem::challenged`].
 #[derive(Debug)]

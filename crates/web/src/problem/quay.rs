@@ -9,15 +9,13 @@ use wharfinger_model::tag::Refusal;
 use wharfinger_registry::Error;
 use wharfinger_registry::uploads::BodyError;
 
+use super::RETRY_AFTER_S;
 use crate::auth::Refused;
 use crate::quay::wire;
 
 /// What is said of a request that can't be understood.
 pub(crate) const NOT_UNDERSTOOD: &str =
     "The browser (or proxy) sent a request that this server could not understand.";
-
-/// What a client hears when the store can't be reached: when to come back, in seconds.
-const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
 
 /// One refusal.
 #[derive(Debug)]

@@ -7,52 +7,112 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
+use axum::response::Response as AxumResponse;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, Version, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
+use super::admission::Permit;
 use super::connection::{MAX_HEADERS, Server};
 use super::dialogue::RunningRequest;
-use super::via::{Scheme, Via};
+use super::framing::Fault;
+use super::streams;
+use super::via::{InvalidHost, Scheme, Via};
+use crate::problem;
+
+/// How much of an answer goes to HTTP/2 at once. It keeps all that it is given until the client makes room for it, and
+/// doesn't ask for more until then; so what is still here counts as under way.
+const PIECE_BYTES: usize = 32 * 1024;
 
 /// What `peer` gets for its request, be it only a refusal.
 pub(super) async fn answer(
     server: Arc<Server>,
-    running: Result<RunningRequest, StatusCode>,
+    running: Result<RunningRequest, Fault>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
-    let mut running = match running {
-        Err(status) => return Ok(refusal(status, request.version())),
-        Ok(_) if request.headers().len() > MAX_HEADERS => {
-            return Ok(refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, request.version()));
-        }
-        Ok(running) => running,
-    };
     let (mut parts, body) = request.into_parts();
-    let scheme = if server.front.tls.is_some() { Scheme::Https } else { Scheme::Http };
-    parts.extensions.insert(Via::of(&parts, peer, scheme, &server.front.trusted_proxies));
+    let (running, via) = match running.and_then(|running| Ok((running, examine(&server, peer, &parts)?))) {
+        Ok(examined) => examined,
+        Err(fault) => return Ok(refusal(fault, &parts).map(Answer::refusal)),
+    };
+    let Some(permit) = server.admission.permit(via.client).await else {
+        tracing::debug!(client.address = %via.client, "a request was refused: too many are under way");
+        return Ok(problem::busy(parts.uri.path()).map(Answer::refusal));
+    };
+    parts.extensions.insert(via);
+    let version = parts.version;
     let response = server.router.clone().oneshot(Request::from_parts(parts, body)).await?;
-    running.awaits_client();
-    Ok(response.map(|body| Answer { body, running: Some(running) }))
+    streams::awaits_client();
+    Ok(response.map(|body| Answer::new(body, version, permit, running)))
 }
 
-/// An answer without a body, after which the connection ends, as hyper's own to what is not HTTP.
-fn refusal(status: StatusCode, version: Version) -> Response<Answer> {
-    let mut response = Response::new(Answer { body: Body::empty(), running: None });
-    *response.status_mut() = status;
-    if version < Version::HTTP_2 {
+/// How a request came here, if it is one that may go on.
+fn examine(server: &Server, peer: SocketAddr, parts: &Parts) -> Result<Via, Fault> {
+    if parts.headers.len() > MAX_HEADERS {
+        return Err(Fault::Head);
+    }
+    let scheme = if server.front.tls.is_some() { Scheme::Https } else { Scheme::Http };
+    Via::of(parts, peer, scheme, &server.front.trusted_proxies).map_err(|InvalidHost| Fault::Host)
+}
+
+/// An answer after which the connection ends, as after hyper's own to what is not HTTP.
+fn refusal(fault: Fault, parts: &Parts) -> AxumResponse {
+    let mut response = problem::malformed(parts.uri.path(), fault.status(), fault.message());
+    if parts.version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// A body that keeps its request running until it has been sent, and tells whose turn it is.
+/// A body that keeps its request under way until it has been sent, and tells whose turn it is.
 pub(super) struct Answer {
     body: Body,
-    running: Option<RunningRequest>,
+    /// What the body gave, and was too much to be sent at once.
+    rest: Bytes,
+    piece: usize,
+    held: Option<Held>,
+}
+
+struct Held {
+    /// Kept by what is on its way, too: the client has not taken it yet.
+    permit: Arc<Permit>,
+    _running: RunningRequest,
+}
+
+/// A piece of an answer that is on its way.
+struct Piece {
+    bytes: Bytes,
+    _permit: Arc<Permit>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Answer {
+    fn new(body: Body, version: Version, permit: Permit, running: RunningRequest) -> Self {
+        let piece = if version == Version::HTTP_2 { PIECE_BYTES } else { usize::MAX };
+        let held = Some(Held { permit: Arc::new(permit), _running: running });
+        Self { body, rest: Bytes::new(), piece, held }
+    }
+
+    fn refusal(body: Body) -> Self {
+        Self { body, rest: Bytes::new(), piece: usize::MAX, held: None }
+    }
+
+    /// The next piece of `bytes`; what is more stays here.
+    fn cut(&mut self, mut bytes: Bytes) -> Bytes {
+        let piece = bytes.split_to(bytes.len().min(self.piece));
+        self.rest = bytes;
+        let Some(held) = &self.held else { return piece };
+        Bytes::from_owner(Piece { bytes: piece, _permit: held.permit.clone() })
+    }
 }
 
 impl http_body::Body for Answer {
@@ -63,19 +123,31 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Some(running) = &mut self.running {
-            // It is asked for the next frame as soon as there is room to send it, and no sooner.
-            if frame.is_ready() { running.awaits_client() } else { running.awaits_us() }
+        let frame = if self.rest.is_empty() {
+            Pin::new(&mut self.body).poll_frame(cx)
+        } else {
+            Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))))
+        };
+        // It is asked for the next frame as soon as the one before is sent, or as good as sent.
+        if frame.is_ready() {
+            streams::awaits_client()
+        } else {
+            streams::awaits_us()
         }
-        frame
+        frame.map_ok(|frame| frame.map_data(|bytes| self.cut(bytes)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut whole = SizeHint::new();
+        whole.set_lower(body.lower() + rest);
+        if let Some(upper) = body.upper() {
+            whole.set_upper(upper + rest);
+        }
+        whole
     }
 }

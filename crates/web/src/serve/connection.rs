@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::admission::Admission;
 use super::answer::answer;
 use super::dialogue::Dialogue;
 use super::framing::MAX_HEAD_BYTES;
 use super::socket::Socket;
+use super::streams::Streams;
 use super::tls::Stream;
 use super::{Front, Limits};
 
@@ -30,7 +32,9 @@ const READ_BUFFER_BYTES: usize = 128 * 1024;
 /// What an HTTP/2 client may send before a handler reads it: on one stream, then on all of a connection.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
-const MAX_STREAMS: u32 = 128;
+const MAX_STREAMS: u32 = 32;
+/// What HTTP/2 keeps of one answer before the client makes room for it.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Streams that an HTTP/2 client may take back before anybody has seen them, and those that it may make us take back
 /// by breaking rules. One that does more of it than a browser ever would is working against us (CVE-2023-44487).
 const MAX_RESETS: usize = 64;
@@ -39,16 +43,18 @@ const FAREWELL_TIME: Duration = Duration::from_secs(1);
 
 /// What every connection of one listener shares.
 pub(super) struct Server {
-    http: auto::Builder<TokioExecutor>,
+    http: auto::Builder<Streams>,
     pub(super) router: Router,
     pub(super) front: Front,
+    pub(super) admission: Admission,
     /// Closed when the server stops.
     stopped: watch::Receiver<()>,
 }
 
 impl Server {
     pub(super) fn new(router: Router, front: Front, stopped: watch::Receiver<()>) -> Self {
-        Self { http: protocols(&front.limits), router, front, stopped }
+        let (http, admission) = (protocols(&front.limits), Admission::new(&front.limits));
+        Self { http, router, front, admission, stopped }
     }
 
     /// Serves one client until it leaves, outstays its time or the server stops.
@@ -102,7 +108,7 @@ impl Server {
         match ended.await {
             Some(Err(error)) => tracing::debug!(%error, peer.address = %peer, "connection ended early"),
             None => {
-                tracing::debug!(peer.address = %peer, "connection cut: its client sends no request, or takes no answer")
+                tracing::debug!(peer.address = %peer, "connection cut: its client sends no request")
             }
             Some(Ok(())) => {}
         }
@@ -152,8 +158,8 @@ impl<'a> Timer<'a> {
     }
 }
 
-fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
+fn protocols(limits: &Limits) -> auto::Builder<Streams> {
+    let mut http = auto::Builder::new(Streams { write_timeout: limits.write_timeout });
     // hyper's own head timeout also runs while a connection is idle, and not before its first byte.
     http.http1().header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(READ_BUFFER_BYTES);
     http.http2()
@@ -162,6 +168,7 @@ fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .keep_alive_timeout(limits.head_timeout)
         .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
         .max_concurrent_streams(MAX_STREAMS)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_RESETS)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)

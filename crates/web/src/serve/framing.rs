@@ -2,7 +2,8 @@
 //!
 //! hyper follows RFC 9112 where a request has both `Content-Length` and `Transfer-Encoding` or a repeated
 //! `Content-Length`: it picks one, and hides the other from the handler. A proxy in front may pick differently, which
-//! is how requests are smuggled. So the heads are watched on their way in, and such a request is refused.
+//! is how requests are smuggled. So the heads are watched on their way in, and such a request is refused. So is one that
+//! does not say its host exactly once (section 3.2), which hyper leaves to others.
 //! What hyper refuses by itself is not looked for here.
 
 use http::StatusCode;
@@ -16,7 +17,42 @@ const HTTP2_PREFACE_LINE: &[u8] = b"PRI * HTTP/2.0";
 pub(super) struct Refusal {
     /// Which request it is, counted from 0.
     pub(super) request: u64,
-    pub(super) status: StatusCode,
+    pub(super) fault: Fault,
+}
+
+/// What is wrong with a request before it is known what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Its head is too long, or has too many headers.
+    Head,
+    /// Two parsers could find its end at different places, or none can find it.
+    Length,
+    /// It names no host, or two, or what is none.
+    Host,
+}
+
+impl Fault {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::Head => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Length | Self::Host => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// What its sender hears.
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Self::Head => {
+                "the head of a request must not be longer than 32 KiB, nor have more than 100 headers"
+            }
+            Self::Length => {
+                "a request must say the length of its body in one way: by Content-Length or by chunks"
+            }
+            Self::Host => {
+                "a request must have one Host header: a name or an address, and a port if it is not the usual one"
+            }
+        }
+    }
 }
 
 /// Follows one connection. Costs a look at each line of a head and of chunked framing; bodies are skipped.
@@ -51,6 +87,8 @@ struct Head {
     lengths: usize,
     length: u64,
     encoded: bool,
+    hosts: usize,
+    needs_host: bool,
 }
 
 impl Framing {
@@ -82,10 +120,10 @@ impl Framing {
                     self.part = if left == 0 { Part::ChunkEnd } else { Part::Chunk { left } };
                 }
                 _ => {
-                    if let Err(status) = self.take_line(&mut bytes) {
+                    if let Err(fault) = self.take_line(&mut bytes) {
                         self.part = Part::Untracked;
                         self.line = Vec::new();
-                        return Some(Refusal { request: self.requests, status });
+                        return Some(Refusal { request: self.requests, fault });
                     }
                 }
             }
@@ -93,12 +131,12 @@ impl Framing {
         None
     }
 
-    fn take_line(&mut self, bytes: &mut &[u8]) -> Result<(), StatusCode> {
+    fn take_line(&mut self, bytes: &mut &[u8]) -> Result<(), Fault> {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let (taken, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
         *bytes = rest;
         if self.head.bytes + self.line.len() + taken.len() > MAX_HEAD_BYTES {
-            return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            return Err(Fault::Head);
         }
         if end.is_none() {
             self.line.extend_from_slice(taken);
@@ -112,15 +150,15 @@ impl Framing {
         self.end_line(&line)
     }
 
-    fn end_line(&mut self, line: &[u8]) -> Result<(), StatusCode> {
+    fn end_line(&mut self, line: &[u8]) -> Result<(), Fault> {
         let text = line.trim_ascii_end();
         self.part = match self.part {
-            Part::ChunkSize => match chunk_size(text).ok_or(StatusCode::BAD_REQUEST)? {
+            Part::ChunkSize => match chunk_size(text).ok_or(Fault::Length)? {
                 0 => Part::Trailers,
                 left => Part::Chunk { left },
             },
             Part::ChunkEnd if text.is_empty() => Part::ChunkSize,
-            Part::ChunkEnd => return Err(StatusCode::BAD_REQUEST),
+            Part::ChunkEnd => return Err(Fault::Length),
             Part::Trailers if text.is_empty() => Part::Head,
             Part::Head => return self.end_head_line(line.len(), text),
             other => other,
@@ -128,7 +166,7 @@ impl Framing {
         Ok(())
     }
 
-    fn end_head_line(&mut self, length: usize, text: &[u8]) -> Result<(), StatusCode> {
+    fn end_head_line(&mut self, length: usize, text: &[u8]) -> Result<(), Fault> {
         if text.is_empty() {
             // Empty lines before a request are none of it.
             return if self.head.bytes == 0 { Ok(()) } else { self.end_head() };
@@ -137,14 +175,20 @@ impl Framing {
             self.part = Part::Untracked;
             return Ok(());
         }
+        if self.head.bytes == 0 {
+            self.head.needs_host = text.ends_with(b"HTTP/1.1");
+        }
         self.head.bytes += length;
         self.head.add(text)
     }
 
-    fn end_head(&mut self) -> Result<(), StatusCode> {
+    fn end_head(&mut self) -> Result<(), Fault> {
         let head = std::mem::take(&mut self.head);
         if head.lengths > 1 || (head.lengths > 0 && head.encoded) {
-            return Err(StatusCode::BAD_REQUEST);
+            return Err(Fault::Length);
+        }
+        if head.hosts > 1 || (head.hosts == 0 && head.needs_host) {
+            return Err(Fault::Host);
         }
         self.requests += 1;
         self.part = match head {
@@ -157,14 +201,16 @@ impl Framing {
 }
 
 impl Head {
-    fn add(&mut self, line: &[u8]) -> Result<(), StatusCode> {
+    fn add(&mut self, line: &[u8]) -> Result<(), Fault> {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { return Ok(()) };
         let name = line[..colon].trim_ascii();
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.encoded = true;
+        } else if name.eq_ignore_ascii_case(b"host") {
+            self.hosts += 1;
         } else if name.eq_ignore_ascii_case(b"content-length") {
             self.lengths += 1;
-            self.length = decimal(line[colon + 1..].trim_ascii()).ok_or(StatusCode::BAD_REQUEST)?;
+            self.length = decimal(line[colon + 1..].trim_ascii()).ok_or(Fault::Length)?;
         }
         Ok(())
     }
@@ -198,8 +244,8 @@ mod tests {
     use super::*;
 
     const PLAIN: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
-    const SIZED: &str = "PUT /b HTTP/1.1\r\ncontent-length: 21\r\n\r\nTransfer-Encoding: a\r\n";
-    const CHUNKED: &str = "PUT /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n12;x=y\r\nContent-Length: 7\n\r\n0\r\nTrailer: t\r\n\r\n";
+    const SIZED: &str = "PUT /b HTTP/1.1\r\nHost: h\r\ncontent-length: 21\r\n\r\nTransfer-Encoding: a\r\n";
+    const CHUNKED: &str = "PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n12;x=y\r\nContent-Length: 7\n\r\n0\r\nTrailer: t\r\n\r\n";
 
     /// The same answer however the bytes are cut into reads.
     fn refusal(bytes: &str) -> Option<Refusal> {
@@ -215,7 +261,7 @@ mod tests {
     }
 
     fn bad_request(request: u64) -> Option<Refusal> {
-        Some(Refusal { request, status: StatusCode::BAD_REQUEST })
+        Some(Refusal { request, fault: Fault::Length })
     }
 
     #[test]
@@ -245,7 +291,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_followed_is_refused() {
-        let head = "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let head = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
         for body in ["zz\r\n", "2\r\nabc\r\n", "ffffffffffffffffff\r\n"] {
             assert_eq!(refusal(&format!("{head}{body}")), bad_request(1), "{body}");
         }
@@ -253,11 +299,27 @@ mod tests {
 
     #[test]
     fn a_head_may_fill_its_limit_and_no_more() {
-        let frame = "GET / HTTP/1.1\r\nX: \r\n\r\n".len();
-        let head = |length: usize| format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(length - frame));
+        let frame = "GET / HTTP/1.0\r\nX: \r\n\r\n".len();
+        let head = |length: usize| format!("GET / HTTP/1.0\r\nX: {}\r\n\r\n", "x".repeat(length - frame));
         assert_eq!(refusal(&head(MAX_HEAD_BYTES)), None);
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        assert_eq!(refusal(&head(MAX_HEAD_BYTES + 1)), Some(Refusal { request: 0, status }));
+        let fault = Fault::Head;
+        assert_eq!(refusal(&head(MAX_HEAD_BYTES + 1)), Some(Refusal { request: 0, fault }));
+    }
+
+    #[test]
+    fn a_request_names_its_host_once() {
+        let one = Some(Refusal { request: 1, fault: Fault::Host });
+        for (head, expected) in [
+            ("GET / HTTP/1.1\r\n", one),
+            ("GET http://h/ HTTP/1.1\r\nX-Host: h\r\n", one),
+            ("GET / HTTP/1.1\r\nHost: h\r\nhost: h\r\n", one),
+            ("GET / HTTP/1.0\r\nHost: h\r\nHOST: i\r\n", one),
+            ("GET / HTTP/1.1\r\nhOsT:h\r\n", None),
+            ("GET / HTTP/1.1\r\nHost:\r\n", None),
+            ("GET / HTTP/1.0\r\n", None),
+        ] {
+            assert_eq!(refusal(&format!("{PLAIN}{head}\r\n")), expected, "{head}");
+        }
     }
 
     #[test]

@@ -59,18 +59,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no bytes")))
     }
 
-    /// The same for what moves bytes: they count as taken.
-    fn unless_untaken(
-        &mut self,
-        cx: &mut Context<'_>,
-        outcome: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if outcome.is_ready() {
-            self.dialogue.took();
-        }
-        self.unless_stalled(cx, outcome)
-    }
-
     fn poll_timer(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + time)));
         timer.as_mut().poll(cx)
@@ -105,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.unless_untaken(cx, outcome)
+        self.unless_stalled(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -114,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.unless_untaken(cx, outcome)
+        self.unless_stalled(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

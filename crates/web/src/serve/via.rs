@@ -1,6 +1,6 @@
 //! How a request came here: from whom, and by which address. The one place that reads `X-Forwarded-*`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use http::header::HOST;
@@ -47,6 +47,10 @@ impl Scheme {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
+/// A request is for a host that can't be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InvalidHost;
+
 /// What is neither an address nor a network in CIDR notation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither an address nor a network")]
@@ -74,20 +78,38 @@ impl TrustedProxies {
 
 impl Via {
     /// Judges a request that `peer` sent over a connection of `scheme`.
-    pub(super) fn of(parts: &Parts, peer: SocketAddr, scheme: Scheme, trusted: &TrustedProxies) -> Self {
+    ///
+    /// # Errors
+    /// When it asks a host that can't be one.
+    pub(super) fn of(
+        parts: &Parts,
+        peer: SocketAddr,
+        scheme: Scheme,
+        trusted: &TrustedProxies,
+    ) -> Result<Self, InvalidHost> {
         let peer = peer.ip().to_canonical();
-        let asked = parts.uri.authority().cloned().or_else(|| only(&parts.headers, &HOST)?.parse().ok());
-        let direct = Self { client: peer, scheme, host: asked.filter(is_plain) };
+        let direct = Self { client: peer, scheme, host: asked(parts)? };
         if !trusted.contains(peer) {
-            return direct;
+            return Ok(direct);
         }
-        let host = only(&parts.headers, &FORWARDED_HOST).and_then(|host| host.parse().ok()).filter(is_plain);
-        Self {
+        Ok(Self {
             client: forwarded_for(&parts.headers, peer, trusted),
             scheme: forwarded_proto(&parts.headers).unwrap_or(scheme),
-            host: host.or(direct.host),
-        }
+            host: only(&parts.headers, &FORWARDED_HOST).and_then(host).or(direct.host),
+        })
     }
+}
+
+/// The host that the request itself is for; none where it does not say.
+fn asked(parts: &Parts) -> Result<Option<Authority>, InvalidHost> {
+    let text = match parts.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => match parts.headers.get(HOST) {
+            Some(host) => host.to_str().map_err(|_| InvalidHost)?,
+            None => "",
+        },
+    };
+    if text.is_empty() { Ok(None) } else { host(text).map(Some).ok_or(InvalidHost) }
 }
 
 /// The nearest address that is no trusted proxy's, or the farthest one if all are. Each is believed because the one
@@ -122,9 +144,23 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     if values.next().is_some() { None } else { first.to_str().ok() }
 }
 
-/// Whether it is a host and perhaps a port, without a user in front.
-fn is_plain(authority: &Authority) -> bool {
-    !authority.as_str().contains('@')
+/// A name, an IPv4 address or an IPv6 address in brackets, and perhaps a port. RFC 3986 lets more characters into a name,
+/// but none that a host on the network has; what stands in an address that clients are sent to must not need escaping.
+fn host(text: &str) -> Option<Authority> {
+    let (host, port) = match text.rfind([':', ']']) {
+        Some(colon) if text[colon..].starts_with(':') => (&text[..colon], Some(&text[colon + 1..])),
+        _ => (text, None),
+    };
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
+    };
+    // `parse` alone would take a sign.
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    if is_host && port.is_none_or(is_port) { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -144,7 +180,7 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let peer = SocketAddr::new(peer.parse().unwrap(), 1);
-        Via::of(&parts, peer, Scheme::Http, &TRUSTED.parse().unwrap())
+        Via::of(&parts, peer, Scheme::Http, &TRUSTED.parse().unwrap()).unwrap()
     }
 
     fn client(peer: &str, forwarded: &[&str]) -> String {
@@ -198,6 +234,48 @@ mod tests {
         }
         let twice = [("x-forwarded-host", "a"), ("x-forwarded-host", "b")];
         assert_eq!(via("10.9.9.9", &twice).host.unwrap(), "own:5000");
+    }
+
+    const HOSTS: [&str; 8] = [
+        "r.example",
+        "R-1.example_2.:65535",
+        "192.0.2.1",
+        "192.0.2.1:5000",
+        "[2001:db8::1]",
+        "[::1]:1",
+        "localhost:0",
+        "h:080",
+    ];
+    const NO_HOSTS: [&str; 18] = [
+        "a,b", "a, b", "h;x", "h'q", "h\"q", "x:99999", "x:65536", "x:", "x:+1", "x:1:2", ":80", "u@h",
+        "u:p@h", "h/p", "::1", "[::1", "[h]", "h%41",
+    ];
+
+    #[test]
+    fn only_what_can_be_a_host_is_taken_for_one() {
+        for text in HOSTS {
+            assert_eq!(host(text).unwrap(), text);
+            assert_eq!(via("10.9.9.9", &[("x-forwarded-host", text)]).host.unwrap(), text);
+        }
+        for text in NO_HOSTS {
+            assert_eq!(host(text), None, "{text}");
+            assert_eq!(via("10.9.9.9", &[("x-forwarded-host", text)]).host.unwrap(), "own:5000", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_for_what_is_no_host_is_invalid() {
+        let asked = |host: &str| {
+            let (parts, ()) = Request::get("/").header("host", host).body(()).unwrap().into_parts();
+            Via::of(&parts, "10.9.9.9:1".parse().unwrap(), Scheme::Http, &TrustedProxies::default())
+        };
+        for host in HOSTS {
+            assert_eq!(asked(host).unwrap().host.unwrap(), host);
+        }
+        for host in NO_HOSTS {
+            assert_eq!(asked(host), Err(InvalidHost), "{host}");
+        }
+        assert_eq!(asked("").unwrap().host, None);
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! HTTP/2 with prior knowledge: in raw frames (RFC 9113) where no client library would send them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::routing::any;
+use bytes::Bytes;
+use futures_util::stream;
 use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::AsyncReadExt;
@@ -13,13 +18,15 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use wharfinger_web::serve::Limits;
 
-use super::{Client, PATIENCE, Server, echo, endless};
+use super::{Client, LAST_GET, PATIENCE, Server, echo, endless};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const END_STREAM_AND_HEADERS: u8 = 5;
 /// `GET http://h/` (RFC 7541: three entries of the static table, and an authority).
 const GET: &[u8] = &[0x82, 0x86, 0x84, 0x41, 1, b'h'];
@@ -51,6 +58,13 @@ impl Server {
         tokio::spawn(connection);
         sender
     }
+
+    /// How a request over another connection is answered: the first line.
+    async fn status(&self) -> String {
+        let mut client = self.client().await;
+        client.send(LAST_GET).await;
+        client.until("\r\n").await
+    }
 }
 
 #[tokio::test]
@@ -65,7 +79,7 @@ async fn a_client_is_told_how_much_it_may_send() {
         found.map(|setting| u32::from_be_bytes(setting[2..].try_into().unwrap()))
     };
     // MAX_CONCURRENT_STREAMS and MAX_HEADER_LIST_SIZE.
-    assert_eq!((setting(3), setting(6)), (Some(128), Some(32 * 1024)));
+    assert_eq!((setting(3), setting(6)), (Some(32), Some(32 * 1024)));
 }
 
 #[tokio::test]
@@ -107,19 +121,67 @@ async fn a_client_that_takes_back_request_after_request_is_sent_away() {
 }
 
 #[tokio::test]
-async fn a_client_that_gives_no_room_for_an_answer_loses_it() {
+async fn an_answer_that_is_given_no_room_is_given_up_while_others_go_on() {
     let gone = Arc::new(Notify::new());
-    let limits = Limits {
-        write_timeout: Duration::from_millis(200),
-        head_timeout: Duration::from_millis(200),
-        ..Limits::default()
-    };
-    let server = Server::start(endless(gone.clone()), limits).await;
+    let limits = Limits { write_timeout: Duration::from_millis(200), ..Limits::default() };
+    let router = endless(gone.clone()).route("/echo", any(|body: Body| async move { body }));
+    let server = Server::start(router, limits).await;
     let mut sender = server.http2().await;
-    let request = Request::get(format!("http://{}/", server.addr)).body(Body::empty()).unwrap();
-    // The client reads what comes, and answers pings; but this answer is not taken.
-    let _untaken = sender.send_request(request).await.unwrap();
-    timeout(PATIENCE, gone.notified()).await.expect("the endless answer is given up");
+    let request =
+        |path: &str, body: Body| Request::put(format!("http://{}{path}", server.addr)).body(body).unwrap();
+    // A client that sends as long as it is asked for more, and takes what comes back.
+    let (sent, body) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
+    let body = Body::from_stream(stream::unfold(body, |mut body| async move {
+        body.recv().await.map(|bytes| (Ok::<_, Infallible>(bytes), body))
+    }));
+    sent.send(Bytes::from_static(b"x")).unwrap();
+    let mut echoed = sender.send_request(request("/echo", body)).await.unwrap().into_body();
+    assert_eq!(echoed.frame().await.unwrap().unwrap().into_data().unwrap(), "x");
+
+    // It reads what comes, and answers pings; but this answer is not taken.
+    let mut untaken = sender.send_request(request("/", Body::empty())).await.unwrap().into_body();
+    let mut given_up = std::pin::pin!(timeout(PATIENCE, gone.notified()));
+    loop {
+        sent.send(Bytes::from_static(b"x")).unwrap();
+        assert_eq!(echoed.frame().await.unwrap().unwrap().into_data().unwrap(), "x");
+        let pause = tokio::time::sleep(Duration::from_millis(5));
+        tokio::select! {
+            given_up = &mut given_up => break given_up.expect("the endless answer is given up"),
+            () = pause => {}
+        }
+    }
+    sent.send(Bytes::from_static(b"x")).unwrap();
+    assert_eq!(echoed.frame().await.unwrap().unwrap().into_data().unwrap(), "x");
+    let fault = loop {
+        match timeout(PATIENCE, untaken.frame()).await.unwrap() {
+            Some(Ok(_)) => {}
+            Some(Err(fault)) => break fault,
+            None => panic!("an answer that was given up looks whole"),
+        }
+    };
+    let fault = std::error::Error::source(&fault).map(ToString::to_string);
+    assert!(fault.is_some_and(|fault| fault.contains("stream")), "only the stream has ended");
+}
+
+#[tokio::test]
+async fn an_answer_counts_until_its_client_has_taken_it() {
+    /// What a stream may be sent before its client makes more room (RFC 9113, 6.9.2).
+    const ROOM: usize = 65_535;
+    let limits = Limits { max_requests_per_address: 1, ..Limits::default() };
+    let server = Server::start(super::large(ROOM + 1), limits).await;
+    let mut client = server.client().await;
+    let more = |stream: u32| frame(WINDOW_UPDATE, 0, stream, &[0, 16, 0, 0]);
+    client.send([PREFACE, &frame(HEADERS, END_STREAM_AND_HEADERS, 1, GET), &more(0)].concat()).await;
+    let mut taken = 0;
+    while taken < ROOM {
+        taken += client.frame(DATA).await.len();
+    }
+    // The byte that is left is with nobody but HTTP/2 itself.
+    assert!(server.status().await.starts_with("HTTP/1.1 503"));
+    client.send(more(1)).await;
+    assert_eq!(client.frame(DATA).await.len(), 1);
+    let free = async { while server.status().await.starts_with("HTTP/1.1 503") {} };
+    timeout(PATIENCE, free).await.expect("the request is over");
 }
 
 #[tokio::test]

@@ -92,11 +92,18 @@ impl Client {
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\n";
-const BAD_REQUEST: &str = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-const TOO_LARGE: &str =
-    "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const BAD_REQUEST: &str = "HTTP/1.1 400 Bad Request\r\n";
+const TOO_LARGE: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\n";
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const LAST_GET: &str = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+/// Whether this is one refusal after which nothing is answered.
+#[track_caller]
+fn is_refusal(answer: &str, status: &str) {
+    assert!(answer.starts_with(status), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+}
 
 /// Answers with the body it was sent, and counts how often it was asked.
 fn echo() -> (Router, Arc<AtomicUsize>) {
@@ -141,15 +148,31 @@ async fn two_ways_of_saying_a_length_are_refused_and_the_connection_closed() {
     ] {
         let mut client = server.client().await;
         client.send(format!("PUT / HTTP/1.1\r\nHost: h\r\n{lengths}\r\n\r\n0\r\n\r\n{GET}")).await;
-        let answer = client.rest().await;
-        let sorted = |text: &str| {
-            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-            lines[1..].sort();
-            lines
-        };
-        assert_eq!(sorted(&answer), sorted(BAD_REQUEST), "{lengths}");
+        is_refusal(&client.rest().await, BAD_REQUEST);
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_request_without_a_host_or_with_two_or_none_that_can_be_is_refused_and_told_why() {
+    let (router, asked) = echo();
+    let server = Server::start(router, Limits::default()).await;
+    for hosts in ["", "Host: a\r\nHost: a\r\n", "Host: a,b\r\n", "Host: h;x\r\n", "Host: x:99999\r\n"] {
+        for (path, media_type) in
+            [("/", "text/plain"), ("/v2/", "application/json"), ("/api/v1/user/", "application/json")]
+        {
+            let mut client = server.client().await;
+            client.send(format!("GET {path} HTTP/1.1\r\n{hosts}\r\n{GET}")).await;
+            let answer = client.rest().await;
+            is_refusal(&answer, BAD_REQUEST);
+            assert!(answer.contains(&format!("content-type: {media_type}")), "{answer}");
+            assert!(answer.contains("a request must have one Host header"), "{answer}");
+        }
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    let mut client = server.client().await;
+    client.send("GET / HTTP/1.0\r\n\r\n").await;
+    assert!(client.rest().await.ends_with("<>"));
 }
 
 #[tokio::test]
@@ -161,12 +184,13 @@ async fn requests_before_an_ambiguous_one_are_answered() {
         .send(format!(
             "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
              13\r\nContent-Length: 1\r\n\r\n0\r\n\r\n\
-             {GET}PUT / HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+             {GET}PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         ))
         .await;
     let first = format!("{OK}content-length: 21\r\n\r\n<Content-Length: 1\r\n>");
     let second = format!("{OK}content-length: 2\r\n\r\n<>");
-    assert_eq!(client.rest().await, format!("{first}{second}{BAD_REQUEST}"));
+    let answers = client.rest().await;
+    is_refusal(answers.strip_prefix(&format!("{first}{second}")).unwrap(), BAD_REQUEST);
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
@@ -181,14 +205,16 @@ async fn a_head_beyond_its_limits_is_refused() {
     ] {
         let mut client = server.client().await;
         // The server may stop reading before all of it is sent.
-        drop(client.0.write_all(format!("GET / HTTP/1.1\r\n{headers}\r\n").as_bytes()).await);
+        drop(client.0.write_all(format!("GET / HTTP/1.1\r\nHost: h\r\n{headers}\r\n").as_bytes()).await);
         let answer = client.until("\r\n\r\n").await;
-        assert!(answer.starts_with(TOO_LARGE.lines().next().unwrap()), "{answer}");
+        is_refusal(&answer, TOO_LARGE);
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 
     let mut client = server.client().await;
-    client.send(format!("GET / HTTP/1.1\r\n{}Connection: close\r\n\r\n", "X: x\r\n".repeat(99))).await;
+    client
+        .send(format!("GET / HTTP/1.1\r\nHost: h\r\n{}Connection: close\r\n\r\n", "X: x\r\n".repeat(98)))
+        .await;
     assert_eq!(client.rest().await, format!("{OK}content-length: 2\r\nconnection: close\r\n\r\n<>"));
 }
 
@@ -272,6 +298,70 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     drop(first);
     assert!(second.rest().await.ends_with("<>"));
+}
+
+/// Answers with `length` bytes at once.
+fn large(length: usize) -> Router {
+    Router::new().fallback(any(move || async move { vec![b'x'; length] }))
+}
+
+#[tokio::test]
+async fn requests_beyond_the_share_of_their_address_are_refused_until_an_answer_was_taken() {
+    let limits = Limits { max_requests_per_address: 1, ..Limits::default() };
+    let server = Server::start(large(64 * 1024 * 1024), limits).await;
+    let mut first = server.client().await;
+    first.send(LAST_GET).await;
+    first.until("\r\n\r\n").await;
+    for (path, media_type) in
+        [("/", "text/plain"), ("/v2/", "application/json"), ("/api/v1/user/", "application/json")]
+    {
+        let mut second = server.client().await;
+        second.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")).await;
+        let answer = second.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+        assert!(answer.contains("\r\nretry-after: 5\r\n"), "{answer}");
+        assert!(answer.contains(&format!("content-type: {media_type}")), "{answer}");
+    }
+    // Of an answer that was one piece, the last byte is with the client only when all has been read.
+    first.rest().await;
+    let mut third = server.client().await;
+    third.send(LAST_GET).await;
+    assert!(third.until("\r\n").await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn requests_beyond_the_limit_wait_for_others_to_end_and_not_for_ever() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (begun, go_on) = (begun.clone(), go_on.clone());
+        move || async move {
+            begun.notify_one();
+            go_on.notified().await;
+            "done"
+        }
+    };
+    for (admission_timeout, expected) in
+        [(PATIENCE, "HTTP/1.1 200 OK"), (Duration::from_millis(50), "HTTP/1.1 503 Service Unavailable")]
+    {
+        let router = Router::new().fallback(any(handler.clone()));
+        let limits = Limits { max_requests: 1, admission_timeout, ..Limits::default() };
+        let server = Server::start(router, limits).await;
+        let (mut first, mut second) = (server.client().await, server.client().await);
+        first.send(LAST_GET).await;
+        begun.notified().await;
+        second.send(LAST_GET).await;
+        if admission_timeout == PATIENCE {
+            assert!(timeout(Duration::from_millis(100), second.0.readable()).await.is_err());
+            go_on.notify_one();
+            begun.notified().await;
+            go_on.notify_one();
+            assert!(second.rest().await.starts_with(expected));
+        } else {
+            assert!(second.rest().await.starts_with(expected));
+            go_on.notify_one();
+        }
+        assert!(first.rest().await.ends_with("done"));
+    }
 }
 
 #[tokio::test]

@@ -100,6 +100,8 @@ impl Reader {
         let max_list_entries = self.value(setting::MAX_LIST_ENTRIES, value::count);
         let max_connections = self.value(setting::MAX_CONNECTIONS, value::count);
         let max_connections_per_address = self.value(setting::MAX_CONNECTIONS_PER_ADDRESS, value::count);
+        let max_requests = self.value(setting::MAX_REQUESTS, value::count);
+        let max_requests_per_address = self.value(setting::MAX_REQUESTS_PER_ADDRESS, value::count);
         let head_timeout = self.value(setting::HEAD_TIMEOUT, value::positive_duration);
         let body_idle_timeout = self.value(setting::BODY_IDLE_TIMEOUT, value::positive_duration);
         let idle_timeout = self.value(setting::IDLE_TIMEOUT, value::positive_duration);
@@ -109,6 +111,8 @@ impl Reader {
             max_list_entries: max_list_entries?,
             max_connections: max_connections?,
             max_connections_per_address: max_connections_per_address?,
+            max_requests: max_requests?,
+            max_requests_per_address: max_requests_per_address?,
             head_timeout: head_timeout?,
             body_idle_timeout: body_idle_timeout?,
             idle_timeout: idle_timeout?,

@@ -82,6 +82,9 @@ settings! {
     MAX_CONNECTIONS = "max_connections" "COUNT", Value("4096"), "Connections at once; more wait";
     MAX_CONNECTIONS_PER_ADDRESS = "max_connections_per_address" "COUNT", Value("1024"),
         "Connections at once from one address; more are closed. Raise it behind a proxy";
+    MAX_REQUESTS = "max_requests" "COUNT", Value("1024"), "Requests under way at once; more wait a little";
+    MAX_REQUESTS_PER_ADDRESS = "max_requests_per_address" "COUNT", Value("256"),
+        "Requests under way at once for one client's address; more are refused";
     HEAD_TIMEOUT = "head_timeout" "DURATION", Value("30s"), "How long a client may take to send a request's head";
     BODY_IDLE_TIMEOUT = "body_idle_timeout" "DURATION", Value("60s"),
         "How long a client may pause while it sends or takes a body";

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustix::io::Errno;
 use tokio::task::JoinError;
 
 /// Short for results of this crate.
@@ -25,6 +26,9 @@ pub enum Error {
     /// What was remembered of an upload can't be read.
     #[error("the state of an upload is damaged")]
     DamagedState,
+    /// Too many files are open; it works again when others are closed.
+    #[error("too many files are open")]
+    TooManyFiles,
     /// The storage itself failed.
     #[error("blob storage: {0}")]
     Io(io::Error),
@@ -39,15 +43,18 @@ impl Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
+        // The kinds of the standard library have no name for it.
+        let code = error.raw_os_error().map(Errno::from_raw_os_error);
         match error.kind() {
+            _ if matches!(code, Some(Errno::MFILE | Errno::NFILE)) => Self::TooManyFiles,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
             _ => Self::Io(error),
         }
     }
 }
 
-impl From<rustix::io::Errno> for Error {
-    fn from(error: rustix::io::Errno) -> Self {
+impl From<Errno> for Error {
+    fn from(error: Errno) -> Self {
         io::Error::from(error).into()
     }
 }
@@ -56,5 +63,20 @@ impl From<JoinError> for Error {
     fn from(error: JoinError) -> Self {
         let text = if error.is_panic() { "work on the disk panicked" } else { "the program is stopping" };
         Self::Io(io::Error::other(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_told_apart_from_what_does_not() {
+        let error = |errno: Errno| Error::from(io::Error::from(errno));
+        assert!(matches!(error(Errno::MFILE), Error::TooManyFiles));
+        assert!(matches!(error(Errno::NFILE), Error::TooManyFiles));
+        assert!(matches!(error(Errno::NOSPC), Error::Full));
+        assert!(matches!(error(Errno::DQUOT), Error::Full));
+        assert!(matches!(error(Errno::IO), Error::Io(_)));
     }
 }

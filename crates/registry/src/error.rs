@@ -134,6 +134,7 @@ impl From<wharfinger_blobs::Error> for Error {
     fn from(error: wharfinger_blobs::Error) -> Self {
         match error {
             wharfinger_blobs::Error::Full => Self::Full,
+            wharfinger_blobs::Error::TooManyFiles => Self::Busy,
             wharfinger_blobs::Error::Busy => UploadError::Busy.into(),
             wharfinger_blobs::Error::DigestMismatch => UploadError::DigestMismatch.into(),
             wharfinger_blobs::Error::UploadLost => Self::NoUpload,

@@ -76,8 +76,8 @@ impl From<rusqlite::Error> for Error {
                 },
                 // Another process has held the file for longer than anybody waits.
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Unavailable,
-                // The text that goes with these can name the file.
-                ErrorCode::CannotOpen => Self::Engine("SQLite can't open the file".into()),
+                // It could be opened at the start, so now there are too many open files. The text can name this one.
+                ErrorCode::CannotOpen => Self::Unavailable,
                 code => Self::Engine(format!(
                     "SQLite: {code:?}: {}",
                     text.as_deref().unwrap_or("no more is known")

@@ -9,6 +9,7 @@ mod oci;
 mod pages;
 mod problem;
 mod quay;
+mod seldom;
 pub mod serve;
 
 use axum::Router;

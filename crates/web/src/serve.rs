@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use addresses::Addresses;
-pub use certificate::{Certificate, CertificateError, Refreshed, Unusable};
+pub use certificate::{Certificate, CertificateError, Refreshed, Unusable, Validity};
 use connection::Server;
 pub use tls::Tls;
 pub use via::{InvalidNetwork, Scheme, TrustedProxies, Via};

@@ -1,20 +1,19 @@
 //! The loops that work beside the requests: each with one purpose, all stopped by one signal.
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use wharfinger_registry::{Registry, background, pulls};
-use wharfinger_web::serve::{Certificate, Refreshed};
+use wharfinger_web::serve::Certificate;
+
+use crate::certificate;
 
 /// How often uploads that have expired are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
-
-/// How often the files of the certificate are looked at.
-const CERTIFICATE_LOOK: Duration = Duration::from_secs(5);
 
 /// Loops that run until they are stopped.
 pub(crate) struct Loops {
@@ -24,8 +23,8 @@ pub(crate) struct Loops {
 }
 
 impl Loops {
-    /// Starts every loop; that for the certificate if there is one.
-    pub(crate) fn start(registry: &Registry, certificate: Option<Certificate>) -> Self {
+    /// Starts every loop. That for the certificate listens to `hangups` even if there is none.
+    pub(crate) fn start(registry: &Registry, certificate: Option<Certificate>, hangups: Signal) -> Self {
         let (stop, stopped) = watch::channel(());
         let mut running = JoinSet::new();
         let flush = registry.settings().pull_count_flush;
@@ -36,9 +35,7 @@ impl Loops {
             "pull_counts.flush",
             |registry| async move { pulls::flush(&registry).await },
         ));
-        if let Some(certificate) = certificate {
-            running.spawn(renew(certificate, stopped.clone()));
-        }
+        running.spawn(certificate::renew(certificate, hangups, stopped.clone()));
         running.spawn(every(SWEEP, stopped, registry.clone(), "uploads.sweep", |registry| async move {
             while background::sweep_uploads(&registry).await? > 0 {}
             background::sweep_strays(&registry).await.map(drop)
@@ -76,36 +73,6 @@ async fn every<F, W>(
         }
         if let Err(error) = work(registry.clone()).await {
             tracing::error!(%error, work = name, "background work failed; it is tried again");
-        }
-    }
-}
-
-/// Takes a new certificate into use whenever its files change, which SIGHUP makes it see at once.
-async fn renew(certificate: Certificate, mut stopped: watch::Receiver<()>) {
-    const NAME: &str = "certificate.renew";
-    // Where there are no signals to be had, looking now and then does it, too.
-    let mut hangups = signal(SignalKind::hangup()).ok();
-    let mut ticks = interval(CERTIFICATE_LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let hangup = async {
-            match &mut hangups {
-                Some(hangups) => drop(hangups.recv().await),
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            _ = stopped.changed() => return,
-            () = hangup => {}
-            _ = ticks.tick() => {}
-        }
-        let certificate = certificate.clone();
-        match spawn_blocking(move || certificate.refresh()).await {
-            Ok(Ok(Refreshed::Replaced)) => tracing::info!(work = NAME, "the new certificate is in use"),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, work = NAME, "the new certificate can't be used; the old one stays");
-            }
-            Ok(Ok(Refreshed::Unchanged)) | Err(_) => {}
         }
     }
 }

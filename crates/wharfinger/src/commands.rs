@@ -3,6 +3,7 @@
 mod config;
 mod logs;
 mod migrate;
+mod open_files;
 mod serve;
 
 use std::ffi::OsString;

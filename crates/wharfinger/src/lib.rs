@@ -5,6 +5,7 @@
 
 pub mod app;
 mod background;
+mod certificate;
 pub mod commands;
 pub mod config;
 pub mod deps;

@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wharfinger_registry::Clock;
-use wharfinger_web::serve::{self, Certificate, CertificateError, Drained, Front, Tls};
+use wharfinger_web::serve::{self, Certificate, Drained, Front, Tls};
 
 use crate::app::{self, App};
 use crate::background::Loops;
+use crate::certificate;
 use crate::config::{Config, setting};
 use crate::deps::{self, Deps};
 
@@ -48,7 +50,9 @@ impl Running {
     /// # Errors
     /// When the address can't be listened on, or the certificate not be used.
     pub async fn serve(config: &Config, app: App) -> anyhow::Result<Self> {
-        let certificate = certificate(config)?;
+        // Before anybody can know that there is something to send SIGHUP to: it ends who does not listen.
+        let hangups = signal(SignalKind::hangup()).context("can't listen for signals")?;
+        let certificate = certificate::open(config)?;
         let front = front(config, certificate.as_ref())?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!("{}: can't listen on {}", config.naming(setting::LISTEN), config.listen)
@@ -58,7 +62,7 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
         let (router, registry, deps) = app.split();
-        let loops = Loops::start(&registry, certificate);
+        let loops = Loops::start(&registry, certificate, hangups);
         let serving = tokio::spawn(serve::serve(listener, router, front, shutdown));
         Ok(Self { addr, first_steps, stop, serving, loops, deps })
     }
@@ -90,18 +94,6 @@ impl Running {
 pub(crate) fn url(config: &Config, addr: SocketAddr) -> String {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     config.public_url.as_ref().map_or_else(|| format!("{scheme}://{addr}"), |url| url.as_str().to_owned())
-}
-
-fn certificate(config: &Config) -> anyhow::Result<Option<Certificate>> {
-    let Some(files) = config.tls.clone() else { return Ok(None) };
-    let opened = Certificate::open(files.certificate, files.key).map_err(|error| {
-        let setting = match &error {
-            CertificateError::Chain(..) => setting::TLS_CERTIFICATE,
-            CertificateError::Key(..) => setting::TLS_KEY,
-        };
-        anyhow::Error::new(error).context(config.naming(setting))
-    })?;
-    Ok(Some(opened))
 }
 
 fn front(config: &Config, certificate: Option<&Certificate>) -> anyhow::Result<Front> {

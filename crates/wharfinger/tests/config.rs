@@ -78,6 +78,19 @@ fn entries(folder: &Path) -> Vec<OsString> {
     names
 }
 
+/// A certificate of X.509 version 1, as `openssl x509 -req` makes it unless it is told of extensions.
+const OF_VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBOTCB4QIUR/9O/Ahr/YsQ+otmP3CEutV6+wgwCgYIKoZIzj0EAwIwHzEdMBsG
+A1UEAwwUcmVnaXN0cnkuZXhhbXBsZS5jb20wIBcNMjYxMTI2MTI0NjM3WhgPMjEy
+NjExMDIxMjQ2MzdaMB8xHTAbBgNVBAMMFHJlZ2lzdHJ5LmV4YW1wbGUuY29tMFkw
+EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE6Xvk6omiU6+8/atgPL7YMeeW0obuf2Px
+qnXYvqc8PwQTxfBcsx2ChAIijdDs/GF+XObeG7sbJeUtwJ2UvRx3hzAKBggqhkjO
+PQQDAgNHADBEAiA1OFmoK+iE6LeGmtZ3EfSOSLAxHDDMdANJycERHV8X/gIgEEwt
+w7zft9hbKI1niBBRo7EqqFXJ/PBswUi1qi6Fo1E=
+-----END CERTIFICATE-----
+";
+
 const DEFAULTS: &str = r##"listen = "127.0.0.1:8080"  # default
 data = "./wharfinger-data"  # default
 database = "sqlite:./wharfinger-data/wharfinger.db"  # default
@@ -405,6 +418,16 @@ fn files_that_make_no_certificate_end_the_start_with_1_and_name_their_setting() 
         .file("one.crt", &one.cert.pem())
         .file("one.key", &one.signing_key.serialize_pem())
         .file("other.key", &other.signing_key.serialize_pem())
+        .file("v1.crt", OF_VERSION_1)
+        .file(
+            "pkcs8.key",
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        )
+        .file(
+            "old.key",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+             -----END RSA PRIVATE KEY-----\n",
+        )
         .file("odd", "no PEM at all");
     for (certificate, key, said) in [
         (
@@ -423,6 +446,24 @@ fn files_that_make_no_certificate_end_the_start_with_1_and_name_their_setting() 
             "--tls-key: can't use the private key in `odd`: it is not PEM with a `PRIVATE KEY` in it",
         ),
         (
+            "v1.crt",
+            "one.key",
+            "--tls-certificate: can't use the certificate in `v1.crt`: it is a certificate of X.509 version 1 or 2: \
+             make one of version 3",
+        ),
+        (
+            "one.crt",
+            "pkcs8.key",
+            "--tls-key: can't use the private key in `pkcs8.key`: it is protected by a password: write it without \
+             one, as `openssl pkey` does",
+        ),
+        (
+            "one.crt",
+            "old.key",
+            "--tls-key: can't use the private key in `old.key`: it is protected by a password: write it without \
+             one, as `openssl pkey` does",
+        ),
+        (
             "one.crt",
             "other.key",
             "--tls-key: can't use the private key in `other.key`: it does not belong to the certificate",
@@ -432,6 +473,46 @@ fn files_that_make_no_certificate_end_the_start_with_1_and_name_their_setting() 
         let output =
             program.run(&[&["serve", "--listen", "127.0.0.1:0", "--log", "off"], &files[..]].concat());
         assert_eq!((text(&output.stderr), output.status.code()), (format!("wharfinger: {said}\n"), Some(1)));
+    }
+}
+
+#[test]
+fn tls_to_postgresql_is_refused_with_what_to_do() {
+    let output = Program::new().run(&["migrate", "--database", "postgres://u@127.0.0.1:1/d?sslmode=require"]);
+    let said = "TLS to PostgreSQL is not supported yet: leave `sslmode=require` out of its URL";
+    assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_and_told_when_that_is_not_enough() {
+    for (hard, connections, expected) in [("600", "4096", true), ("600", "100", false)] {
+        let program = Program::new();
+        let mut command = Command::new("sh");
+        command.current_dir(program.folder.path()).env_clear();
+        command.args(["-c", "ulimit -Sn 300 && ulimit -Hn \"$1\" && shift && exec \"$@\"", "sh", hard]);
+        command.arg(env!("CARGO_BIN_EXE_wharfinger"));
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--max-connections",
+            connections,
+            "--max-requests",
+            "100",
+        ]);
+        let mut serving = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut said = String::new();
+        let mut stderr = BufReader::new(serving.stderr.take().unwrap());
+        while !said.contains("  address ") {
+            assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
+        }
+        let limits = fs::read_to_string(format!("/proc/{}/limits", serving.id())).unwrap();
+        serving.kill().unwrap();
+        serving.wait().unwrap();
+        let open = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        assert_eq!(open.split_whitespace().nth(3), Some(hard), "{open}");
+        assert_eq!(said.contains("the limit of open files is too low"), expected, "{said}");
     }
 }
 

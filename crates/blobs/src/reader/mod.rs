@@ -24,7 +24,7 @@ use buffer::{Buffer, Buffers};
 
 /// How many bytes the first chunk of a stream has; each after it twice as many as the one before.
 const FIRST_CHUNK: usize = 256 * 1024;
-/// How many bytes a chunk has at most.
+/// How many bytes a chunk has at most, unless its reader wants smaller ones.
 const LARGEST_CHUNK: usize = 1024 * 1024;
 
 /// An open blob.
@@ -56,6 +56,7 @@ impl Reader {
             file: Arc::clone(&self.file),
             range,
             size: FIRST_CHUNK,
+            largest: LARGEST_CHUNK,
             buffers: Buffers::default(),
             ahead: None,
             probing: Probing::Works,
@@ -75,6 +76,7 @@ pub struct BlobStream {
     /// What is still to be handed out.
     range: Range<u64>,
     size: usize,
+    largest: usize,
     buffers: Buffers,
     ahead: Option<JoinHandle<Result<Chunk>>>,
     probing: Probing,
@@ -108,11 +110,19 @@ enum Temperature {
 }
 
 impl BlobStream {
+    /// The same in chunks of at most so many bytes, for who has many streams and must keep little of each.
+    #[must_use]
+    pub fn in_chunks_of(mut self, largest: usize) -> Self {
+        self.largest = largest.clamp(1, LARGEST_CHUNK);
+        self.size = self.size.min(self.largest);
+        self
+    }
+
     /// An empty buffer for the next chunk.
     fn next_buffer(&mut self) -> Buffer {
         let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
         let buffer = self.buffers.take(self.size.min(left));
-        self.size = (self.size * 2).min(LARGEST_CHUNK);
+        self.size = (self.size * 2).min(self.largest);
         buffer
     }
 
@@ -259,6 +269,18 @@ mod tests {
         beyond.probing = Probing::Unsupported;
         let error = beyond.try_collect::<Vec<_>>().await.unwrap_err();
         assert!(matches!(&error, Error::Io(io) if io.kind() == io::ErrorKind::UnexpectedEof), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn chunks_are_as_small_as_was_asked_for() {
+        let (reader, bytes) = reader();
+        for probing in [Probing::Works, Probing::Unsupported] {
+            let mut stream = reader.stream(0..reader.len()).in_chunks_of(64 * 1024);
+            stream.probing = probing;
+            let chunks = stream.try_collect::<Vec<_>>().await.unwrap();
+            assert!(chunks.iter().all(|chunk| chunk.len() <= 64 * 1024));
+            assert!(chunks.concat() == bytes);
+        }
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use ::postgres::config::SslMode;
 use ::postgres::{Client, Config, IsolationLevel, NoTls};
 use tokio::sync::oneshot;
 
@@ -50,7 +51,18 @@ impl Postgres {
         // The parser's own message could quote the URL, password and all.
         let mut config: Config =
             url.parse().map_err(|_| Error::Engine("the database's URL can't be read".into()))?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(Error::Engine(
+                "TLS to PostgreSQL is not supported yet: leave `sslmode=require` out of its URL, and reach it over a \
+                 network that you trust"
+                    .into(),
+            ));
+        }
         limit_waits(&mut config);
+        // Else they are logged for operators, who can do nothing about them: as that a table exists already.
+        config.notice_callback(|notice| {
+            tracing::debug!(message = notice.message(), "PostgreSQL remarks something")
+        });
         let (queue, queued) = channel();
         let queued = Arc::new(Mutex::new(queued));
         let workers = Workers::new(queue);

@@ -1,9 +1,12 @@
 //! `/v2/<name>/blobs/<digest>`.
 
+use std::ops::Range;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use wharfinger_blobs::Reader;
 use wharfinger_model::manifest::media_type::OCTET_STREAM;
 use wharfinger_model::range::Selection;
 use wharfinger_model::{Digest, RepositoryName};
@@ -15,6 +18,8 @@ use crate::problem::oci::Problem;
 
 /// What a digest names never changes, but not everybody may see it.
 const FOREVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+
+const SHARED_CHUNK_BYTES: usize = 64 * 1024;
 
 pub(super) async fn handle(
     call: &Call<'_>,
@@ -45,13 +50,13 @@ async fn get(call: &Call<'_>, name: &RepositoryName, digest: &Digest) -> Result<
     }
     match selection(headers, digest, length) {
         Selection::Whole => {
-            let body = Body::new(Outgoing::new(reader.stream(0..length), length));
+            let body = bytes(call, &reader, 0..length);
             Ok(described(Response::new(body), digest, length))
         }
         Selection::Part(range) => {
             let part = range.end - range.start;
             let content_range = header(format!("bytes {}-{}/{length}", range.start, range.end - 1));
-            let mut response = Response::new(Body::new(Outgoing::new(reader.stream(range), part)));
+            let mut response = Response::new(bytes(call, &reader, range));
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             response.headers_mut().insert(CONTENT_RANGE, content_range);
             Ok(described(response, digest, part))
@@ -73,6 +78,7 @@ fn selection(headers: &HeaderMap, digest: &Digest, length: u64) -> Selection {
         }
         _ => Selection::Whole,
     }
+use wharfinger_blobs::Reader;
 }
 
 fn described(mut response: Response, digest: &Digest, length: u64) -> Response {

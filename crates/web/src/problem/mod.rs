@@ -4,11 +4,14 @@ pub(crate) mod oci;
 pub(crate) mod quay;
 
 use std::any::Any;
+use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
+
+use crate::seldom::Seldom;
 
 /// When to come back to a registry that can't answer now, in seconds.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
@@ -18,6 +21,16 @@ pub(crate) fn report(error: &dyn std::fmt::Display) -> uuid::Uuid {
     let id = uuid::Uuid::new_v4();
     tracing::error!(%error, error.id = %id, "a request failed by a fault of this program");
     id
+}
+
+/// Logs, now and then, that writes are refused because there is no space.
+pub(crate) fn report_full() {
+    static TOLD: Seldom = Seldom::every(Duration::from_secs(10));
+    if TOLD.is_due() {
+        tracing::warn!(
+            "there is no space left in the storage or for the database: writes are refused until there is"
+        );
+    }
 }
 
 /// What a client hears that asks for something by too long a path or query.
@@ -56,4 +69,47 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let id = report(&format_args!("panic: {}", text.unwrap_or("without a message")));
     (StatusCode::INTERNAL_SERVER_ERROR, format!("Internal error {id}\n")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by it")]
+
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use wharfinger_registry::Error;
+
+    use super::*;
+
+    /// What is logged, as lines of text.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_storage_is_told_once_however_many_writes_it_refuses() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..3 {
+                assert_eq!(oci::Problem::from(Error::Full).status(), StatusCode::INSUFFICIENT_STORAGE);
+                let answer = quay::Problem::from(Error::Full).into_response("");
+                assert_eq!(answer.status(), StatusCode::INSUFFICIENT_STORAGE);
+            }
+        });
+        let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(said.matches("WARN").count(), 1, "{said}");
+        assert!(said.contains("there is no space left"), "{said}");
+    }
 }

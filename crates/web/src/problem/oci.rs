@@ -169,11 +169,11 @@ impl From<Error> for Problem {
                 "GET, HEAD",
             ),
             Error::InvalidRequest(message) | Error::Message(message) => Self::invalid_request(message),
-            Error::Full => Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "DENIED",
-                "the registry's storage is full; its operator has to make room",
-            ),
+            Error::Full => {
+                super::report_full();
+                let message = "the registry's storage is full; its operator has to make room";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "DENIED", message)
+            }
             Error::Unavailable => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "UNAVAILABLE",

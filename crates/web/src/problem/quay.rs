@@ -149,7 +149,10 @@ impl From<Error> for Problem {
             Error::Manifest(error) => Self::invalid_request(error.to_string()),
             Error::Upload(error) => Self::invalid_request(error.to_string()),
             Error::BlobNeeded => Self::invalid_request(error.to_string()),
-            Error::Full => Self::Message(StatusCode::INSUFFICIENT_STORAGE, json!(error.to_string())),
+            Error::Full => {
+                super::report_full();
+                Self::Message(StatusCode::INSUFFICIENT_STORAGE, json!(error.to_string()))
+            }
             Error::Unavailable | Error::Busy => {
                 Self::Message(StatusCode::SERVICE_UNAVAILABLE, json!(error.to_string()))
             }

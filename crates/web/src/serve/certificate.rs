@@ -5,10 +5,11 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
@@ -73,6 +74,12 @@ pub enum Unusable {
     /// It is not PEM, or holds other things.
     #[error("it is not PEM with a `{0}` in it")]
     NotPem(&'static str),
+    /// It is a key that only a password opens.
+    #[error("it is protected by a password: write it without one, as `openssl pkey` does")]
+    Encrypted,
+    /// It is of another version of X.509 than the one that TLS uses today.
+    #[error("it is a certificate of X.509 version 1 or 2: make one of version 3")]
+    OldVersion,
     /// The key and the certificate are of two pairs.
     #[error("it does not belong to the certificate")]
     Mismatch,
@@ -117,8 +124,51 @@ impl Certificate {
         Ok(Refreshed::Replaced)
     }
 
+    /// The file of the certificate that is in use.
+    pub fn file(&self) -> &Path {
+        &self.0.files.chain
+    }
+
+    /// When the certificate that is in use is good. None when it does not say so in a way that can be read.
+    pub fn validity(&self) -> Option<Validity> {
+        let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Validity::of(current.cert.first()?)
+    }
+
     pub(super) fn provider(&self) -> Arc<CryptoProvider> {
         self.0.provider.clone()
+    }
+}
+
+/// From when to when a certificate is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// In seconds since 1970, UTC.
+    pub not_before: u64,
+    /// In seconds since 1970, UTC.
+    pub not_after: u64,
+}
+
+impl Validity {
+    /// The parser does not give the two instants away, but says by which of them a certificate is bad at another.
+    fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        const NEVER: u64 = u64::MAX;
+        let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
+        let fault_at = |second: u64| {
+            let time = UnixTime::since_unix_epoch(Duration::from_secs(second));
+            let usage = webpki::KeyUsage::server_auth();
+            certificate.verify_for_usage(&[], &[], &[], time, usage, None, None).err()
+        };
+        let not_before = match fault_at(0)? {
+            webpki::Error::CertNotValidYet { not_before, .. } => not_before.as_secs(),
+            _ => 0,
+        };
+        match fault_at(NEVER)? {
+            webpki::Error::CertExpired { not_after, .. } => {
+                Some(Self { not_before, not_after: not_after.as_secs() })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -147,7 +197,8 @@ impl Files {
     }
 
     fn read(&self, provider: &CryptoProvider) -> Result<CertifiedKey, CertificateError> {
-        let chain = chain(&self.chain).map_err(|what| CertificateError::Chain(self.chain.clone(), what))?;
+        let of_chain = |what| CertificateError::Chain(self.chain.clone(), what);
+        let chain = chain(&self.chain).map_err(of_chain)?;
         let of_key = |what| CertificateError::Key(self.key.clone(), what);
         let key = key(&self.key).map_err(of_key)?;
         let signing = provider.key_provider.load_private_key(key);
@@ -156,7 +207,7 @@ impl Files {
             // Not every kind of key can be compared.
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(pair),
             Err(rustls::Error::InconsistentKeys(_)) => Err(of_key(Unusable::Mismatch)),
-            Err(error) => Err(CertificateError::Chain(self.chain.clone(), Unusable::Unsupported(error))),
+            Err(error) => Err(of_chain(Unusable::Unsupported(error))),
         }
     }
 }
@@ -164,9 +215,19 @@ impl Files {
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     const KIND: Unusable = Unusable::NotPem("CERTIFICATE");
     let chain = CertificateDer::pem_slice_iter(&fs::read(file)?).collect::<Result<Vec<_>, pem::Error>>();
-    chain.ok().filter(|chain| !chain.is_empty()).ok_or(KIND)
+    let chain = chain.map_err(|_| KIND)?;
+    match webpki::EndEntityCert::try_from(chain.first().ok_or(KIND)?) {
+        Err(webpki::Error::UnsupportedCertVersion) => Err(Unusable::OldVersion),
+        _ => Ok(chain),
+    }
 }
 
 fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Unusable> {
-    PrivateKeyDer::from_pem_slice(&fs::read(file)?).map_err(|_| Unusable::NotPem("PRIVATE KEY"))
+    let text = fs::read(file)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
+        // PKCS#8 says it in the first line (RFC 7468, section 11), older forms in a header (RFC 1421, section 4.6.1.1).
+        let marks = ["BEGIN ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED"];
+        let is_marked = |mark: &&str| text.windows(mark.len()).any(|part| part == mark.as_bytes());
+        if marks.iter().any(is_marked) { Unusable::Encrypted } else { Unusable::NotPem("PRIVATE KEY") }
+    })
 }

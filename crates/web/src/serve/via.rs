@@ -2,12 +2,15 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::time::Duration;
 
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+
+use crate::seldom::Seldom;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -90,6 +93,7 @@ impl Via {
         let peer = peer.ip().to_canonical();
         let direct = Self { client: peer, scheme, host: asked(parts)? };
         if !trusted.contains(peer) {
+            warn_of_ignored(&parts.headers, peer);
             return Ok(direct);
         }
         Ok(Self {
@@ -97,6 +101,18 @@ impl Via {
             scheme: forwarded_proto(&parts.headers).unwrap_or(scheme),
             host: only(&parts.headers, &FORWARDED_HOST).and_then(host).or(direct.host),
         })
+    }
+}
+
+/// Tells, now and then, that headers are ignored that somebody may have meant to be believed.
+fn warn_of_ignored(headers: &HeaderMap, peer: IpAddr) {
+    static TOLD: Seldom = Seldom::every(Duration::from_secs(60));
+    let forwarded = [FORWARDED_FOR, FORWARDED_PROTO, FORWARDED_HOST];
+    if forwarded.iter().any(|name| headers.contains_key(name)) && TOLD.is_due() {
+        tracing::warn!(
+            peer.address = %peer,
+            "X-Forwarded-* headers are ignored: if this is the address of your proxy, set trusted_proxies to it"
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{logs, runtime};
+use super::{logs, open_files, runtime};
 use crate::config::{Config, LogFormat};
 use crate::running::{self, Running};
 
@@ -17,6 +17,7 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     for name in config.ignored_variables() {
         tracing::warn!(variable = %name, "this variable names no setting: `wharfinger config` shows those there are");
     }
+    open_files::raise(&config.limits);
     runtime()?.block_on(until_told_to_stop(config))
 }
 
@@ -62,11 +63,17 @@ fn greet(config: &Config, running: &Running) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Ends a process that does not listen to it, and is of interest only when all runs.
+    _hangup: Signal,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     /// The next request to stop.

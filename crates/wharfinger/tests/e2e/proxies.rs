@@ -34,6 +34,15 @@ fn a_proxy_is_believed_only_when_it_is_named() {
     ] {
         let settings: Vec<_> = trusted.into_iter().map(|networks| ("trusted-proxies", networks)).collect();
         let server = Server::start_with(Engine::Sqlite, &settings);
+        if trusted.is_some_and(|trusted| trusted.contains("127.0.0.1")) {
+            assert_eq!(forwarded(&server, "/").status, 200);
+            assert!(!server.has_said("X-Forwarded-* headers are ignored"));
+        } else {
+            assert_eq!(forwarded(&server, "/").status, 200);
+            server.says(
+                "if this is the address of your proxy, set trusted_proxies to it peer.address=127.0.0.1",
+            );
+        }
         let base = if base.is_empty() { &server.url } else { base };
 
         let challenge = forwarded(&server, "/v2/");

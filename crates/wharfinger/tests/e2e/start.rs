@@ -3,7 +3,7 @@
 use serde_json::json;
 use wharfinger_model::Digest;
 
-use crate::support::{ADMIN_PASSWORD, Engine, Image, Server, each_engine, tag_path};
+use crate::support::{ADMIN_PASSWORD, Engine, Image, Server, each_engine, engines, tag_path};
 
 const INITIALIZE: &str = "/api/v1/user/initialize";
 
@@ -61,6 +61,35 @@ fn a_storage_without_the_blobs_that_are_remembered_is_not_served() {
     std::fs::rename(&away, blobs.join("blobs")).unwrap();
     server.spawn();
     assert!(server.pull("admin/app", "v1").is_ok());
+}
+
+#[test]
+fn a_program_out_of_open_files_is_busy_and_no_more() {
+    let server = Server::start(Engine::Sqlite);
+    let blob = b"some bytes".to_vec();
+    let digest = Digest::sha256(&blob);
+    let token = server.push_token("admin/app");
+    server.push_blob(&token, "admin/app", &blob).send().is_empty(201);
+    let pull = || server.v2(&token, "GET", "admin/app", &format!("blobs/{digest}")).send();
+    assert_eq!(pull().body, blob);
+    server.freeze_open_files();
+    let refused = pull();
+    refused.is_oci_error(503, "TOOMANYREQUESTS");
+    assert_eq!(refused.header("retry-after"), Some("5"));
+    server.limit_open_files(1024);
+    assert_eq!(pull().body, blob);
+}
+
+#[test]
+fn a_second_start_over_postgresql_has_nothing_to_tell() {
+    if !engines().contains(&Engine::Postgres) {
+        return;
+    }
+    let mut server = Server::start_empty(Engine::Postgres, &[("log", "info")]);
+    server.stop();
+    server.spawn();
+    assert_eq!(server.call("GET", "/health/instance").send().status, 200);
+    assert!(!server.has_said("already exists"));
 }
 
 #[test]

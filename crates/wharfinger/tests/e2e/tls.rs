@@ -132,3 +132,46 @@ fn two_ways_of_saying_a_length_are_refused_over_tls_too() {
         assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
     });
 }
+
+#[test]
+fn a_certificate_that_clients_will_refuse_is_warned_of() {
+    for (pair, said) in [
+        (Pair::good_in(1990, 2001), "has expired: clients will refuse it"),
+        (Pair::good_in(2990, 3001), "is not valid yet: clients will refuse it"),
+    ] {
+        let Secure { server, folder } = Secure::start(&pair, &[]);
+        server.says(said);
+        // So is its successor.
+        let next = Pair::good_in(1980, 1981);
+        next.write_certificate(&folder.path().join("tls.crt"));
+        next.write_key(&folder.path().join("tls.key"));
+        server.hang_up();
+        server.says("not_after=1981-01-01T00:00:00Z");
+    }
+}
+
+#[test]
+fn a_hangup_tells_what_came_of_it() {
+    let pair = Pair::new();
+    let Secure { server, folder } = Secure::start(&pair, &[("log", "info")]);
+    server.says("the certificate is in use file=");
+    server.hang_up();
+    server.says("the certificate's files have not changed");
+    std::fs::remove_file(folder.path().join("tls.crt")).unwrap();
+    for times in [1, 2] {
+        server.hang_up();
+        let begun = Instant::now();
+        while server.count_said("the new certificate can't be used; the old one stays") < times {
+            assert!(begun.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_hangup_does_not_end_a_server_without_a_certificate() {
+    let server = Server::start_empty(Engine::Sqlite, &[("log", "info")]);
+    server.hang_up();
+    server.says("SIGHUP changes nothing");
+    assert_eq!(server.call("GET", "/health/instance").send().status, 200);
+}

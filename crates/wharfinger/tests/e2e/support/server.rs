@@ -81,7 +81,9 @@ impl Server {
     /// Starts the program over the same folder, on a port that is free now. Returns when it says that it listens.
     pub(crate) fn spawn(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
-        command.env_clear().arg("serve").args(["--listen", "127.0.0.1:0", "--log", "warn"]);
+        command.env_clear().arg("serve").args(["--listen", "127.0.0.1:0"]);
+        // A flag goes over this.
+        command.env("WHARFINGER_LOG", "warn");
         command.arg("--data").arg(self.data.path().join("data"));
         if let Some(schema) = &self.schema {
             command.args(["--database", &schema.url]);
@@ -126,10 +128,47 @@ impl Server {
     #[track_caller]
     pub(crate) fn says(&self, text: &str) {
         let begun = Instant::now();
-        while !self.said.lock().unwrap().iter().any(|line| line.contains(text)) {
+        while !self.has_said(text) {
             assert!(begun.elapsed() < PATIENCE, "`{text}` is not among {:?}", self.said.lock().unwrap());
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// How many lines with this the program has said on standard error so far.
+    pub(crate) fn count_said(&self, text: &str) -> usize {
+        self.said.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// Whether the program has said this on standard error so far.
+    pub(crate) fn has_said(&self, text: &str) -> bool {
+        self.count_said(text) > 0
+    }
+
+    /// Lets the program open as many files as it has open now, and no more.
+    pub(crate) fn freeze_open_files(&self) {
+        let process = self.child.as_ref().unwrap().id();
+        let open = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+        // Numbers can have gaps, and the limit is on the number.
+        let numbers = open.map(|file| file.unwrap().file_name().to_str().unwrap().parse::<u64>().unwrap());
+        let mut numbers: Vec<_> = numbers.collect();
+        numbers.sort_unstable();
+        let gap = (0..).zip(&numbers).find_map(|(free, taken)| (free != *taken).then_some(free));
+        self.limit_open_files(gap.unwrap_or(numbers.len() as u64));
+    }
+
+    /// Lets the program open so many files.
+    pub(crate) fn limit_open_files(&self, count: u64) {
+        let process = i32::try_from(self.child.as_ref().unwrap().id()).unwrap();
+        let limit = rustix::process::Rlimit {
+            current: Some(count),
+            ..rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        };
+        rustix::process::prlimit(
+            rustix::process::Pid::from_raw(process),
+            rustix::process::Resource::Nofile,
+            limit,
+        )
+        .unwrap();
     }
 
     /// Ends the program at once, wherever it is. [`Self::spawn`] starts it again.

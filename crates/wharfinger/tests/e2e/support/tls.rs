@@ -26,6 +26,16 @@ impl Pair {
         Self(rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap())
     }
 
+    /// One that is good from the beginning of one year to that of another.
+    pub(crate) fn good_in(from: i32, to: i32) -> Self {
+        let mut params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let cert = params.self_signed(&signing_key).unwrap();
+        Self(rcgen::CertifiedKey { cert, signing_key })
+    }
+
     pub(crate) fn write_certificate(&self, file: &Path) {
         fs::write(file, self.0.cert.pem()).unwrap();
     }

@@ -410,6 +410,16 @@ fn an_address_in_use_ends_the_start_with_1_and_names_its_setting() {
     assert_eq!((text(&output.stderr), output.status.code()), (said, Some(1)));
 }
 
+impl Program {
+    /// The start ends with 1, and it is said of the two files what is wrong with one.
+    #[track_caller]
+    fn has_no_certificate(&self, certificate: &str, key: &str, said: &str) {
+        let files = ["--tls-certificate", certificate, "--tls-key", key];
+        let output = self.run(&[&["serve", "--listen", "127.0.0.1:0", "--log", "off"], &files[..]].concat());
+        assert_eq!((text(&output.stderr), output.status.code()), (format!("wharfinger: {said}\n"), Some(1)));
+    }
+}
+
 #[test]
 fn files_that_make_no_certificate_end_the_start_with_1_and_name_their_setting() {
     let [one, other] = [(); 2]
@@ -418,61 +428,44 @@ fn files_that_make_no_certificate_end_the_start_with_1_and_name_their_setting() 
         .file("one.crt", &one.cert.pem())
         .file("one.key", &one.signing_key.serialize_pem())
         .file("other.key", &other.signing_key.serialize_pem())
+        .file("odd", "no PEM at all");
+    let chain = "--tls-certificate: can't use the certificate in";
+    let key = "--tls-key: can't use the private key in";
+    let missing = format!("{chain} `missing`: No such file or directory (os error 2)");
+    program.has_no_certificate("missing", "one.key", &missing);
+    let odd = format!("{chain} `one.key`: it is not PEM with a `CERTIFICATE` in it");
+    program.has_no_certificate("one.key", "one.key", &odd);
+    let odd = format!("{key} `odd`: it is not PEM with a `PRIVATE KEY` in it");
+    program.has_no_certificate("one.crt", "odd", &odd);
+    let foreign = format!("{key} `other.key`: it does not belong to the certificate");
+    program.has_no_certificate("one.crt", "other.key", &foreign);
+}
+
+#[test]
+fn old_certificates_and_keys_with_a_password_are_called_that() {
+    let pair = rcgen::generate_simple_self_signed(vec!["registry.example.com".to_owned()]).unwrap();
+    let program = Program::new()
+        .file("good.crt", &pair.cert.pem())
+        .file("good.key", &pair.signing_key.serialize_pem())
         .file("v1.crt", OF_VERSION_1)
         .file(
             "pkcs8.key",
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
         )
         .file(
-            "old.key",
+            "pkcs1.key",
             "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
              -----END RSA PRIVATE KEY-----\n",
-        )
-        .file("odd", "no PEM at all");
-    for (certificate, key, said) in [
-        (
-            "missing",
-            "one.key",
-            "--tls-certificate: can't use the certificate in `missing`: No such file or directory (os error 2)",
-        ),
-        (
-            "one.key",
-            "one.key",
-            "--tls-certificate: can't use the certificate in `one.key`: it is not PEM with a `CERTIFICATE` in it",
-        ),
-        (
-            "one.crt",
-            "odd",
-            "--tls-key: can't use the private key in `odd`: it is not PEM with a `PRIVATE KEY` in it",
-        ),
-        (
-            "v1.crt",
-            "one.key",
-            "--tls-certificate: can't use the certificate in `v1.crt`: it is a certificate of X.509 version 1 or 2: \
-             make one of version 3",
-        ),
-        (
-            "one.crt",
-            "pkcs8.key",
-            "--tls-key: can't use the private key in `pkcs8.key`: it is protected by a password: write it without \
-             one, as `openssl pkey` does",
-        ),
-        (
-            "one.crt",
-            "old.key",
-            "--tls-key: can't use the private key in `old.key`: it is protected by a password: write it without \
-             one, as `openssl pkey` does",
-        ),
-        (
-            "one.crt",
-            "other.key",
-            "--tls-key: can't use the private key in `other.key`: it does not belong to the certificate",
-        ),
-    ] {
-        let files = ["--tls-certificate", certificate, "--tls-key", key];
-        let output =
-            program.run(&[&["serve", "--listen", "127.0.0.1:0", "--log", "off"], &files[..]].concat());
-        assert_eq!((text(&output.stderr), output.status.code()), (format!("wharfinger: {said}\n"), Some(1)));
+        );
+    let old = "--tls-certificate: can't use the certificate in `v1.crt`: it is a certificate of X.509 version 1 or 2: \
+               make one of version 3";
+    program.has_no_certificate("v1.crt", "good.key", old);
+    for key in ["pkcs8.key", "pkcs1.key"] {
+        let said = format!(
+            "--tls-key: can't use the private key in `{key}`: it is protected by a password: write it without one, \
+             as `openssl pkey` does"
+        );
+        program.has_no_certificate("good.crt", key, &said);
     }
 }
 

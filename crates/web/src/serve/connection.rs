@@ -35,9 +35,12 @@ const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 const MAX_STREAMS: u32 = 32;
 /// What HTTP/2 keeps of one answer before the client makes room for it.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Streams that an HTTP/2 client may take back before anybody has seen them, and those that it may make us take back
-/// by breaking rules. One that does more of it than a browser ever would is working against us (CVE-2023-44487).
+/// Streams that an HTTP/2 client may take back before anybody has seen them. One that does more of it than a browser ever
+/// would is working against us (CVE-2023-44487).
 const MAX_RESETS: usize = 64;
+/// Streams that a client may make us take back by breaking rules. Until they have heard of [`MAX_STREAMS`], clients may
+/// begin a hundred, as those of curl and Go do.
+const MAX_REFUSED: usize = 128;
 /// How long a connection that was asked to end may take to say goodbye.
 const FAREWELL_TIME: Duration = Duration::from_secs(1);
 
@@ -170,7 +173,7 @@ fn protocols(limits: &Limits) -> auto::Builder<Streams> {
         .max_concurrent_streams(MAX_STREAMS)
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .max_pending_accept_reset_streams(MAX_RESETS)
-        .max_local_error_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_REFUSED)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
     http

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::routing::any;
 use bytes::Bytes;
@@ -25,6 +26,7 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const END_STREAM_AND_HEADERS: u8 = 5;
@@ -118,6 +120,22 @@ async fn a_client_that_takes_back_request_after_request_is_sent_away() {
     }
     client.send(sent).await;
     assert_eq!(client.frame(GOAWAY).await[4..8], ENHANCE_YOUR_CALM);
+}
+
+#[tokio::test]
+async fn a_client_that_has_not_heard_of_the_limit_yet_may_try_again() {
+    const BEGUN: u32 = 100;
+    const REFUSED_STREAM: [u8; 4] = 7_u32.to_be_bytes();
+    let router = Router::new().fallback(any(std::future::pending::<()>));
+    let server = Server::start(router, Limits::default()).await;
+    let mut client = server.client().await;
+    let begin = (0..BEGUN).flat_map(|stream| frame(HEADERS, END_STREAM_AND_HEADERS, 2 * stream + 1, GET));
+    client.send(PREFACE.iter().copied().chain(begin).collect::<Vec<_>>()).await;
+    for _ in 32..BEGUN {
+        assert_eq!(client.frame(RST_STREAM).await, REFUSED_STREAM);
+    }
+    client.send(frame(PING, 0, 0, &[7; 8])).await;
+    assert_eq!(client.frame(PING).await, [7; 8]);
 }
 
 #[tokio::test]

@@ -78,7 +78,14 @@ fn selection(headers: &HeaderMap, digest: &Digest, length: u64) -> Selection {
         }
         _ => Selection::Whole,
     }
-use wharfinger_blobs::Reader;
+}
+
+/// The bytes of `range` as a body. A connection of HTTP/2 carries many, so it gets them in smaller chunks.
+fn bytes(call: &Call<'_>, reader: &Reader, range: Range<u64>) -> Body {
+    let length = range.end - range.start;
+    let stream = reader.stream(range);
+    let shared = call.parts.version == Version::HTTP_2;
+    Body::new(Outgoing::new(if shared { stream.in_chunks_of(SHARED_CHUNK_BYTES) } else { stream }, length))
 }
 
 fn described(mut response: Response, digest: &Digest, length: u64) -> Response {

@@ -6,8 +6,10 @@ pub mod grant;
 pub mod manifest;
 mod name;
 pub mod path;
+mod pattern;
 pub mod range;
 pub mod referrers;
+pub mod rules;
 pub mod tag;
 mod time;
 
@@ -17,4 +19,5 @@ pub use name::{
     InvalidNamespace, InvalidReference, InvalidRepositoryName, InvalidTagName, Namespace, Reference,
     RepositoryName, TagName,
 };
+pub use pattern::{InvalidPattern, Pattern};
 pub use time::{QuayDate, Rfc3339, Timestamp};

@@ -70,6 +70,22 @@ pub struct Amendment {
     pub protection: Option<Protection>,
 }
 
+/// What the rules that hold for a name and a manifest give to a lifetime that begins, unless more is asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Birth {
+    /// How long it lasts. One that is immutable does not end by itself.
+    pub expires_after: Option<Duration>,
+    /// Whether it is immutable.
+    pub immutable: bool,
+}
+
+impl Birth {
+    /// When a lifetime ends that begins at `start`, if that can be written as a date.
+    fn end(self, start: Timestamp) -> Option<Timestamp> {
+        self.expires_after.map(|duration| start + duration).filter(|end| *end < Timestamp::YEAR_10000)
+    }
+}
+
 /// A change that is asked of one tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<M> {
@@ -130,7 +146,8 @@ pub enum Refusal {
     ImmutableWithExpiration,
 }
 
-/// Decides what `change` does to a tag whose living lifetime is `current`.
+/// Decides what `change` does to a tag whose living lifetime is `current`. A lifetime that begins is given what its
+/// `birth` says, and then what is asked.
 ///
 /// Everything in an amendment applies to the resulting lifetime, or the whole change is refused. Permission
 /// comes before state: who may not unset immutability hears that first.
@@ -140,6 +157,7 @@ pub enum Refusal {
 pub fn plan<M>(
     current: Option<&Lifetime<M>>,
     change: Change<M>,
+    birth: Birth,
     role: crate::Role,
     now: Timestamp,
 ) -> Result<Plan<M>, Refusal> {
@@ -164,7 +182,9 @@ pub fn plan<M>(
                 return Err(Refusal::ImmutableOverwrite);
             }
             let start = current.map_or(now, |current| current.ended_at(now));
-            let (end, immutable) = amend(None, false, amendment, start)?;
+            let stays = birth.immutable || amendment.protection == Some(Protection::Set);
+            let end = birth.end(start).filter(|_| !stays);
+            let (end, immutable) = amend(end, birth.immutable, amendment, start)?;
             Ok(Plan::Begin(Lifetime { manifest, start, end, reversion, immutable }))
         }
     }
@@ -211,6 +231,7 @@ mod tests {
     use crate::Role;
 
     const NOW: Timestamp = Timestamp::from_ms(10_000);
+    const BORN: Birth = Birth { expires_after: None, immutable: false };
     const LATER: Timestamp = Timestamp::from_ms(20_000);
 
     fn living(immutable: bool, end: Option<Timestamp>) -> Lifetime<u8> {
@@ -230,7 +251,7 @@ mod tests {
         let change = point(amendment(None, Some(Protection::Set)));
         for current in [None, Some(&living(false, None)), Some(&living(false, Some(LATER)))] {
             let begun = Lifetime { manifest: 2, start: NOW, end: None, reversion: false, immutable: true };
-            assert_eq!(plan(current, change, Role::Write, NOW), Ok(Plan::Begin(begun)));
+            assert_eq!(plan(current, change, BORN, Role::Write, NOW), Ok(Plan::Begin(begun)));
         }
     }
 
@@ -239,26 +260,28 @@ mod tests {
         let frozen = living(true, None);
         let unset = point(amendment(None, Some(Protection::Unset)));
         assert_eq!(
-            plan(Some(&frozen), point(Amendment::default()), Role::Admin, NOW),
+            plan(Some(&frozen), point(Amendment::default()), BORN, Role::Admin, NOW),
             Err(Refusal::ImmutableOverwrite)
         );
         assert_eq!(
-            plan(Some(&frozen), point(amendment(None, Some(Protection::Set))), Role::Admin, NOW),
+            plan(Some(&frozen), point(amendment(None, Some(Protection::Set))), BORN, Role::Admin, NOW),
             Err(Refusal::ImmutableOverwrite)
         );
-        assert_eq!(plan(Some(&frozen), unset, Role::Write, NOW), Err(Refusal::NeedsAdmin));
-        assert!(matches!(plan(Some(&frozen), unset, Role::Admin, NOW), Ok(Plan::Begin(l)) if !l.immutable));
+        assert_eq!(plan(Some(&frozen), unset, BORN, Role::Write, NOW), Err(Refusal::NeedsAdmin));
+        assert!(
+            matches!(plan(Some(&frozen), unset, BORN, Role::Admin, NOW), Ok(Plan::Begin(l)) if !l.immutable)
+        );
     }
 
     #[test]
     fn permission_is_judged_before_anything_else_in_the_change() {
         let past = amendment(Some(Expiration::At(NOW)), Some(Protection::Unset));
         assert_eq!(
-            plan(Some(&living(true, None)), Change::Amend(past), Role::Write, NOW),
+            plan(Some(&living(true, None)), Change::Amend(past), BORN, Role::Write, NOW),
             Err(Refusal::NeedsAdmin)
         );
         assert_eq!(
-            plan(Some(&living(true, None)), Change::Amend(past), Role::Admin, NOW),
+            plan(Some(&living(true, None)), Change::Amend(past), BORN, Role::Admin, NOW),
             Err(Refusal::ExpirationOutOfRange)
         );
     }
@@ -269,23 +292,23 @@ mod tests {
         let expire = Change::Amend(amendment(Some(Expiration::At(LATER)), None));
         let clear = Change::Amend(amendment(Some(Expiration::Never), None));
         assert_eq!(
-            plan(Some(&living(false, None)), set(Some(Expiration::At(LATER))), Role::Write, NOW),
+            plan(Some(&living(false, None)), set(Some(Expiration::At(LATER))), BORN, Role::Write, NOW),
             Err(Refusal::ImmutableWithExpiration)
         );
         assert_eq!(
-            plan(Some(&living(false, Some(LATER))), set(None), Role::Write, NOW),
+            plan(Some(&living(false, Some(LATER))), set(None), BORN, Role::Write, NOW),
             Err(Refusal::ImmutableWithExpiration)
         );
         assert_eq!(
-            plan(Some(&living(false, Some(LATER))), set(Some(Expiration::Never)), Role::Write, NOW),
+            plan(Some(&living(false, Some(LATER))), set(Some(Expiration::Never)), BORN, Role::Write, NOW),
             Ok(Plan::Rewrite { end: None, immutable: true })
         );
         assert_eq!(
-            plan(Some(&living(true, None)), expire, Role::Write, NOW),
+            plan(Some(&living(true, None)), expire, BORN, Role::Write, NOW),
             Err(Refusal::ExpirationOnImmutable)
         );
         assert_eq!(
-            plan(Some(&living(true, None)), clear, Role::Write, NOW),
+            plan(Some(&living(true, None)), clear, BORN, Role::Write, NOW),
             Ok(Plan::Rewrite { end: None, immutable: true })
         );
     }
@@ -295,7 +318,7 @@ mod tests {
         for at in [NOW, Timestamp::from_ms(0), Timestamp::YEAR_10000, Timestamp::from_ms(i64::MAX)] {
             let change = Change::Amend(amendment(Some(Expiration::At(at)), None));
             assert_eq!(
-                plan(Some(&living(false, None)), change, Role::Write, NOW),
+                plan(Some(&living(false, None)), change, BORN, Role::Write, NOW),
                 Err(Refusal::ExpirationOutOfRange)
             );
         }
@@ -303,9 +326,9 @@ mod tests {
 
     #[test]
     fn what_is_not_alive_can_be_neither_amended_nor_deleted() {
-        assert_eq!(plan::<u8>(None, Change::Delete, Role::Admin, NOW), Err(Refusal::NotAlive));
+        assert_eq!(plan::<u8>(None, Change::Delete, BORN, Role::Admin, NOW), Err(Refusal::NotAlive));
         assert_eq!(
-            plan::<u8>(None, Change::Amend(Amendment::default()), Role::Admin, NOW),
+            plan::<u8>(None, Change::Amend(Amendment::default()), BORN, Role::Admin, NOW),
             Err(Refusal::NotAlive)
         );
         assert!(!living(false, Some(NOW)).is_alive(NOW), "at its end a lifetime is over");
@@ -316,12 +339,37 @@ mod tests {
         let current = living(false, None);
         let next = Timestamp::from_ms(5_001);
         for now in [Timestamp::from_ms(1), current.start] {
-            assert_eq!(plan(Some(&current), Change::Delete, Role::Write, now), Ok(Plan::End(next)));
-            let moved = plan(Some(&current), point(Amendment::default()), Role::Write, now);
+            assert_eq!(plan(Some(&current), Change::Delete, BORN, Role::Write, now), Ok(Plan::End(next)));
+            let moved = plan(Some(&current), point(Amendment::default()), BORN, Role::Write, now);
             assert!(matches!(moved, Ok(Plan::Begin(begun)) if begun.start == next));
         }
         let over = living(false, Some(NOW));
         assert_eq!(over.begun_after(NOW), Timestamp::from_ms(10_001));
         assert_eq!(over.begun_after(LATER), LATER);
+    }
+
+    #[test]
+    fn a_lifetime_is_born_with_what_the_rules_say_and_then_what_is_asked() {
+        let hour = Birth { expires_after: Some(Duration::from_secs(3600)), immutable: false };
+        let frozen = Birth { immutable: true, ..hour };
+        let in_an_hour = NOW + Duration::from_secs(3600);
+        let born =
+            |birth, asked| match plan(Some(&living(false, None)), point(asked), birth, Role::Write, NOW) {
+                Ok(Plan::Begin(begun)) => Ok((begun.end, begun.immutable)),
+                Ok(other) => panic!("{other:?}"),
+                Err(refusal) => Err(refusal),
+            };
+        let nothing = Amendment::default();
+        let at = |at| amendment(Some(Expiration::At(at)), None);
+        assert_eq!(born(hour, nothing), Ok((Some(in_an_hour), false)));
+        assert_eq!(born(hour, at(LATER)), Ok((Some(LATER), false)));
+        assert_eq!(born(hour, amendment(Some(Expiration::Never), None)), Ok((None, false)));
+        assert_eq!(born(hour, amendment(None, Some(Protection::Set))), Ok((None, true)));
+        assert_eq!(born(frozen, nothing), Ok((None, true)));
+        assert_eq!(born(frozen, amendment(None, Some(Protection::Unset))), Ok((None, true)));
+        assert_eq!(born(frozen, at(LATER)), Err(Refusal::ExpirationOnImmutable));
+        let for_ever =
+            Birth { expires_after: Some(Duration::from_millis(i64::MAX as u64)), immutable: false };
+        assert_eq!(born(for_ever, nothing), Ok((None, false)));
     }
 }

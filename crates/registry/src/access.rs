@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes};
-use wharfinger_store::account::{Account, Kind, Membership};
+use wharfinger_store::account::{self, Account, Kind, Membership};
 use wharfinger_store::repository::{self, Repository, Standing};
 use wharfinger_store::{AccountId, RepositoryId, Tx};
 
@@ -62,6 +62,8 @@ pub(crate) enum Authority {
         /// What the token was made for.
         application: String,
     },
+    /// None is needed: the registry itself keeps rules that were laid down before.
+    Itself,
     /// A registry token: what is granted in it, and nothing else.
     Grant(Vec<ResourceScope>),
 }
@@ -70,6 +72,11 @@ impl Caller {
     /// Somebody who showed nothing.
     pub fn anonymous(origin: Origin) -> Self {
         Self { origin, account: None, authority: Authority::Password }
+    }
+
+    /// The registry itself, when it does what somebody laid down before.
+    pub(crate) fn itself() -> Self {
+        Self { origin: Origin::default(), account: None, authority: Authority::Itself }
     }
 
     pub(crate) fn new(account: Account, authority: Authority, origin: Origin) -> Self {
@@ -129,7 +136,7 @@ impl Caller {
     /// Whether the scopes of the caller's token, if it came with one, allow this.
     pub(crate) fn has_scope(&self, scope: Scope) -> bool {
         match &self.authority {
-            Authority::Session | Authority::Password => true,
+            Authority::Session | Authority::Password | Authority::Itself => true,
             Authority::Token { scopes, .. } => scopes.contains(scope),
             Authority::Grant(_) => false,
         }
@@ -144,15 +151,16 @@ impl Caller {
         if self.has_scope(scope) { Ok(account) } else { Err(Error::Forbidden) }
     }
 
-    /// Whether the caller may do everything: a superuser by session, or by a token that says so.
+    /// Whether the caller may do everything: the registry itself, and a superuser by session, or by a token that says
+    /// so.
     fn is_superuser(&self) -> bool {
         let superuser = self.account.as_ref().is_some_and(|account| account.superuser);
-        superuser
-            && match &self.authority {
-                Authority::Session => true,
-                Authority::Token { scopes, .. } => scopes.contains(Scope::SuperUser),
-                Authority::Password | Authority::Grant(_) => false,
-            }
+        match &self.authority {
+            Authority::Itself => true,
+            Authority::Session => superuser,
+            Authority::Token { scopes, .. } => superuser && scopes.contains(Scope::SuperUser),
+            Authority::Password | Authority::Grant(_) => false,
+        }
     }
 
     /// The role on the repository that the caller's account was given, whatever its token allows.
@@ -189,7 +197,7 @@ impl Caller {
             (false, false) => return None,
         };
         match &self.authority {
-            Authority::Session | Authority::Password => Some(role),
+            Authority::Session | Authority::Password | Authority::Itself => Some(role),
             Authority::Token { scopes, .. } => scopes.namespace_ceiling().map(|ceiling| role.min(ceiling)),
             Authority::Grant(_) => None,
         }
@@ -202,7 +210,7 @@ impl Caller {
         let everybody = public.then_some(Role::Read);
         let own = match &self.authority {
             _ if self.is_superuser() => Some(Role::Admin),
-            Authority::Session | Authority::Password => self.given_role(standing),
+            Authority::Session | Authority::Password | Authority::Itself => self.given_role(standing),
             Authority::Token { scopes, .. } => scopes
                 .repository_ceiling()
                 .and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling))),
@@ -228,7 +236,7 @@ impl Caller {
             _ if self.is_superuser() => Sight::All,
             Authority::Grant(scopes) => granted_sight(scopes, self.account.as_ref()),
             Authority::Token { scopes, .. } if scopes.repository_ceiling().is_none() => Sight::Public,
-            Authority::Session | Authority::Password | Authority::Token { .. } => {
+            Authority::Session | Authority::Password | Authority::Itself | Authority::Token { .. } => {
                 self.account.clone().map_or(Sight::Public, Sight::Account)
             }
         }
@@ -367,4 +375,26 @@ pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &Repositor
         caller.role(name, &standing, L::NEED).filter(|role| *role >= L::NEED.role()).ok_or_else(refused)?;
     let repository = standing.repository.clone().ok_or(Error::NoRepository)?;
     Ok(Granted { name: name.clone(), role, standing, repository, level: PhantomData })
+}
+
+/// Checks that the caller administers the namespace: an organization, or the caller's own.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether it exists or not; [`Error::NoAccount`] when it
+/// does not, to those who may do everything.
+pub(crate) fn check_namespace(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
+    let refused = || if caller.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden };
+    let Some(namespace) = account::by_name(tx, name)?.filter(|account| account.kind != Kind::Robot) else {
+        return Err(if caller.is_superuser() { Error::NoAccount } else { refused() });
+    };
+    let mut membership = match caller.account() {
+        Some(account) => account::membership(tx, namespace.id, account.id)?,
+        None => Membership::default(),
+    };
+    membership.admin |= caller.account().is_some_and(|account| account.id == namespace.id);
+    if caller.organization_role(membership) == Some(NamespaceRole::Admin) {
+        Ok(namespace)
+    } else {
+        Err(refused())
+    }
 }

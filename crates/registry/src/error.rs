@@ -39,6 +39,9 @@ pub enum Error {
     /// There is no such user or organization.
     #[error("no such account")]
     NoAccount,
+    /// There is no such policy where it was looked for.
+    #[error("no such policy")]
+    NoPolicy,
     /// The change of a tag was refused.
     #[error("tag `{name}`: {refusal}")]
     Tag {

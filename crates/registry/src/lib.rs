@@ -11,6 +11,7 @@ pub mod catalog;
 mod clock;
 mod error;
 pub mod identity;
+pub mod immutability;
 pub mod manifests;
 pub mod mounts;
 pub mod organizations;

@@ -23,8 +23,11 @@ CREATE TABLE immutability_policy (
     repository_id BIGINT REFERENCES repository (id) ON DELETE CASCADE,
     pattern       {text} NOT NULL,   -- of the whole name
     matches       BOOLEAN NOT NULL,  -- whether it holds for names that match, or for all others
-    created_ms    BIGINT NOT NULL
+    applied       BOOLEAN NOT NULL,  -- whether the tags that lived when it was laid down are immutable by now
+    changed_ms    BIGINT NOT NULL
 );
+CREATE INDEX immutability_policy_holding ON immutability_policy (namespace_id, id);
+CREATE INDEX immutability_policy_unapplied ON immutability_policy (changed_ms) WHERE applied = FALSE;
 CREATE UNIQUE INDEX immutability_policy_namespace ON immutability_policy (namespace_id, pattern)
     WHERE repository_id IS NULL;
 CREATE UNIQUE INDEX immutability_policy_repository ON immutability_policy (repository_id, pattern)

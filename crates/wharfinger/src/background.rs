@@ -7,13 +7,16 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
-use wharfinger_registry::{Registry, background, pulls};
+use wharfinger_registry::{Registry, background, immutability, pulls};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
 
 /// How often uploads that have expired are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How often policies are looked for that were laid down, but not applied to the end.
+const POLICIES: Duration = Duration::from_secs(60);
 
 /// Loops that run until they are stopped.
 pub(crate) struct Loops {
@@ -36,6 +39,13 @@ impl Loops {
             |registry| async move { pulls::flush(&registry).await },
         ));
         running.spawn(certificate::renew(certificate, hangups, stopped.clone()));
+        running.spawn(every(
+            POLICIES,
+            stopped.clone(),
+            registry.clone(),
+            "immutability.finish",
+            |registry| async move { immutability::finish_forgotten(&registry).await },
+        ));
         running.spawn(every(SWEEP, stopped, registry.clone(), "uploads.sweep", |registry| async move {
             while background::sweep_uploads(&registry).await? > 0 {}
             background::sweep_strays(&registry).await.map(drop)

@@ -1,4 +1,4 @@
-//! Paths below `/api/v1/repository/`: Quay's resources of one repository.
+//! Paths below `/api/v1/repository/` and `/api/v1/organization/`: Quay's resources of one repository or organization.
 
 /// A resource of a repository. Names are as they were sent, decoded; whoever uses them checks them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,10 @@ pub enum Resource {
     UserPermissions,
     /// `…/permissions/user/{name}`
     UserPermission(String),
+    /// `…/immutabilitypolicy/`
+    ImmutabilityPolicies,
+    /// `…/immutabilitypolicy/{uuid}`
+    ImmutabilityPolicy(String),
     /// A list that was asked for without its closing slash: the request is sent on.
     MissingSlash,
 }
@@ -56,8 +60,12 @@ fn specific(segments: &[&str]) -> Option<Path> {
         [repository @ .., "permissions", "user", name] => {
             (repository, Resource::UserPermission((*name).to_owned()))
         }
+        [repository @ .., "immutabilitypolicy", ""] => (repository, Resource::ImmutabilityPolicies),
+        [repository @ .., "immutabilitypolicy", uuid] => {
+            (repository, Resource::ImmutabilityPolicy((*uuid).to_owned()))
+        }
         [repository @ .., "tag", tag] => (repository, Resource::Tag((*tag).to_owned())),
-        [repository @ .., "tag"] | [repository @ .., "permissions", "user"] => {
+        [repository @ .., "tag" | "immutabilitypolicy"] | [repository @ .., "permissions", "user"] => {
             (repository, Resource::MissingSlash)
         }
         [repository @ .., "changevisibility"] => (repository, Resource::Visibility),
@@ -70,6 +78,46 @@ fn path(segments: &[&str], resource: Resource) -> Option<Path> {
     let repository = segments.join("/");
     let whole = repository.contains('/') && repository.split('/').all(|segment| !segment.is_empty());
     whole.then_some(Path { repository, resource })
+}
+
+/// A resource of an organization, or of a user as the owner of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationPath {
+    /// The name, as it was sent, decoded.
+    pub organization: String,
+    /// What of it.
+    pub resource: OrganizationResource,
+}
+
+/// What a path names of an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrganizationResource {
+    /// The organization itself.
+    Organization,
+    /// `…/immutabilitypolicy/`
+    ImmutabilityPolicies,
+    /// `…/immutabilitypolicy/{uuid}`
+    ImmutabilityPolicy(String),
+    /// A list that was asked for without its closing slash: the request is sent on.
+    MissingSlash,
+}
+
+/// Reads what follows `/api/v1/organization/` in a request's raw path. `None` if it leads nowhere.
+pub fn parse_organization(raw: &str) -> Option<OrganizationPath> {
+    let segments = super::segments(raw)?;
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let (organization, resource) = match segments.as_slice() {
+        [organization] => (organization, OrganizationResource::Organization),
+        [organization, "immutabilitypolicy", ""] => {
+            (organization, OrganizationResource::ImmutabilityPolicies)
+        }
+        [organization, "immutabilitypolicy", uuid] => {
+            (organization, OrganizationResource::ImmutabilityPolicy((*uuid).to_owned()))
+        }
+        [organization, "immutabilitypolicy"] => (organization, OrganizationResource::MissingSlash),
+        _ => return None,
+    };
+    Some(OrganizationPath { organization: (*organization).to_owned(), resource })
 }
 
 /// Quay's own, lax form of a digest, `([A-Za-z0-9_+.-]+):([A-Fa-f0-9]+)`: only this routes to a manifest.
@@ -111,6 +159,10 @@ mod tests {
             ("a/b/permissions/user/", "a/b", Resource::UserPermissions),
             ("a/b/permissions/user/al", "a/b", Resource::UserPermission("al".into())),
             ("a/b/changevisibility", "a/b", Resource::Visibility),
+            ("a/b/immutabilitypolicy/", "a/b", Resource::ImmutabilityPolicies),
+            ("a/b/immutabilitypolicy/x", "a/b", Resource::ImmutabilityPolicy("x".into())),
+            ("a/b/immutabilitypolicy", "a/b", Resource::MissingSlash),
+            ("a/immutabilitypolicy", "a/immutabilitypolicy", Resource::Repository),
         ] {
             assert_eq!(parsed(raw), Some((repository.to_owned(), resource)), "{raw}");
         }

@@ -2,9 +2,11 @@
 
 mod delete;
 mod keep;
+mod labels;
 mod pull;
 mod push;
 mod referrers;
+mod store;
 
 pub use delete::delete;
 pub(crate) use keep::{Reach, reach, revive};

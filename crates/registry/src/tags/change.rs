@@ -1,14 +1,15 @@
 //! The one function through which every change of a tag goes.
 
 use serde_json::{Value, json};
-use wharfinger_model::tag::{self, Amendment, Change, Lifetime, Plan};
+use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan};
 use wharfinger_model::{Digest, TagName, Timestamp};
-use wharfinger_store::lifetime;
-use wharfinger_store::{ManifestId, Tx, pulls};
+use wharfinger_store::{ManifestId, Tx, lifetime, manifest, pulls};
 
 use crate::access::{Caller, Granted};
 use crate::audit::{self, Subject};
-use crate::{Error, Result};
+use crate::{Error, Result, immutability};
+
+use super::siblings;
 
 /// A change that is asked of one tag, and for what.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub(crate) enum Cause {
     },
     /// Somebody deleted it.
     Delete,
+    /// A policy that was laid down while it lived; the log has one entry for all the tags that it holds for.
+    Policy,
     /// Somebody deleted the manifest that it pointed at.
     DeleteManifest {
         /// Of the manifest.
@@ -51,7 +54,7 @@ pub(crate) enum Cause {
 }
 
 /// In whose name and when tags are changed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Context<'a, L> {
     /// Proof that the caller may change the repository.
     pub(crate) granted: &'a Granted<L>,
@@ -59,6 +62,14 @@ pub(crate) struct Context<'a, L> {
     pub(crate) caller: &'a Caller,
     /// The present instant.
     pub(crate) now: Timestamp,
+}
+
+// Derived, they would ask the same of `L`.
+impl<L> Copy for Context<'_, L> {}
+impl<L> Clone for Context<'_, L> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 /// Changes a tag: writes its lifetimes, forgets the pulls of what was deleted, and leaves the audit entries, all in
@@ -75,7 +86,9 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
         (Some(over), None) => over.lifetime.begun_after(now),
         (None, None) => now,
     };
-    let plan = tag::plan(current.as_ref().map(|current| &current.lifetime), change.change, granted.role, now)
+    let birth = birth(tx, granted, change)?;
+    let living = current.as_ref().map(|current| &current.lifetime);
+    let plan = tag::plan(living, change.change, birth.gives, granted.role, now)
         .map_err(|refusal| Error::Tag { name: change.name.clone(), refusal })?;
     match &plan {
         Plan::Begin(begun) => {
@@ -105,7 +118,46 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
         }
         None => None,
     };
-    record(tx, context, change, before.as_ref())
+    if let Some(before) = &before
+        && leaves(&plan, before.lifetime.manifest)
+    {
+        siblings::end(tx, granted, &change.name, before, now)?;
+    }
+    record(tx, context, change, before.as_ref())?;
+    if matches!(plan, Plan::Begin(_)) && birth.by_policy {
+        let metadata = json!({
+            "tag": change.name.as_str(), "repo": granted.name.name(), "namespace": granted.name.namespace(), "immutable": true,
+        });
+        let kind = "tag_made_immutable_by_policy";
+        audit::write(tx, &Caller::itself(), Subject::repository(granted), kind, metadata, context.now)?;
+    }
+    Ok(())
+}
+
+/// Whether a plan takes the tag away from the manifest.
+fn leaves(plan: &Plan<ManifestId>, from: ManifestId) -> bool {
+    match plan {
+        Plan::Begin(begun) => begun.manifest != from,
+        Plan::End(_) => true,
+        Plan::Rewrite { .. } => false,
+    }
+}
+
+/// What the rules give to the lifetime that a change begins.
+struct Born {
+    gives: Birth,
+    /// Whether a policy makes it immutable.
+    by_policy: bool,
+}
+
+fn birth<L>(tx: &mut Tx<'_>, granted: &Granted<L>, change: &TagChange) -> Result<Born> {
+    let Change::Point { manifest, .. } = change.change else {
+        return Ok(Born { gives: Birth::default(), by_policy: false });
+    };
+    let wishes = manifest::wishes(tx, manifest)?;
+    let by_policy = immutability::freezes(tx, granted, &change.name)?;
+    let gives = Birth { expires_after: wishes.expires_after, immutable: wishes.immutable || by_policy };
+    Ok(Born { gives, by_policy })
 }
 
 /// Checks the caller's right to amend a tag before anything else that was asked is looked at.
@@ -127,9 +179,9 @@ pub(crate) fn may_amend<L>(
 }
 
 /// What a tag was before the change.
-struct Before {
-    digest: Digest,
-    lifetime: Lifetime<ManifestId>,
+pub(super) struct Before {
+    pub(super) digest: Digest,
+    pub(super) lifetime: Lifetime<ManifestId>,
 }
 
 /// Leaves the audit entries of a change that was made.
@@ -163,6 +215,7 @@ fn record<L>(
         Cause::Restore { digest } => {
             write("revert_tag", json!({"manifest_digest": digest, "original_manifest_digest": old}))
         }
+        Cause::Policy => Ok(()),
         Cause::Delete => write("delete_tag", json!({"digest": old})),
         Cause::DeleteManifest { digest } => write("delete_tag", json!({"digest": digest})),
         Cause::Update { digest } => {

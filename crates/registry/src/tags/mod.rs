@@ -4,6 +4,7 @@ mod change;
 mod commands;
 mod history;
 mod list;
+mod siblings;
 
 pub(crate) use change::{Cause, Context, TagChange, apply};
 pub(crate) use commands::lock;

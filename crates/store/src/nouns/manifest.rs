@@ -1,5 +1,8 @@
 //! Manifests, what they point at, and what points at them.
 
+use std::time::Duration;
+
+use wharfinger_model::rules::Wishes;
 use wharfinger_model::{Digest, TagName, Timestamp};
 
 use super::{BlobId, LifetimeId, ManifestId, RepositoryId};
@@ -67,13 +70,15 @@ pub struct Summary {
     pub deleted: Option<Timestamp>,
     /// Until when it is kept though nothing needs it.
     pub lease_end: Timestamp,
+    /// What it asks for the tags that point at it.
+    pub wishes: Wishes,
 }
 
 /// What is known of the manifest with that digest, deleted or not.
 pub fn summary(tx: &mut Tx<'_>, repository: RepositoryId, digest: &Digest) -> Result<Option<Summary>> {
     tx.optional(
         sql!(
-            "SELECT id, media_type, size, deleted_ms, lease_end_ms FROM manifest
+            "SELECT id, media_type, size, deleted_ms, lease_end_ms, expires_after_ms, born_immutable FROM manifest
              WHERE repository_id = ?1 AND digest = ?2"
         ),
         params![repository, digest],
@@ -84,9 +89,25 @@ pub fn summary(tx: &mut Tx<'_>, repository: RepositoryId, digest: &Digest) -> Re
                 size: row.get(2)?,
                 deleted: row.get(3)?,
                 lease_end: row.get(4)?,
+                wishes: wishes_from_row(row, 5)?,
             })
         },
     )
+}
+
+/// What the manifest asks for the tags that point at it.
+pub fn wishes(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<Wishes> {
+    tx.one(
+        sql!("SELECT expires_after_ms, born_immutable FROM manifest WHERE id = ?1"),
+        params![manifest],
+        |row| wishes_from_row(row, 0),
+    )
+}
+
+fn wishes_from_row(row: &Row<'_>, first: usize) -> Result<Wishes> {
+    let expires_after = row.get::<Option<i64>>(first)?;
+    let expires_after = expires_after.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default()));
+    Ok(Wishes { expires_after, immutable: row.get(first + 1)? })
 }
 
 /// What a new manifest is made of.
@@ -108,6 +129,8 @@ pub struct NewManifest<'a> {
     pub annotations: Option<&'a str>,
     /// Until when it is kept though nothing needs it.
     pub lease_end: Timestamp,
+    /// What it asks for the tags that point at it.
+    pub wishes: Wishes,
     /// The bytes.
     pub content: &'a [u8],
 }
@@ -117,11 +140,13 @@ pub struct NewManifest<'a> {
 /// # Errors
 /// A unique violation when the repository has it already.
 pub fn insert(tx: &mut Tx<'_>, new: &NewManifest<'_>, now: Timestamp) -> Result<ManifestId> {
+    let expires_after = new.wishes.expires_after;
+    let expires_after = expires_after.map(|duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
     tx.one(
         sql!(
             "INSERT INTO manifest (repository_id, digest, media_type, size, layers_size, subject, artifact_type,
-                                   annotations, created_ms, lease_end_ms, content)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id"
+                                   annotations, created_ms, lease_end_ms, content, expires_after_ms, born_immutable)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) RETURNING id"
         ),
         params![
             new.repository,
@@ -134,7 +159,9 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewManifest<'_>, now: Timestamp) -> Result<
             new.annotations,
             now,
             new.lease_end,
-            new.content
+            new.content,
+            expires_after,
+            new.wishes.immutable
         ],
         |row| row.get(0),
     )

@@ -5,6 +5,8 @@ pub mod account;
 pub mod audit;
 pub mod blob;
 mod ids;
+pub mod immutability;
+pub mod label;
 pub mod lifetime;
 pub mod manifest;
 pub mod permission;

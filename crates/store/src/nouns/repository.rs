@@ -201,3 +201,12 @@ pub fn names_in(tx: &mut Tx<'_>, namespace: AccountId, after: &str, limit: i64) 
         |row| row.get(0),
     )
 }
+
+/// The full name of a living repository.
+pub fn name_of(tx: &mut Tx<'_>, id: RepositoryId) -> Result<Option<RepositoryName>> {
+    tx.optional(
+        sql!("SELECT full_name FROM repository WHERE id = ?1 AND deleted_ms IS NULL"),
+        params![id],
+        |row| row.get(0),
+    )
+}

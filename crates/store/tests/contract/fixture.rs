@@ -68,6 +68,7 @@ pub(crate) fn image<'a>(repository: RepositoryId, digest: &'a Digest, content: &
         artifact_type: None,
         annotations: None,
         lease_end: at(2000),
+        wishes: Default::default(),
         content: content.as_bytes(),
     }
 }

@@ -142,6 +142,7 @@ impl From<Error> for Problem {
             | Error::NoManifest
             | Error::NoBlob
             | Error::NoUpload
+            | Error::NoPolicy
             | Error::NoAccount => Self::not_found(),
             Error::Tag { name, refusal } => tag_refused(&name, refusal),
             Error::InvalidRequest(detail) => Self::invalid_request(detail),

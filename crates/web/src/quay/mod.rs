@@ -1,6 +1,7 @@
 //! `/api/v1/`: Quay's API, one file for each chapter of its guide.
 
 mod error_type;
+mod immutability;
 mod manifest;
 mod organization;
 mod permission;
@@ -22,7 +23,8 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use wharfinger_model::RepositoryName;
-use wharfinger_model::path::quay::{self, Resource};
+use wharfinger_model::path::quay::{self, OrganizationResource, Resource};
+use wharfinger_registry::immutability::Place;
 use wharfinger_registry::{Caller, Error, Registry};
 
 use crate::auth;
@@ -90,12 +92,24 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
         _ => {
             if let Some(raw) = path.strip_prefix("repository/") {
                 of_repository(&call, raw, body).await
-            } else if let Some(name) = path.strip_prefix("organization/") {
-                organization::get(&call, name).await
+            } else if let Some(raw) = path.strip_prefix("organization/") {
+                of_organization(&call, raw, body).await
             } else {
                 Err(Problem::not_found())
             }
         }
+    }
+}
+
+async fn of_organization(call: &Call<'_>, raw: &str, body: Body) -> Result<Response, Problem> {
+    let path = quay::parse_organization(raw).ok_or_else(Problem::not_found)?;
+    let name = lookup(&path.organization);
+    let place = || Place::Namespace(name.to_owned());
+    match &path.resource {
+        OrganizationResource::Organization => organization::get(call, name).await,
+        OrganizationResource::ImmutabilityPolicies => immutability::all(call, &place(), body).await,
+        OrganizationResource::ImmutabilityPolicy(uuid) => immutability::one(call, &place(), uuid, body).await,
+        OrganizationResource::MissingSlash => Ok(slashed(call.parts)),
     }
 }
 
@@ -132,6 +146,10 @@ async fn resource(call: &Call<'_>, path: &quay::Path, body: Body) -> Result<Resp
         Resource::Visibility => repository::change_visibility(call, &name, body).await,
         Resource::UserPermissions => permission::list(call, &name).await,
         Resource::UserPermission(user) => permission::one(call, &name, user, body).await,
+        Resource::ImmutabilityPolicies => immutability::all(call, &Place::Repository(name), body).await,
+        Resource::ImmutabilityPolicy(uuid) => {
+            immutability::one(call, &Place::Repository(name), uuid, body).await
+        }
         Resource::MissingSlash => Err(Problem::not_found()),
     }
 }

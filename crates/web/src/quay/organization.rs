@@ -3,13 +3,12 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use percent_encoding::percent_decode_str;
 use serde_json::json;
 use wharfinger_registry::identity::users;
 use wharfinger_registry::organizations;
 
+use super::Call;
 use super::wire::{self, Avatar, AvatarKind};
-use super::{Call, lookup};
 use crate::problem::quay::Problem;
 
 pub(super) async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -31,8 +30,7 @@ pub(super) async fn get(call: &Call<'_>, name: &str) -> Result<Response, Problem
     if !call.reads() {
         return Err(Problem::Method("GET, HEAD, OPTIONS"));
     }
-    let name = percent_decode_str(name).decode_utf8().map_err(|_| Problem::not_found())?;
-    let view = organizations::get(call.registry, &call.caller, lookup(&name)).await?;
+    let view = organizations::get(call.registry, &call.caller, name).await?;
     let email = view.email.as_deref();
     let mut document = json!({
         "name": view.name,

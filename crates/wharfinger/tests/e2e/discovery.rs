@@ -207,6 +207,7 @@ fn referred(server: &Server, subject: &Digest, referrers: Vec<(Digest, &'static 
                 artifact_type: Some(artifact_type),
                 annotations: Some(&annotations),
                 lease_end: Timestamp::YEAR_10000,
+                wishes: Default::default(),
                 content: annotations.as_bytes(),
             };
             manifest::insert(tx, &new, Timestamp::from_ms(1_000_000))?;

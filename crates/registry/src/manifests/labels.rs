@@ -1,0 +1,89 @@
+//! What an image says of itself: the labels of its config and its annotations.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt as _;
+use serde::Deserialize;
+use wharfinger_model::Digest;
+use wharfinger_model::manifest::{Content, Form, Manifest, media_type};
+use wharfinger_model::rules::Wishes;
+
+use crate::{Registry, Result};
+
+/// The largest config that is read for its labels, in bytes. Nothing that builds images makes such a one.
+const MAX_CONFIG: u64 = 4 * 1024 * 1024;
+/// The most labels that are kept of one image.
+const MAX_LABELS: usize = 1000;
+
+/// Labels by their keys.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// The labels of a manifest. An index has none of its own.
+///
+/// # Errors
+/// When the storage fails. A config that is missing or is none has no labels: whether it must be there is decided
+/// elsewhere.
+pub(super) async fn read(registry: &Registry, manifest: &Manifest) -> Result<Labels> {
+    let Content::Image { config_media_type, blobs, .. } = &manifest.content else { return Ok(Labels::new()) };
+    let mut labels = match (config_media_type.as_deref().filter(|kind| describes_image(kind)), blobs.first())
+    {
+        (Some(_), Some(config)) => of_config(registry, config).await?,
+        _ => Labels::new(),
+    };
+    if manifest.media_type != media_type::DOCKER_MANIFEST {
+        labels.extend(manifest.annotations.clone());
+    }
+    // Neither can be looked up, and not every store takes a NUL.
+    labels.retain(|key, value| !key.is_empty() && !key.contains('\0') && !value.contains('\0'));
+    while labels.len() > MAX_LABELS {
+        labels.pop_last();
+    }
+    Ok(labels)
+}
+
+/// What the labels of an image, or the annotations of an index, ask for its tags.
+pub(super) fn wishes(manifest: &Manifest, labels: &Labels) -> Wishes {
+    let said =
+        if Form::of(&manifest.media_type) == Some(Form::Index) { &manifest.annotations } else { labels };
+    Wishes::of(|key| said.get(key).map(String::as_str))
+}
+
+/// What kind of text a label's value is.
+pub(super) fn media_type_of(value: &str) -> &'static str {
+    let begins = value.trim_start().starts_with(['{', '[']);
+    let is_json = begins && serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok();
+    if is_json { "application/json" } else { "text/plain" }
+}
+
+fn describes_image(config_media_type: &str) -> bool {
+    matches!(
+        config_media_type,
+        "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json"
+    )
+}
+
+#[derive(Deserialize)]
+struct Document {
+    config: Option<Config>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    #[serde(rename = "Labels")]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+async fn of_config(registry: &Registry, digest: &Digest) -> Result<Labels> {
+    let Some(reader) = registry.bytes().open(digest).await?.filter(|reader| reader.len() <= MAX_CONFIG)
+    else {
+        return Ok(Labels::new());
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(reader.len()).unwrap_or_default());
+    let length = reader.len();
+    let mut stream = reader.stream(0..length);
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk?);
+    }
+    let document = serde_json::from_slice::<Document>(&bytes).ok();
+    Ok(document.and_then(|document| document.config?.labels).unwrap_or_default())
+}

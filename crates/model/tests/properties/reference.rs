@@ -79,6 +79,8 @@ fn of_quays_api(path: &quay::Path) -> String {
         }
         Resource::UserPermissions => format!("{repository}/permissions/user/"),
         Resource::UserPermission(name) => format!("{repository}/permissions/user/{}", segment(name)),
+        Resource::ImmutabilityPolicies => format!("{repository}/immutabilitypolicy/"),
+        Resource::ImmutabilityPolicy(uuid) => format!("{repository}/immutabilitypolicy/{}", segment(uuid)),
         Resource::MissingSlash => format!("{repository}/tag"),
     }
 }

@@ -145,7 +145,7 @@ fn many_tags_are_frozen_to_the_last() {
     organization(&server);
     let digest = server.push(REPOSITORY, "seed", &Image::of("seed"));
     let token = server.registry_token("$oauthtoken", &server.admin, &["repository:acme/app:pull,push"]);
-    for chunk in (0..450).collect::<Vec<_>>().chunks(90) {
+    for chunk in (0..450).collect::<Vec<_>>().chunks(30) {
         let query: Vec<_> = chunk.iter().map(|number| format!("tag=n{number:04}")).collect();
         let reference = format!("{digest}?{}", query.join("&"));
         server.push_manifest(&token, REPOSITORY, &reference, &Image::of("seed")).send().is_empty(201);

@@ -3,6 +3,8 @@
 mod access;
 mod digest;
 pub mod grant;
+pub mod image;
+pub mod label;
 pub mod manifest;
 mod name;
 pub mod path;

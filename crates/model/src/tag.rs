@@ -102,6 +102,18 @@ pub enum Change<M> {
     Amend(Amendment),
     /// End the living lifetime.
     Delete,
+    /// Take lifetimes out of the history.
+    Purge(Purge<M>),
+}
+
+/// Which lifetimes are purged. A lifetime that was purged is empty, as if it had ended when it began: it is neither
+/// listed nor brought back, whatever the window is or becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purge<M> {
+    /// The living one.
+    Living,
+    /// Those at this manifest that are over.
+    Dead(M),
 }
 
 /// What a permitted change does to a tag's lifetimes.
@@ -118,6 +130,8 @@ pub enum Plan<M> {
     },
     /// End the living lifetime at this instant.
     End(Timestamp),
+    /// Make these lifetimes empty.
+    Purge(Purge<M>),
 }
 
 /// Why a change can't be done. Nothing changes then.
@@ -170,6 +184,10 @@ pub fn plan<M>(
                 Ok(Plan::End(current.ended_at(now)))
             }
         }
+        Change::Purge(Purge::Living) if current.ok_or(Refusal::NotAlive)?.immutable => {
+            Err(Refusal::ImmutableDelete)
+        }
+        Change::Purge(which) => Ok(Plan::Purge(which)),
         Change::Amend(amendment) => {
             let current = current.ok_or(Refusal::NotAlive)?;
             let immutable = still_immutable(current.immutable, amendment, role)?;
@@ -332,6 +350,19 @@ mod tests {
             Err(Refusal::NotAlive)
         );
         assert!(!living(false, Some(NOW)).is_alive(NOW), "at its end a lifetime is over");
+    }
+
+    #[test]
+    fn what_lives_is_purged_unless_it_is_immutable_and_what_is_dead_whatever_lives() {
+        let purge = |current: Option<&Lifetime<u8>>, which| {
+            plan(current, Change::Purge(which), BORN, Role::Admin, NOW)
+        };
+        assert_eq!(purge(None, Purge::Living), Err(Refusal::NotAlive));
+        assert_eq!(purge(Some(&living(true, None)), Purge::Living), Err(Refusal::ImmutableDelete));
+        for current in [None, Some(&living(true, None))] {
+            assert_eq!(purge(current, Purge::Dead(7)), Ok(Plan::Purge(Purge::Dead(7))));
+        }
+        assert_eq!(purge(Some(&living(false, None)), Purge::Living), Ok(Plan::Purge(Purge::Living)));
     }
 
     #[test]

@@ -28,6 +28,28 @@ impl Timestamp {
         Self((seconds.trunc() as i64).saturating_mul(1000))
     }
 
+    /// The first instant of the day, counted from 1970-01-01.
+    pub const fn from_day(day: i64) -> Self {
+        Self(day.saturating_mul(DAY_MS))
+    }
+
+    /// The first instant of a day that is written as Quay's API reads them: month, day and year, as in `08/03/2026`.
+    pub fn from_quay_day(text: &str) -> Option<Self> {
+        let mut parts = text.split('/');
+        let mut number = |most: usize| {
+            let part = parts.next().filter(|part| (1..=most).contains(&part.len()))?;
+            let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+            if is_number { part.parse::<i16>().ok() } else { None }
+        };
+        let (month, day, year) = (number(2)?, number(2)?, number(4)?);
+        if parts.next().is_some() {
+            return None;
+        }
+        let date = jiff::civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+        let epoch = jiff::civil::date(1970, 1, 1);
+        Some(Self::from_day(i64::from((date - epoch).get_days())))
+    }
+
     /// Milliseconds since the epoch.
     pub const fn as_ms(self) -> i64 {
         self.0
@@ -84,6 +106,9 @@ impl Rfc3339 {
     }
 }
 
+/// Milliseconds in a day.
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
 /// Nanoseconds in a millisecond.
 const NS_IN_MS: i128 = 1_000_000;
 
@@ -122,6 +147,35 @@ mod tests {
             ["", "now", "2026-08-03", "2026-08-03T09:05:07", "2026-13-03T09:05:07Z", "99999-01-01T00:00:00Z"]
         {
             assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_are_month_day_and_year() {
+        for (text, ms) in [
+            ("08/03/2026", 1_785_715_200_000),
+            ("8/3/2026", 1_785_715_200_000),
+            ("01/01/1970", 0),
+            ("12/31/1969", -86_400_000),
+            ("02/29/2024", 1_709_164_800_000),
+        ] {
+            assert_eq!(Timestamp::from_quay_day(text), Some(Timestamp::from_ms(ms)), "{text}");
+        }
+        for bad in [
+            "",
+            "08/03",
+            "08/03/2026/1",
+            "13/01/2026",
+            "02/29/2026",
+            "2026-08-03",
+            "+8/03/2026",
+            "08/03/20260",
+            "008/03/2026",
+            " 8/3/2026",
+            "a/b/c",
+            "//",
+        ] {
+            assert_eq!(Timestamp::from_quay_day(bad), None, "{bad}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes};
 use wharfinger_store::account::{self, Account, Kind, Membership};
@@ -27,6 +28,16 @@ pub struct Caller {
     pub origin: Origin,
     account: Option<Identity>,
     authority: Authority,
+    access_token: Option<AccessToken>,
+}
+
+/// The OAuth 2 access token that a caller shows, or once showed for its registry token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccessToken {
+    /// Its number, which is no secret.
+    pub(crate) id: i64,
+    /// What it was made for.
+    pub(crate) application: String,
 }
 
 /// The account that a caller acts for.
@@ -59,8 +70,6 @@ pub(crate) enum Authority {
     Token {
         /// The ceilings.
         scopes: Scopes,
-        /// What the token was made for.
-        application: String,
     },
     /// None is needed: the registry itself keeps rules that were laid down before.
     Itself,
@@ -71,21 +80,26 @@ pub(crate) enum Authority {
 impl Caller {
     /// Somebody who showed nothing.
     pub fn anonymous(origin: Origin) -> Self {
-        Self { origin, account: None, authority: Authority::Password }
+        Self { origin, account: None, authority: Authority::Password, access_token: None }
     }
 
     /// The registry itself, when it does what somebody laid down before.
     pub(crate) fn itself() -> Self {
-        Self { origin: Origin::default(), account: None, authority: Authority::Itself }
+        Self { origin: Origin::default(), account: None, authority: Authority::Itself, access_token: None }
     }
 
     pub(crate) fn new(account: Account, authority: Authority, origin: Origin) -> Self {
-        Self { origin, account: Some(account.into()), authority }
+        Self { origin, account: Some(account.into()), authority, access_token: None }
     }
 
     /// The holder of a registry token; anonymous ones have no account.
     pub(crate) fn with_grant(account: Option<Identity>, grant: Vec<ResourceScope>, origin: Origin) -> Self {
-        Self { origin, account, authority: Authority::Grant(grant) }
+        Self { origin, account, authority: Authority::Grant(grant), access_token: None }
+    }
+
+    /// The same caller, of whom it is known by which access token it came.
+    pub(crate) fn by(self, access_token: Option<AccessToken>) -> Self {
+        Self { access_token, ..self }
     }
 
     /// Whose rights the caller uses; `None` for somebody anonymous.
@@ -113,12 +127,14 @@ impl Caller {
         })
     }
 
-    /// The application of the caller's access token, if it came with one.
-    pub(crate) fn application(&self) -> Option<&str> {
-        match &self.authority {
-            Authority::Token { application, .. } => Some(application),
-            _ => None,
-        }
+    /// The access token that the caller came by, if it was one.
+    pub(crate) fn access_token(&self) -> Option<&AccessToken> {
+        self.access_token.as_ref()
+    }
+
+    /// Whether the caller shows a registry token, so that it is a client of the distribution API.
+    pub(crate) fn has_grant(&self) -> bool {
+        matches!(self.authority, Authority::Grant(_))
     }
 
     /// The repositories that the caller's registry token names.
@@ -137,7 +153,7 @@ impl Caller {
     pub(crate) fn has_scope(&self, scope: Scope) -> bool {
         match &self.authority {
             Authority::Session | Authority::Password | Authority::Itself => true,
-            Authority::Token { scopes, .. } => scopes.contains(scope),
+            Authority::Token { scopes } => scopes.contains(scope),
             Authority::Grant(_) => false,
         }
     }
@@ -158,7 +174,7 @@ impl Caller {
         match &self.authority {
             Authority::Itself => true,
             Authority::Session => superuser,
-            Authority::Token { scopes, .. } => superuser && scopes.contains(Scope::SuperUser),
+            Authority::Token { scopes } => superuser && scopes.contains(Scope::SuperUser),
             Authority::Password | Authority::Grant(_) => false,
         }
     }
@@ -198,7 +214,7 @@ impl Caller {
         };
         match &self.authority {
             Authority::Session | Authority::Password | Authority::Itself => Some(role),
-            Authority::Token { scopes, .. } => scopes.namespace_ceiling().map(|ceiling| role.min(ceiling)),
+            Authority::Token { scopes } => scopes.namespace_ceiling().map(|ceiling| role.min(ceiling)),
             Authority::Grant(_) => None,
         }
     }
@@ -211,7 +227,7 @@ impl Caller {
         let own = match &self.authority {
             _ if self.is_superuser() => Some(Role::Admin),
             Authority::Session | Authority::Password | Authority::Itself => self.given_role(standing),
-            Authority::Token { scopes, .. } => scopes
+            Authority::Token { scopes } => scopes
                 .repository_ceiling()
                 .and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling))),
             Authority::Grant(scopes) => granted_role(scopes, name, need),
@@ -235,7 +251,7 @@ impl Caller {
         match &self.authority {
             _ if self.is_superuser() => Sight::All,
             Authority::Grant(scopes) => granted_sight(scopes, self.account.as_ref()),
-            Authority::Token { scopes, .. } if scopes.repository_ceiling().is_none() => Sight::Public,
+            Authority::Token { scopes } if scopes.repository_ceiling().is_none() => Sight::Public,
             Authority::Session | Authority::Password | Authority::Itself | Authority::Token { .. } => {
                 self.account.clone().map_or(Sight::Public, Sight::Account)
             }

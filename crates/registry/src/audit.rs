@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use wharfinger_model::Timestamp;
+use wharfinger_store::account::Kind;
 use wharfinger_store::{AccountId, RepositoryId, Tx, audit};
 
 use crate::Result;
@@ -52,9 +53,16 @@ pub(crate) fn write(
     };
     if let Some(account) = caller.account() {
         metadata.entry("username").or_insert_with(|| json!(account.name));
+        if account.kind == Kind::Robot {
+            metadata.insert("is_robot".into(), json!(true));
+        }
     }
-    if let Some(application) = caller.application() {
-        metadata.insert("oauth_token_application".into(), json!(application));
+    if let Some(token) = caller.access_token() {
+        metadata.insert("oauth_token_id".into(), json!(token.id));
+        metadata.insert("oauth_token_application".into(), json!(token.application));
+    }
+    if caller.has_grant() {
+        metadata.insert("user-agent".into(), json!(caller.origin.user_agent));
     }
     let entry = audit::Entry {
         kind,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use wharfinger_blobs::Reader;
 use wharfinger_model::{Digest, RepositoryName, Timestamp};
 use wharfinger_store::blob::{self, Visible};
 
 use crate::access::{Delete, Read, Write, check};
+use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result};
 
 /// The blob's length in bytes, if the repository has it. For somebody who may push it then stays at least for half
@@ -108,7 +110,11 @@ pub async fn delete(
             if blob::is_needed(tx, granted.id(), visible.id)? {
                 return Err(Error::BlobNeeded);
             }
-            Ok(blob::unlink(tx, granted.id(), visible.id)?)
+            blob::unlink(tx, granted.id(), visible.id)?;
+            let metadata = json!({
+                "repo": repository.name(), "namespace": repository.namespace(), "blob_digest": digest,
+            });
+            audit::write(tx, &caller, Subject::repository(&granted), "delete_blob", metadata, now)
         })
         .await
 }

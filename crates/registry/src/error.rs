@@ -30,6 +30,9 @@ pub enum Error {
     /// The repository has no such manifest.
     #[error("no such manifest")]
     NoManifest,
+    /// The manifest has no such label.
+    #[error("no such label")]
+    NoLabel,
     /// The repository sees no such blob.
     #[error("no such blob")]
     NoBlob,

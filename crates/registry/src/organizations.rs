@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use wharfinger_model::{Namespace, NamespaceRole, Scope};
-use wharfinger_store::account::{self, Kind, NewAccount};
+use wharfinger_store::Tx;
+use wharfinger_store::account::{self, Account, Kind, NewAccount};
 
 use crate::identity::first_user::is_email;
+use crate::namespaces::{self, NamespaceUpdate};
 use crate::{Caller, Error, Registry, Result, audit};
 
 /// An organization as its caller may see it.
@@ -61,6 +63,25 @@ pub async fn create(
         .await
 }
 
+/// The organization of that name, for somebody who administers it.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] or [`Error::Forbidden`] when the caller does not, whether it exists or not;
+/// [`Error::NoAccount`] when it does not, to somebody who administers all.
+pub(crate) fn administered(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
+    let account = caller.account().ok_or(Error::Unauthenticated)?.id;
+    let found = account::by_name(tx, name)?.filter(|found| found.kind == Kind::Organization);
+    let membership = match &found {
+        Some(organization) => account::membership(tx, organization.id, account)?,
+        None => account::Membership::default(),
+    };
+    if caller.organization_role(membership) == Some(NamespaceRole::Admin) {
+        found.ok_or(Error::NoAccount)
+    } else {
+        Err(Error::Forbidden)
+    }
+}
+
 /// An organization, as much of it as the caller may see.
 ///
 /// # Errors
@@ -70,19 +91,53 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Resul
     registry
         .read(move |tx| {
             let found = account::by_name(tx, &name)?.filter(|account| account.kind == Kind::Organization);
-            let organization = found.ok_or(Error::NoAccount)?;
-            let membership = match caller.account() {
-                Some(account) => account::membership(tx, organization.id, account.id)?,
-                None => account::Membership::default(),
-            };
-            let is_admin = caller.organization_role(membership) == Some(NamespaceRole::Admin);
-            Ok(OrganizationView {
-                name: organization.name,
-                email: organization.email.filter(|_| is_admin),
-                is_admin,
-                is_member: membership.member,
-                window_s: organization.window_ms / 1000,
-            })
+            view(tx, &caller, found.ok_or(Error::NoAccount)?)
         })
         .await
+}
+
+/// Checks that the caller administers the organization, before anything else of a request is looked at.
+///
+/// # Errors
+/// When the caller does not, or there is no such organization.
+pub async fn authorize_admin(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<()> {
+    let (name, caller) = (name.to_owned(), Arc::clone(caller));
+    registry.read(move |tx| administered(tx, &caller, &name).map(drop)).await
+}
+
+/// Sets what can be set about an organization; what it is like then.
+///
+/// # Errors
+/// When the caller does not administer it; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
+pub async fn update(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &str,
+    update: NamespaceUpdate,
+) -> Result<OrganizationView> {
+    let (name, caller, now) = (name.to_owned(), Arc::clone(caller), registry.now());
+    let settings = registry.settings().clone();
+    registry
+        .write(move |tx| {
+            let organization = administered(tx, &caller, &name)?;
+            namespaces::update(tx, &caller, &organization, &update, &settings, now)?;
+            let updated = account::by_id(tx, organization.id)?.ok_or(Error::NoAccount)?;
+            view(tx, &caller, updated)
+        })
+        .await
+}
+
+fn view(tx: &mut Tx<'_>, caller: &Caller, organization: Account) -> Result<OrganizationView> {
+    let membership = match caller.account() {
+        Some(account) => account::membership(tx, organization.id, account.id)?,
+        None => account::Membership::default(),
+    };
+    let is_admin = caller.organization_role(membership) == Some(NamespaceRole::Admin);
+    Ok(OrganizationView {
+        name: organization.name,
+        email: organization.email.filter(|_| is_admin),
+        is_admin,
+        is_member: membership.member,
+        window_s: organization.window_ms / 1000,
+    })
 }

@@ -21,6 +21,8 @@ pub struct Settings {
     pub blob_lease: Duration,
     /// How long dead tags of a new namespace can be restored.
     pub default_window: Duration,
+    /// The windows that namespaces can be given.
+    pub window_options: Vec<Duration>,
     /// How often counted pulls are written down.
     pub pull_count_flush: Duration,
 }
@@ -46,6 +48,7 @@ impl Default for Settings {
             upload_expiry: 24 * HOUR,
             blob_lease: HOUR,
             default_window: 14 * 24 * HOUR,
+            window_options: [0, 1, 7, 14, 28].map(|days| days * 24 * HOUR).to_vec(),
             pull_count_flush: Duration::from_secs(1),
         }
     }

@@ -34,6 +34,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 4,
+        common: include_str!("../migrations/0004_records.sql"),
+        sqlite: include_str!("../migrations/0004_records.sqlite.sql"),
+        postgres: include_str!("../migrations/0004_records.postgres.sql"),
+    },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

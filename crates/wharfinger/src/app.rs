@@ -64,6 +64,7 @@ fn settings(config: &Config) -> Settings {
         upload_expiry: config.rhythm.upload_expiry,
         blob_lease: config.rhythm.blob_lease,
         default_window: config.rhythm.default_window,
+        window_options: config.rhythm.window_options.clone(),
         pull_count_flush: config.rhythm.pull_count_flush,
     }
 }

@@ -132,6 +132,8 @@ pub struct Rhythm {
     pub blob_lease: Duration,
     /// How long a new namespace's dead tags can be restored; zero for not at all.
     pub default_window: Duration,
+    /// The windows that namespaces can be given, in whole seconds.
+    pub window_options: Vec<Duration>,
     /// How long requests may go on after the signal to stop.
     pub drain_time: Duration,
 }

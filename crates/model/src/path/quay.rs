@@ -22,8 +22,16 @@ pub enum Resource {
     Tag(String),
     /// `…/tag/{tag}/restore`
     TagRestore(String),
+    /// `…/tag/{tag}/expire`
+    TagExpire(String),
     /// `…/tag/{tag}/pull_statistics`
     TagPulls(String),
+    /// `…/manifest/{digest}`
+    Manifest(String),
+    /// `…/manifest/{digest}/labels`
+    Labels(String),
+    /// `…/manifest/{digest}/labels/{id}`
+    Label(String, String),
     /// `…/manifest/{digest}/pull_statistics`
     ManifestPulls(String),
     /// `…/permissions/user/`
@@ -34,6 +42,10 @@ pub enum Resource {
     ImmutabilityPolicies,
     /// `…/immutabilitypolicy/{uuid}`
     ImmutabilityPolicy(String),
+    /// `…/logs`
+    Logs,
+    /// `…/aggregatelogs`
+    LogTotals,
     /// A list that was asked for without its closing slash: the request is sent on.
     MissingSlash,
 }
@@ -50,11 +62,21 @@ fn specific(segments: &[&str]) -> Option<Path> {
     let (repository, resource) = match segments {
         [repository @ .., "tag", ""] => (repository, Resource::Tags),
         [repository @ .., "tag", tag, "restore"] => (repository, Resource::TagRestore((*tag).to_owned())),
+        [repository @ .., "tag", tag, "expire"] => (repository, Resource::TagExpire((*tag).to_owned())),
         [repository @ .., "tag", tag, "pull_statistics"] => {
             (repository, Resource::TagPulls((*tag).to_owned()))
         }
         [repository @ .., "manifest", digest, "pull_statistics"] if is_digest_like(digest) => {
             (repository, Resource::ManifestPulls((*digest).to_owned()))
+        }
+        [repository @ .., "manifest", digest, "labels", id] if is_digest_like(digest) => {
+            (repository, Resource::Label((*digest).to_owned(), (*id).to_owned()))
+        }
+        [repository @ .., "manifest", digest, "labels"] if is_digest_like(digest) => {
+            (repository, Resource::Labels((*digest).to_owned()))
+        }
+        [repository @ .., "manifest", digest] if is_digest_like(digest) => {
+            (repository, Resource::Manifest((*digest).to_owned()))
         }
         [repository @ .., "permissions", "user", ""] => (repository, Resource::UserPermissions),
         [repository @ .., "permissions", "user", name] => {
@@ -69,6 +91,8 @@ fn specific(segments: &[&str]) -> Option<Path> {
             (repository, Resource::MissingSlash)
         }
         [repository @ .., "changevisibility"] => (repository, Resource::Visibility),
+        [repository @ .., "logs"] => (repository, Resource::Logs),
+        [repository @ .., "aggregatelogs"] => (repository, Resource::LogTotals),
         _ => return None,
     };
     path(repository, resource)
@@ -94,6 +118,10 @@ pub struct OrganizationPath {
 pub enum OrganizationResource {
     /// The organization itself.
     Organization,
+    /// `…/logs`
+    Logs,
+    /// `…/aggregatelogs`
+    LogTotals,
     /// `…/immutabilitypolicy/`
     ImmutabilityPolicies,
     /// `…/immutabilitypolicy/{uuid}`
@@ -108,6 +136,8 @@ pub fn parse_organization(raw: &str) -> Option<OrganizationPath> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (organization, resource) = match segments.as_slice() {
         [organization] => (organization, OrganizationResource::Organization),
+        [organization, "logs"] => (organization, OrganizationResource::Logs),
+        [organization, "aggregatelogs"] => (organization, OrganizationResource::LogTotals),
         [organization, "immutabilitypolicy", ""] => {
             (organization, OrganizationResource::ImmutabilityPolicies)
         }
@@ -149,6 +179,7 @@ mod tests {
             ("a/b/tag/x", "a/b", Resource::Tag("x".into())),
             ("a/tag/tag/x", "a/tag", Resource::Tag("x".into())),
             ("a/b/tag/x/restore", "a/b", Resource::TagRestore("x".into())),
+            ("a/b/tag/x/expire", "a/b", Resource::TagExpire("x".into())),
             ("a/b/c/tag/x/pull_statistics", "a/b/c", Resource::TagPulls("x".into())),
             ("a/b/manifest/sha256:00/pull_statistics", "a/b", Resource::ManifestPulls("sha256:00".into())),
             (
@@ -156,6 +187,11 @@ mod tests {
                 "a/b/manifest/latest/pull_statistics",
                 Resource::Repository,
             ),
+            ("a/b/manifest/sha256:00", "a/b", Resource::Manifest("sha256:00".into())),
+            ("a/b/manifest/sha256:00/labels", "a/b", Resource::Labels("sha256:00".into())),
+            ("a/b/manifest/sha256:00/labels/x", "a/b", Resource::Label("sha256:00".into(), "x".into())),
+            ("a/b/manifest/latest/labels", "a/b/manifest/latest/labels", Resource::Repository),
+            ("a/manifest/sha256:00", "a/manifest/sha256:00", Resource::Repository),
             ("a/b/permissions/user/", "a/b", Resource::UserPermissions),
             ("a/b/permissions/user/al", "a/b", Resource::UserPermission("al".into())),
             ("a/b/changevisibility", "a/b", Resource::Visibility),
@@ -163,6 +199,9 @@ mod tests {
             ("a/b/immutabilitypolicy/x", "a/b", Resource::ImmutabilityPolicy("x".into())),
             ("a/b/immutabilitypolicy", "a/b", Resource::MissingSlash),
             ("a/immutabilitypolicy", "a/immutabilitypolicy", Resource::Repository),
+            ("a/b/logs", "a/b", Resource::Logs),
+            ("a/logs", "a/logs", Resource::Repository),
+            ("a/b/aggregatelogs", "a/b", Resource::LogTotals),
         ] {
             assert_eq!(parsed(raw), Some((repository.to_owned(), resource)), "{raw}");
         }

@@ -81,6 +81,14 @@ fn of_quays_api(path: &quay::Path) -> String {
         Resource::UserPermission(name) => format!("{repository}/permissions/user/{}", segment(name)),
         Resource::ImmutabilityPolicies => format!("{repository}/immutabilitypolicy/"),
         Resource::ImmutabilityPolicy(uuid) => format!("{repository}/immutabilitypolicy/{}", segment(uuid)),
+        Resource::TagExpire(tag) => format!("{repository}/tag/{}/expire", segment(tag)),
+        Resource::Manifest(digest) => format!("{repository}/manifest/{}", segment(digest)),
+        Resource::Labels(digest) => format!("{repository}/manifest/{}/labels", segment(digest)),
+        Resource::Label(digest, id) => {
+            format!("{repository}/manifest/{}/labels/{}", segment(digest), segment(id))
+        }
+        Resource::Logs => format!("{repository}/logs"),
+        Resource::LogTotals => format!("{repository}/aggregatelogs"),
         Resource::MissingSlash => format!("{repository}/tag"),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wharfinger_store::account::Kind;
 use wharfinger_store::{access_token as tokens, account, session as sessions};
 
-use crate::access::{Authority, Caller, Origin};
+use crate::access::{AccessToken, Authority, Caller, Origin};
 use crate::{Registry, Result, secrets};
 
 /// The name that stands for "the password is an OAuth 2 access token".
@@ -25,8 +25,8 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
     let (lookup, hash, now) = (lookup.to_owned(), secrets::hash(secret), registry.now());
     let stored = registry.read(move |tx| Ok(tokens::by_lookup(tx, &lookup, now)?)).await?;
     Ok(stored.filter(|stored| secrets::same(&stored.secret_hash, &hash)).map(|stored| {
-        let authority = Authority::Token { scopes: stored.scopes, application: stored.application };
-        Arc::new(Caller::new(stored.owner, authority, origin))
+        let caller = Caller::new(stored.owner, Authority::Token { scopes: stored.scopes }, origin);
+        Arc::new(caller.by(Some(AccessToken { id: stored.id, application: stored.application })))
     }))
 }
 

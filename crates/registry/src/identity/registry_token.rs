@@ -12,7 +12,7 @@ use wharfinger_store::AccountId;
 use wharfinger_store::account::Kind;
 use wharfinger_store::{Db, Tx, repository, signing_key};
 
-use crate::access::{Caller, Identity, Need, Origin, Sight};
+use crate::access::{AccessToken, Caller, Identity, Need, Origin, Sight};
 use crate::repositories::{self, Visibility};
 use crate::{Registry, Result, secrets};
 
@@ -69,6 +69,9 @@ struct Claims {
     /// The account, for those who read the token on its way back to us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<AccountClaim>,
+    /// The access token that this was given for, for the audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access_token: Option<AccessToken>,
 }
 
 /// The account besides its name, so that the store need not be asked for it at every request.
@@ -136,6 +139,7 @@ pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<Resour
         exp: issued + i64::try_from(LIFE.as_secs()).unwrap_or(0),
         access: granted.iter().map(Access::from).collect(),
         account: caller.account().map(AccountClaim::from),
+        access_token: caller.access_token().cloned(),
     };
     let (name, key) = &registry.0.keys.signer;
     let header = Header { kid: Some(name.clone()), ..Header::new(ALGORITHM) };
@@ -218,7 +222,7 @@ pub fn verify(registry: &Registry, token: &str, origin: Origin) -> Option<Arc<Ca
     claims.is_timely(registry.now()).then_some(())?;
     let identity = claims.account.map(|account| account.into_identity(claims.sub));
     let grant = claims.access.into_iter().map(Access::into_scope).collect::<Option<_>>()?;
-    Some(Arc::new(Caller::with_grant(identity, grant, origin)))
+    Some(Arc::new(Caller::with_grant(identity, grant, origin).by(claims.access_token)))
 }
 
 /// Everything but the times, which are checked against the registry's own clock.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use wharfinger_model::tag::Change;
 use wharfinger_model::{Digest, Reference, RepositoryName};
 use wharfinger_store::{Tx, lifetime, manifest};
 
 use crate::access::{Delete, check};
+use crate::audit::{self, Subject};
 use crate::tags::{self, Cause, Context, TagChange};
 use crate::{Caller, Error, ManifestError, Registry, Result};
 
@@ -48,9 +50,18 @@ fn delete_manifest(tx: &mut Tx<'_>, context: Context<'_, Delete>, digest: &Diges
     if let Some(index) = manifest::living_parent(tx, summary.id, now)? {
         return Err(ManifestError::NeededByIndex(index).into());
     }
-    for name in lifetime::names_of(tx, granted.id(), summary.id, now)? {
+    let names = lifetime::names_of(tx, granted.id(), summary.id, now)?;
+    let untagged = names.is_empty();
+    for name in names {
         let cause = Cause::DeleteManifest { digest: digest.clone() };
         tags::apply(tx, context, &TagChange { name, change: Change::Delete, cause })?;
     }
-    Ok(manifest::hide(tx, summary.id, now)?)
+    manifest::hide(tx, summary.id, now)?;
+    // Each tag that ends has left an entry.
+    if untagged {
+        let name = &granted.name;
+        let metadata = json!({"repo": name.name(), "namespace": name.namespace(), "manifest_digest": digest});
+        audit::write(tx, context.caller, Subject::repository(granted), "delete_manifest", metadata, now)?;
+    }
+    Ok(())
 }

@@ -2,27 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::StreamExt as _;
 use serde::Deserialize;
 use wharfinger_model::Digest;
 use wharfinger_model::manifest::{Content, Form, Manifest, media_type};
 use wharfinger_model::rules::Wishes;
 
+use super::config;
 use crate::{Registry, Result};
 
-/// The largest config that is read for its labels, in bytes. Nothing that builds images makes such a one.
-const MAX_CONFIG: u64 = 4 * 1024 * 1024;
 /// The most labels that are kept of one image.
 const MAX_LABELS: usize = 1000;
 
 /// Labels by their keys.
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// The labels of a manifest. An index has none of its own.
+/// The labels of a manifest. An index has none of its own, and a config that is missing or is none says nothing: whether
+/// it must be there is decided elsewhere.
 ///
 /// # Errors
-/// When the storage fails. A config that is missing or is none has no labels: whether it must be there is decided
-/// elsewhere.
+/// When the storage fails.
 pub(super) async fn read(registry: &Registry, manifest: &Manifest) -> Result<Labels> {
     let Content::Image { config_media_type, blobs, .. } = &manifest.content else { return Ok(Labels::new()) };
     let mut labels = match (config_media_type.as_deref().filter(|kind| describes_image(kind)), blobs.first())
@@ -48,13 +46,6 @@ pub(super) fn wishes(manifest: &Manifest, labels: &Labels) -> Wishes {
     Wishes::of(|key| said.get(key).map(String::as_str))
 }
 
-/// What kind of text a label's value is.
-pub(super) fn media_type_of(value: &str) -> &'static str {
-    let begins = value.trim_start().starts_with(['{', '[']);
-    let is_json = begins && serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok();
-    if is_json { "application/json" } else { "text/plain" }
-}
-
 fn describes_image(config_media_type: &str) -> bool {
     matches!(
         config_media_type,
@@ -74,16 +65,7 @@ struct Config {
 }
 
 async fn of_config(registry: &Registry, digest: &Digest) -> Result<Labels> {
-    let Some(reader) = registry.bytes().open(digest).await?.filter(|reader| reader.len() <= MAX_CONFIG)
-    else {
-        return Ok(Labels::new());
-    };
-    let mut bytes = Vec::with_capacity(usize::try_from(reader.len()).unwrap_or_default());
-    let length = reader.len();
-    let mut stream = reader.stream(0..length);
-    while let Some(chunk) = stream.next().await {
-        bytes.extend_from_slice(&chunk?);
-    }
-    let document = serde_json::from_slice::<Document>(&bytes).ok();
+    let document = config::read(registry, digest).await?;
+    let document = document.and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
     Ok(document.and_then(|document| document.config?.labels).unwrap_or_default())
 }

@@ -1,5 +1,6 @@
 //! Manifests: pushing, pulling, deleting, and what keeps them.
 
+mod config;
 mod delete;
 mod keep;
 mod labels;
@@ -7,9 +8,11 @@ mod pull;
 mod push;
 mod referrers;
 mod store;
+mod view;
 
 pub use delete::delete;
 pub(crate) use keep::{Reach, reach, revive};
 pub use pull::{Pulled, pull};
 pub use push::{Push, Pushed, push};
 pub use referrers::{MAX_REFERRERS, Referrer, Referrers, ReferrersQuery, referrers};
+pub use view::{ManifestView, view};

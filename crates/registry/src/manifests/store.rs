@@ -1,11 +1,13 @@
 //! Storing a manifest that was read, with what it points at.
 
 use uuid::Uuid;
+use wharfinger_model::label::LabelType;
 use wharfinger_model::manifest::{Child, Content, Manifest};
 use wharfinger_model::rules::Wishes;
 use wharfinger_model::{Digest, Timestamp};
 use wharfinger_store::manifest::{self, NewManifest, Summary};
-use wharfinger_store::{BlobId, ManifestId, Tx, blob, label};
+use wharfinger_store::manifest_label::{self, Label, Source};
+use wharfinger_store::{BlobId, ManifestId, Tx, blob};
 
 use super::keep::revive;
 use super::labels;
@@ -36,8 +38,7 @@ pub(super) fn store(
                 blob::hold(tx, granted.id(), blob)?;
             }
             for (key, value) in &document.labels {
-                let uuid = Uuid::new_v4().to_string();
-                label::insert_of_image(tx, id, &uuid, key, value, labels::media_type_of(value))?;
+                manifest_label::insert(tx, id, &of_image(key, value))?;
             }
             Ok(id)
         }
@@ -51,6 +52,17 @@ pub(super) fn store(
             }
             Ok(id)
         }
+    }
+}
+
+/// A label that came with an image.
+fn of_image(key: &str, value: &str) -> Label {
+    Label {
+        uuid: Uuid::new_v4().to_string(),
+        key: key.to_owned(),
+        value: value.to_owned(),
+        media_type: LabelType::of(value).as_str().to_owned(),
+        source: Source::Manifest,
     }
 }
 

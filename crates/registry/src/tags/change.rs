@@ -5,11 +5,11 @@ use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan};
 use wharfinger_model::{Digest, TagName, Timestamp};
 use wharfinger_store::{ManifestId, Tx, lifetime, manifest, pulls};
 
+use super::purge::purge;
+use super::siblings;
 use crate::access::{Caller, Granted};
 use crate::audit::{self, Subject};
 use crate::{Error, Result, immutability};
-
-use super::siblings;
 
 /// A change that is asked of one tag, and for what.
 #[derive(Debug, Clone)]
@@ -46,6 +46,11 @@ pub(crate) enum Cause {
     Delete,
     /// A policy that was laid down while it lived; the log has one entry for all the tags that it holds for.
     Policy,
+    /// Somebody purged what it pointed at.
+    Purge {
+        /// The manifest, unless it is the one that it points at.
+        digest: Option<Digest>,
+    },
     /// Somebody deleted the manifest that it pointed at.
     DeleteManifest {
         /// Of the manifest.
@@ -111,6 +116,7 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
                 pulls::erase(tx, granted.id(), &change.name, current.id)?;
             }
         }
+        Plan::Purge(which) => purge(tx, &context, &change.name, *which, newest, current)?,
     }
     let before = match current {
         Some(current) => {
@@ -139,7 +145,7 @@ fn leaves(plan: &Plan<ManifestId>, from: ManifestId) -> bool {
     match plan {
         Plan::Begin(begun) => begun.manifest != from,
         Plan::End(_) => true,
-        Plan::Rewrite { .. } => false,
+        Plan::Rewrite { .. } | Plan::Purge(_) => false,
     }
 }
 
@@ -205,10 +211,8 @@ fn record<L>(
     };
     match &change.cause {
         Cause::Push { digest, media_type } => {
-            let agent = &context.caller.origin.user_agent;
             let metadata = json!({
                 "mediaType": media_type, "manifest_digest": digest, "original_manifest_digest": old,
-                "user-agent": agent,
             });
             write("push_repo", metadata)
         }
@@ -217,6 +221,10 @@ fn record<L>(
         }
         Cause::Policy => Ok(()),
         Cause::Delete => write("delete_tag", json!({"digest": old})),
+        Cause::Purge { digest } => {
+            let digest = digest.as_ref().map(Digest::as_str).or(old);
+            write("permanently_delete_tag", json!({"manifest_digest": digest}))
+        }
         Cause::DeleteManifest { digest } => write("delete_tag", json!({"digest": digest})),
         Cause::Update { digest } => {
             if let Some(digest) = digest {

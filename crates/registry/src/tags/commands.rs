@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use wharfinger_model::tag::{Amendment, Change};
+use wharfinger_model::tag::{Amendment, Change, Purge};
 use wharfinger_model::{Digest, RepositoryName, TagName};
-use wharfinger_store::{Tx, repository};
+use wharfinger_store::{Tx, manifest, repository};
 
 use super::change::{Cause, Context, TagChange, apply, may_amend};
 use crate::access::{Granted, Read, Write, check};
@@ -89,6 +89,43 @@ pub async fn delete(
     unit(registry, caller, repository, move |tx, context| {
         let name = name.clone().ok_or(Error::NoTag)?;
         apply(tx, context, &TagChange { name, change: Change::Delete, cause: Cause::Delete })
+    })
+    .await
+}
+
+/// Takes lifetimes out of a tag's history for good: `removeTagFromTimemachine` of Quay's API. Of the dead, those that
+/// pointed at the manifest with the digest, which must be there.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] without a digest; [`Error::NoTag`], [`Error::NoManifest`] or [`Error::Tag`] when there is
+/// nothing to purge inside the window, or the living tag is immutable.
+pub async fn purge(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    tag: &str,
+    what: Purge<Option<&str>>,
+) -> Result<()> {
+    let name = tag.parse::<TagName>().ok();
+    let what = match what {
+        Purge::Living => Purge::Living,
+        Purge::Dead(digest) => Purge::Dead(digest.map(str::to_owned)),
+    };
+    unit(registry, caller, repository, move |tx, context| {
+        let (which, digest) = match &what {
+            Purge::Living => (Purge::Living, None),
+            Purge::Dead(None) => {
+                let missing = "manifest_digest required when is_alive set to false";
+                return Err(Error::InvalidRequest(missing.into()));
+            }
+            Purge::Dead(Some(digest)) => {
+                let digest: Digest = digest.parse().map_err(|_| Error::NoManifest)?;
+                let found = manifest::summary(tx, context.granted.id(), &digest)?;
+                (Purge::Dead(found.ok_or(Error::NoManifest)?.id), Some(digest))
+            }
+        };
+        let name = name.clone().ok_or(Error::NoTag)?;
+        apply(tx, context, &TagChange { name, change: Change::Purge(which), cause: Cause::Purge { digest } })
     })
     .await
 }

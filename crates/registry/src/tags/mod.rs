@@ -4,11 +4,14 @@ mod change;
 mod commands;
 mod history;
 mod list;
+mod purge;
 mod siblings;
 
 pub(crate) use change::{Cause, Context, TagChange, apply};
 pub(crate) use commands::lock;
-pub use commands::{ManifestWanted, TagUpdate, authorize_read, authorize_write, change, delete, restore};
+pub use commands::{
+    ManifestWanted, TagUpdate, authorize_read, authorize_write, change, delete, purge, restore,
+};
 pub use history::{Event, History, HistoryEntry, HistoryQuery, history};
 pub(crate) use list::newest_living;
 pub use list::{IndexView, ListQuery, Living, LivingTag, NameFilter, Names, TagPage, TagView, list, names};

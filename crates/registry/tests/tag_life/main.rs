@@ -99,7 +99,7 @@ async fn play(world: &World, steps: &[Step]) -> Result<(), TestCaseError> {
             return told(format!("gave {outcome:?}, not {expected:?}"));
         }
         let (seen, expected) = (world.see(&repository).await, reference.seen());
-        if let Some(breach) = seen.breach(&before, reference.beyond()) {
+        if let Some(breach) = seen.breach(&before, reference.beyond(), *step) {
             return told(breach);
         }
         if seen != expected {

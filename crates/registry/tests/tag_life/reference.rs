@@ -80,6 +80,26 @@ impl Reference {
                 self.note("revert_tag", tag, who, Some(manifest), old.map(|old| old.manifest));
             }
             Step::DeleteManifest { who, manifest } => self.delete_manifest(who, manifest)?,
+            Step::PurgeLiving { who, tag } => {
+                let found = self.alive(tag).ok_or(Outcome::Refused(Refusal::NotAlive))?;
+                if self.lives[found].row.immutable {
+                    return Err(Outcome::Refused(Refusal::ImmutableDelete));
+                }
+                let manifest = self.lives[found].row.manifest;
+                self.purge(who, tag, manifest, &[found]);
+            }
+            Step::PurgeDead { who, tag, manifest } => {
+                self.manifests[manifest].ok_or(Outcome::NoManifest)?;
+                let is_wanted =
+                    |row: Row| (row.tag, row.manifest) == (tag, manifest) && row.reaches(self.beyond());
+                let dead =
+                    |found: &usize| is_wanted(self.lives[*found].row) && self.alive(tag) != Some(*found);
+                let found: Vec<usize> = (0..self.lives.len()).filter(dead).collect();
+                if found.is_empty() {
+                    return Err(Outcome::Refused(Refusal::NotAlive));
+                }
+                self.purge(who, tag, manifest, &found);
+            }
         }
         Ok(())
     }
@@ -173,6 +193,20 @@ impl Reference {
         *life = Life { row: Row { end: Some(end), immutable: false, ..life.row }, ended: true };
     }
 
+    /// Makes lifetimes empty, and lets go of what nothing else reaches.
+    fn purge(&mut self, who: Who, tag: usize, manifest: usize, found: &[usize]) {
+        for found in found {
+            self.end_at(*found, self.lives[*found].row.start);
+        }
+        self.note("permanently_delete_tag", tag, who, Some(manifest), None);
+        let (now, beyond) = (self.now, self.beyond());
+        let reached = self.lives.iter().any(|life| life.row.manifest == manifest && life.row.reaches(beyond));
+        if let Some(kept) = self.manifests[manifest].as_mut().filter(|_| !reached) {
+            kept.lease_end = kept.lease_end.min(now);
+            kept.hidden = kept.hidden.and(Some(0));
+        }
+    }
+
     /// When a change happens that begins or ends a lifetime: now, or a millisecond after the last time this happened.
     fn next_moment(&self, tag: usize) -> i64 {
         let last = self.lives.iter().rev().map(|life| life.row).find(|row| row.tag == tag);
@@ -187,11 +221,16 @@ impl Reference {
         if manifest == LISTED && self.is_living_index() {
             return Err(Outcome::NeededByIndex);
         }
-        for tag in 0..TAGS.len() {
-            if self.alive(tag).is_some_and(|found| self.lives[found].row.manifest == manifest) {
-                self.end(tag)?;
-                self.note("delete_tag", tag, who, Some(manifest), None);
-            }
+        let tagged =
+            |tag: &usize| self.alive(*tag).is_some_and(|found| self.lives[found].row.manifest == manifest);
+        let tags: Vec<usize> = (0..TAGS.len()).filter(tagged).collect();
+        for tag in &tags {
+            self.end(*tag)?;
+            self.note("delete_tag", *tag, who, Some(manifest), None);
+        }
+        if tags.is_empty() {
+            let (at, manifest) = (self.now, Some(manifest));
+            self.audit.push(Entry { kind: "delete_manifest", tag: None, who, at, manifest, original: None });
         }
         let now = self.now;
         if let Some(kept) = &mut self.manifests[manifest] {
@@ -267,7 +306,7 @@ impl Reference {
         manifest: Option<usize>,
         original: Option<usize>,
     ) {
-        self.audit.push(Entry { kind, tag, who, at: self.now, manifest, original });
+        self.audit.push(Entry { kind, tag: Some(tag), who, at: self.now, manifest, original });
     }
 
     fn note_amendments(&mut self, who: Who, tag: usize, asked: Asked, old_end: Option<i64>) {
@@ -305,7 +344,7 @@ impl Reference {
     /// What must be seen when the sequence is over.
     pub(crate) fn finally(&self) -> Finally {
         let living = self.listed(|life| self.is_alive(life));
-        Finally { whole: self.listed(|_| true), living }
+        Finally { whole: self.listed(|life| life.row.reaches(i64::MIN)), living }
     }
 
     fn listed(&self, wanted: impl Fn(&Life) -> bool) -> Vec<Row> {

@@ -1,6 +1,6 @@
 //! What can be seen of a repository: by whoever looks at the registry, and in the reference.
 
-use super::step::{MANIFESTS, TAGS, Who};
+use super::step::{MANIFESTS, Step, TAGS, Who};
 
 /// What came of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,8 @@ pub(crate) enum Pull {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub kind: &'static str,
-    pub tag: usize,
+    /// The tag, unless it tells of a manifest that had none.
+    pub tag: Option<usize>,
     pub who: Who,
     pub at: i64,
     /// Where the tag points from then on, or for a deletion where it pointed.
@@ -73,8 +74,9 @@ pub(crate) struct Finally {
 }
 
 impl Seen {
-    /// Breaches of what holds whatever was done: nothing overlaps, no lifetime is empty, and the past stands. The window begins behind `beyond`.
-    pub(crate) fn breach(&self, before: &Self, beyond: i64) -> Option<String> {
+    /// Breaches of what holds whatever was done: nothing overlaps, no lifetime is empty, and the past stands, except that
+    /// lifetimes are purged from it. The window begins behind `beyond`.
+    pub(crate) fn breach(&self, before: &Self, beyond: i64, step: Step) -> Option<String> {
         (0..TAGS.len()).find_map(|tag| {
             let (past, rows) = (before.of(tag), self.of(tag));
             if let Some(pair) = rows.windows(2).find(|pair| pair[0].reaches(pair[1].start)) {
@@ -86,7 +88,10 @@ impl Seen {
             if let Some(row) = rows.iter().find(|row| row.immutable && row.end.is_some()) {
                 return Some(format!("an immutable lifetime ends: {row:?}"));
             }
-            let past: Vec<_> = past.iter().filter(|row| row.reaches(beyond)).collect();
+            let mut past: Vec<_> = past.iter().filter(|row| row.reaches(beyond)).collect();
+            if matches!(step, Step::PurgeLiving { tag: of, .. } | Step::PurgeDead { tag: of, .. } if of == tag) {
+                past.retain(|old| rows.iter().any(|new| new.fixed() == old.fixed()));
+            }
             let stands = past.iter().zip(&rows).all(|(old, new)| old.fixed() == new.fixed());
             let lost = past.len() > rows.len();
             (!stands || lost).then(|| format!("the past was rewritten: {past:?} became {rows:?}"))
@@ -100,9 +105,9 @@ impl Seen {
 }
 
 impl Row {
-    /// Whether it has not ended by then.
+    /// Whether it has not ended by then. One that was purged is empty and reaches nowhere.
     pub(crate) fn reaches(&self, instant: i64) -> bool {
-        self.end.is_none_or(|end| end > instant)
+        self.end.is_none_or(|end| end > instant && end > self.start)
     }
 
     /// What never changes.

@@ -53,6 +53,8 @@ pub(crate) enum Step {
     DeleteByReference { who: Who, tag: usize },
     Restore { who: Who, tag: usize, manifest: usize },
     DeleteManifest { who: Who, manifest: usize },
+    PurgeLiving { who: Who, tag: usize },
+    PurgeDead { who: Who, tag: usize, manifest: usize },
     Wait(Duration),
 }
 
@@ -77,6 +79,8 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => place().prop_map(|(who, tag, _)| Step::DeleteByReference { who, tag }),
         3 => place().prop_map(|(who, tag, manifest)| Step::Restore { who, tag, manifest }),
         2 => place().prop_map(|(who, _, manifest)| Step::DeleteManifest { who, manifest }),
+        1 => place().prop_map(|(who, tag, _)| Step::PurgeLiving { who, tag }),
+        2 => place().prop_map(|(who, tag, manifest)| Step::PurgeDead { who, tag, manifest }),
         5 => pauses().prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
     ]
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
-use wharfinger_model::tag::{Amendment, Expiration, Lifetime};
+use wharfinger_model::tag::{Amendment, Expiration, Lifetime, Purge};
 use wharfinger_model::{Digest, Reference, Role, TagName, Timestamp};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate, TagView};
 use wharfinger_registry::{Caller, Error, ManifestError, Result, manifests};
@@ -16,12 +16,14 @@ use super::step::{Asked, Expiry, INDEX, LISTED, MANIFESTS, Step, TAGS, Who};
 use crate::support::{Person, Place, Repository, index, tag};
 
 /// Every kind of entry that changes of tags leave.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 9] = [
     "push_repo",
     "create_tag",
     "move_tag",
     "revert_tag",
     "delete_tag",
+    "delete_manifest",
+    "permanently_delete_tag",
     "change_tag_expiration",
     "change_tag_immutability",
 ];
@@ -118,6 +120,13 @@ impl World {
             Step::DeleteManifest { who, manifest } => {
                 let reference = Reference::Digest(self.digest(manifest).clone());
                 manifests::delete(registry, self.caller(who), name, &reference).await
+            }
+            Step::PurgeLiving { who, tag } => {
+                tags::purge(registry, self.caller(who), name, TAGS[tag], Purge::Living).await
+            }
+            Step::PurgeDead { who, tag, manifest } => {
+                let dead = Purge::Dead(Some(self.digest(manifest).as_str()));
+                tags::purge(registry, self.caller(who), name, TAGS[tag], dead).await
             }
         }
     }
@@ -254,7 +263,9 @@ impl World {
                 .into_iter()
                 .find(|kind| *kind == entry.kind)
                 .expect("a kind of entry that changes leave"),
-            tag: TAGS.iter().position(|tag| metadata["tag"] == *tag).expect("the entry names the tag"),
+            tag: metadata
+                .get("tag")
+                .map(|of| TAGS.iter().position(|tag| of == tag).expect("the entry names one of the tags")),
             who: who.expect("the entry names one of the two").1,
             at: entry.at.as_ms(),
             manifest: manifest("manifest_digest").or_else(|| manifest("digest")),

@@ -26,6 +26,8 @@ pub struct NewToken<'a> {
 /// A token that was found by its public half, with its owner.
 #[derive(Debug, Clone)]
 pub struct StoredToken {
+    /// Its number, which is no secret.
+    pub id: i64,
     /// Hash of the secret half, to be compared in constant time.
     pub secret_hash: Vec<u8>,
     /// Its ceilings.
@@ -60,7 +62,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewToken<'_>, now: Timestamp) -> Result<()>
 pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option<StoredToken>> {
     tx.optional(
         sql!(
-            "SELECT t.secret_hash, t.scopes, t.application,
+            "SELECT t.id, t.secret_hash, t.scopes, t.application,
                     a.id, a.name, a.kind, a.email, a.superuser, a.window_ms
              FROM access_token t JOIN account a ON a.id = t.account_id
              WHERE t.lookup = ?1 AND t.expires_ms > ?2"
@@ -68,10 +70,11 @@ pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option
         params![lookup, now],
         |row| {
             Ok(StoredToken {
-                secret_hash: row.get(0)?,
-                scopes: row.get(1)?,
-                application: row.get(2)?,
-                owner: Account::from_row(row, 3)?,
+                id: row.get(0)?,
+                secret_hash: row.get(1)?,
+                scopes: row.get(2)?,
+                application: row.get(3)?,
+                owner: Account::from_row(row, 4)?,
             })
         },
     )

@@ -137,6 +137,16 @@ pub fn with_password(tx: &mut Tx<'_>, name: &str) -> Result<Option<(Account, Opt
     )
 }
 
+/// Gives a namespace another window, in milliseconds; it holds for what is dead already, too.
+pub fn set_window(tx: &mut Tx<'_>, id: AccountId, window_ms: i64) -> Result<()> {
+    tx.execute(sql!("UPDATE account SET window_ms = ?2 WHERE id = ?1"), params![id, window_ms]).map(drop)
+}
+
+/// Rewrites the address, or forgets it.
+pub fn set_email(tx: &mut Tx<'_>, id: AccountId, email: Option<&str>) -> Result<()> {
+    tx.execute(sql!("UPDATE account SET email = ?2 WHERE id = ?1"), params![id, email]).map(drop)
+}
+
 /// Whether there is any user yet.
 pub fn any_user(tx: &mut Tx<'_>) -> Result<bool> {
     Ok(tx.optional(sql!("SELECT 1 FROM account WHERE kind = 'user' LIMIT 1"), &[], |_| Ok(()))?.is_some())

@@ -2,8 +2,9 @@
 
 use wharfinger_model::Timestamp;
 
+use super::account::Kind;
 use super::{AccountId, RepositoryId};
-use crate::{Result, Tx, params, sql};
+use crate::{Result, Row, Tx, params, sql};
 
 /// One entry.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ pub fn newest(tx: &mut Tx<'_>, repository: RepositoryId, limit: i64) -> Result<V
     tx.all(
         sql!(
             "SELECT at_ms, kind, account_id, address, metadata FROM audit
-             WHERE repository_id = ?1 ORDER BY id DESC LIMIT ?2"
+             WHERE repository_id = ?1 ORDER BY at_ms DESC, id DESC LIMIT ?2"
         ),
         params![repository, limit],
         |row| {
@@ -75,4 +76,161 @@ pub fn newest(tx: &mut Tx<'_>, repository: RepositoryId, limit: i64) -> Result<V
             })
         },
     )
+}
+
+/// Whose entries a list wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// What was done in a repository.
+    Repository(RepositoryId),
+    /// What was done in a namespace and all of its repositories, also those that are gone.
+    Namespace(AccountId),
+    /// Of that, what one account did.
+    Performer {
+        /// The namespace.
+        namespace: AccountId,
+        /// Who did it.
+        account: AccountId,
+    },
+}
+
+/// A place in the log, between entries: those of one instant are in the order in which they were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The instant of the entry that comes next.
+    pub at: Timestamp,
+    /// Its key.
+    pub id: i64,
+}
+
+/// A stretch of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// Whose.
+    pub about: About,
+    /// Nothing that is older.
+    pub since: Timestamp,
+    /// Only what is older than this.
+    pub before: Position,
+}
+
+/// An entry as the log lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Where it stands.
+    pub position: Position,
+    /// What.
+    pub kind: String,
+    /// From where.
+    pub address: Option<String>,
+    /// The JSON object.
+    pub metadata: String,
+    /// Who did it, unless that was nobody in particular or is not there any more.
+    pub performer: Option<Performer>,
+}
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Performer {
+    /// Name.
+    pub name: String,
+    /// User or robot.
+    pub kind: Kind,
+}
+
+impl Logged {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let performer = match row.get::<Option<String>>(5)? {
+            Some(name) => Some(Performer { name, kind: row.get(6)? }),
+            None => None,
+        };
+        Ok(Self {
+            position: Position { at: row.get(0)?, id: row.get(1)? },
+            kind: row.get(2)?,
+            address: row.get(3)?,
+            metadata: row.get(4)?,
+            performer,
+        })
+    }
+}
+
+macro_rules! logged {
+    ($about:literal) => {
+        sql!(concat!(
+            "SELECT e.at_ms, e.id, e.kind, e.address, e.metadata, a.name, a.kind
+             FROM audit e LEFT JOIN account a ON a.id = e.account_id
+             WHERE ",
+            $about,
+            " AND e.at_ms >= ?1 AND (e.at_ms, e.id) < (?2, ?3)
+             ORDER BY e.at_ms DESC, e.id DESC LIMIT ?4"
+        ))
+    };
+}
+
+/// At most `limit` entries of a stretch, newest first.
+pub fn list(tx: &mut Tx<'_>, stretch: &Stretch, limit: i64) -> Result<Vec<Logged>> {
+    let Stretch { about, since, before: Position { at, id } } = *stretch;
+    match about {
+        About::Repository(repository) => tx.all(
+            logged!("e.repository_id = ?5"),
+            params![since, at, id, limit, repository],
+            Logged::from_row,
+        ),
+        About::Namespace(namespace) => {
+            tx.all(logged!("e.namespace_id = ?5"), params![since, at, id, limit, namespace], Logged::from_row)
+        }
+        // The plus keeps the engine off the namespace's index, in which all others' entries would have to be passed over.
+        About::Performer { namespace, account } => tx.all(
+            logged!("e.account_id = ?6 AND +e.namespace_id = ?5"),
+            params![since, at, id, limit, namespace, account],
+            Logged::from_row,
+        ),
+    }
+}
+
+/// How many entries of one kind were written on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Total {
+    /// The day, counted from 1970-01-01, UTC.
+    pub day: i64,
+    /// What.
+    pub kind: String,
+    /// How many.
+    pub count: i64,
+}
+
+impl Total {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self { day: row.get(0)?, kind: row.get(1)?, count: row.get(2)? })
+    }
+}
+
+macro_rules! totals {
+    ($about:literal) => {
+        sql!(concat!(
+            "SELECT at_ms / 86400000, kind, COUNT(*) FROM audit
+             WHERE ",
+            $about,
+            " AND at_ms >= ?1 AND (at_ms, id) < (?2, ?3)
+             GROUP BY 1, 2 ORDER BY 1 DESC, 2"
+        ))
+    };
+}
+
+/// How many entries of each kind a stretch has on each day: newest first, then by kind. Every entry is looked at.
+pub fn totals(tx: &mut Tx<'_>, stretch: &Stretch) -> Result<Vec<Total>> {
+    let Stretch { about, since, before: Position { at, id } } = *stretch;
+    match about {
+        About::Repository(repository) => {
+            tx.all(totals!("repository_id = ?4"), params![since, at, id, repository], Total::from_row)
+        }
+        About::Namespace(namespace) => {
+            tx.all(totals!("namespace_id = ?4"), params![since, at, id, namespace], Total::from_row)
+        }
+        About::Performer { namespace, account } => tx.all(
+            totals!("account_id = ?5 AND +namespace_id = ?4"),
+            params![since, at, id, namespace, account],
+            Total::from_row,
+        ),
+    }
 }

@@ -101,6 +101,34 @@ pub fn close(tx: &mut Tx<'_>, id: LifetimeId) -> Result<()> {
     tx.execute(sql!("UPDATE lifetime SET open = FALSE WHERE id = ?1"), params![id]).map(drop)
 }
 
+/// Purges an open lifetime: it is empty from now on.
+pub fn purge(tx: &mut Tx<'_>, id: LifetimeId) -> Result<()> {
+    tx.execute(
+        sql!("UPDATE lifetime SET end_ms = start_ms, open = FALSE, immutable = FALSE WHERE id = ?1"),
+        params![id],
+    )
+    .map(drop)
+}
+
+/// Purges the lifetimes of a name at a manifest that are over and reach beyond an instant; how many there were.
+pub fn purge_dead(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &TagName,
+    manifest: ManifestId,
+    now: Timestamp,
+    beyond: Timestamp,
+) -> Result<u64> {
+    tx.execute(
+        sql!(
+            "UPDATE lifetime SET end_ms = start_ms, open = FALSE
+             WHERE repository_id = ?1 AND name = ?2 AND manifest_id = ?3 AND (open = FALSE OR end_ms <= ?4)
+               AND end_ms > ?5 AND end_ms > start_ms"
+        ),
+        params![repository, name, manifest, now, beyond],
+    )
+}
+
 /// A lifetime as the history lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -140,6 +168,7 @@ pub struct Selection<'a> {
     /// Which repository.
     pub repository: RepositoryId,
     /// Only lifetimes that reach beyond this instant: now for living tags, the start of the window for the history.
+    /// Those that were purged reach nowhere.
     pub beyond: Timestamp,
     /// Only those that no change has ended.
     pub open: Openness,
@@ -181,7 +210,8 @@ pub fn list(tx: &mut Tx<'_>, selection: &Selection<'_>, limit: i64, offset: i64)
         (Some(name), containing, open) => tx.all(
             listed!(
                 "SELECT id FROM lifetime
-                 WHERE repository_id = ?1 AND name = ?3 AND (open OR NOT ?4) AND (end_ms IS NULL OR end_ms > ?2)
+                 WHERE repository_id = ?1 AND name = ?3 AND (open OR NOT ?4)
+                   AND (end_ms IS NULL OR (end_ms > ?2 AND end_ms > start_ms))
                    AND LOWER(name) LIKE ?5 ESCAPE '!'
                  ORDER BY id DESC LIMIT ?6 OFFSET ?7"
             ),
@@ -199,7 +229,8 @@ pub fn list(tx: &mut Tx<'_>, selection: &Selection<'_>, limit: i64, offset: i64)
         (None, Some(containing), Openness::Any) => tx.all(
             listed!(
                 "SELECT id FROM lifetime
-                 WHERE repository_id = ?1 AND (end_ms IS NULL OR end_ms > ?2) AND LOWER(name) LIKE ?3 ESCAPE '!'
+                 WHERE repository_id = ?1 AND (end_ms IS NULL OR (end_ms > ?2 AND end_ms > start_ms))
+                   AND LOWER(name) LIKE ?3 ESCAPE '!'
                  ORDER BY start_ms DESC, name, id DESC LIMIT ?4 OFFSET ?5"
             ),
             params![repository, beyond, containing, limit, offset],
@@ -217,7 +248,8 @@ pub fn list(tx: &mut Tx<'_>, selection: &Selection<'_>, limit: i64, offset: i64)
         ),
         (None, None, Openness::Any) => tx.all(
             listed!(
-                "SELECT id FROM lifetime WHERE repository_id = ?1 AND (end_ms IS NULL OR end_ms > ?2)
+                "SELECT id FROM lifetime
+                 WHERE repository_id = ?1 AND (end_ms IS NULL OR (end_ms > ?2 AND end_ms > start_ms))
                  ORDER BY start_ms DESC, name, id DESC LIMIT ?3 OFFSET ?4"
             ),
             params![repository, beyond, limit, offset],
@@ -274,9 +306,12 @@ pub fn told(tx: &mut Tx<'_>, telling: &Telling<'_>, limit: i64) -> Result<Vec<To
         sql!(
             "SELECT l.start_ms, l.end_ms, m.digest, m.media_type, m.size,
                     (SELECT n.start_ms FROM lifetime n
-                     WHERE n.repository_id = ?1 AND n.name = ?2 AND n.id > l.id ORDER BY n.id LIMIT 1)
+                     WHERE n.repository_id = ?1 AND n.name = ?2 AND n.id > l.id
+                       AND (n.end_ms IS NULL OR n.end_ms > n.start_ms)
+                     ORDER BY n.id LIMIT 1)
              FROM lifetime l JOIN manifest m ON m.id = l.manifest_id
-             WHERE l.repository_id = ?1 AND l.name = ?2 AND +l.start_ms < ?3 AND (l.end_ms IS NULL OR l.end_ms > ?4)
+             WHERE l.repository_id = ?1 AND l.name = ?2 AND +l.start_ms < ?3
+               AND (l.end_ms IS NULL OR (l.end_ms > ?4 AND l.end_ms > l.start_ms))
                AND (?5 = '' OR m.digest = ?5)
              ORDER BY l.id DESC LIMIT ?6"
         ),
@@ -346,10 +381,13 @@ pub fn names_of(
     )
 }
 
-/// Whether any lifetime at the manifest reaches beyond the instant.
+/// Whether any lifetime at the manifest reaches beyond the instant; those that were purged reach nowhere.
 pub fn any_beyond(tx: &mut Tx<'_>, manifest: ManifestId, beyond: Timestamp) -> Result<bool> {
     let found = tx.optional(
-        sql!("SELECT 1 FROM lifetime WHERE manifest_id = ?1 AND (end_ms IS NULL OR end_ms > ?2) LIMIT 1"),
+        sql!(
+            "SELECT 1 FROM lifetime
+             WHERE manifest_id = ?1 AND (end_ms IS NULL OR (end_ms > ?2 AND end_ms > start_ms)) LIMIT 1"
+        ),
         params![manifest, beyond],
         |_| Ok(()),
     )?;

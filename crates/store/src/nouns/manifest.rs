@@ -262,6 +262,21 @@ pub fn revive(tx: &mut Tx<'_>, manifest: ManifestId, lease_end: Timestamp) -> Re
     .map(drop)
 }
 
+/// Takes away what keeps the manifest besides lifetimes and indexes: its lease is over, and if it was deleted by digest
+/// that was before every window.
+pub fn let_go(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!(
+            "UPDATE manifest SET
+                lease_end_ms = CASE WHEN lease_end_ms > ?2 THEN ?2 ELSE lease_end_ms END,
+                deleted_ms = CASE WHEN deleted_ms IS NULL THEN NULL ELSE 0 END
+             WHERE id = ?1"
+        ),
+        params![manifest, now],
+    )
+    .map(drop)
+}
+
 /// Whose referrers are wanted, and which.
 #[derive(Debug, Clone, Copy)]
 pub struct Referring<'a> {

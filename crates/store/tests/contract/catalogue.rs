@@ -61,6 +61,8 @@ const SORTING: &[&str] = &[
     "WHERE manifest_id = ?2 AND repository_id = ?1 AND open = TRUE",
     // The keys, of which there are a few.
     "FROM signing_key ORDER BY",
+    // How often each thing was done on each day: every entry of those days is counted, and there are few kinds.
+    "SELECT at_ms / 86400000",
     // Whether there is any user: it stops at the first, which is among the first accounts.
     "FROM account WHERE kind = 'user' LIMIT 1",
 ];
@@ -104,7 +106,7 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
         ("WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open = TRUE", "lifetime_open"),
         ("WHERE repository_id = ?1 AND name = ?2 ORDER BY id DESC LIMIT 1", "lifetime_name"),
         ("AND +l.start_ms < ?3", "lifetime_name"),
-        ("FROM audit", "audit_repository"),
+        ("metadata FROM audit", "audit_repository"),
     ] {
         let sql =
             STATEMENTS.iter().find(|sql| sql.sqlite().contains(text)).unwrap_or_else(|| panic!("no {text}"));
@@ -112,6 +114,9 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
         assert!(plan.iter().any(|(_, step)| step.contains(index)), "{text}\n{plan:#?}");
     }
 }
+
+/// How the log finds who did something.
+const PERFORMER: &str = "SEARCH a USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN";
 
 /// Lists whose pages cost the same wherever they lie, whatever else there is: what a statement says, and what SQLite does
 /// for it. The indexes hold nothing that is not listed, except the one of tags, which tells by itself who has expired.
@@ -150,10 +155,22 @@ const IN_ORDER: &[(&str, &[&str])] = &[
             "SEARCH manifest USING INDEX manifest_referrer_type (repository_id=? AND subject=? AND <expr>=? AND digest>?)",
         ],
     ),
+    (
+        "WHERE e.repository_id = ?5 AND e.at_ms",
+        &["SEARCH e USING INDEX audit_repository (repository_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
+    ),
+    (
+        "WHERE e.namespace_id = ?5 AND e.at_ms",
+        &["SEARCH e USING INDEX audit_namespace (namespace_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
+    ),
+    (
+        "WHERE e.account_id = ?6 AND +e.namespace_id = ?5",
+        &["SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
+    ),
 ];
 
 #[tokio::test]
-async fn lists_of_the_distribution_api_are_read_in_their_order_from_where_a_page_begins() {
+async fn lists_are_read_in_their_order_from_where_a_page_begins() {
     let store = TestStore::sqlite().await;
     let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
     for (text, steps) in IN_ORDER {

@@ -1,5 +1,5 @@
 use wharfinger_model::tag::Lifetime;
-use wharfinger_store::lifetime;
+use wharfinger_store::lifetime::{self, Openness, Selection, Telling};
 use wharfinger_store::testing::each_engine;
 
 use crate::fixture::{at, between, digest, from, home, manifest, tag, unit};
@@ -134,6 +134,57 @@ async fn names_follow_one_another_by_bytes() {
             assert_eq!(after("a", 2), ["a-1", "a.1"].map(tag));
             assert_eq!(after("a.", 1), [tag("a.1")], "the name itself need not be there");
             assert_eq!(after("b", 100), []);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_purged_reaches_nowhere_and_the_rest_of_the_history_stands() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let (one, two) = (manifest(tx, app, "one")?, manifest(tx, app, "two")?);
+            let mut ended = |start, end, image| {
+                let id = lifetime::begin(tx, app, &tag("v1"), &from(start, image)).unwrap();
+                lifetime::end(tx, id, at(end)).unwrap();
+            };
+            ended(1000, 2000, one);
+            ended(2000, 3000, two);
+            ended(3000, 4000, one);
+            let expired = lifetime::begin(tx, app, &tag("v1"), &between(5000, 6000, one))?;
+            assert_eq!(
+                lifetime::purge_dead(tx, app, &tag("v1"), one, at(5500), at(2000))?,
+                1,
+                "3000 to 4000"
+            );
+            assert_eq!(
+                lifetime::purge_dead(tx, app, &tag("v1"), one, at(6000), at(1999))?,
+                2,
+                "the other two"
+            );
+            assert_eq!(lifetime::purge_dead(tx, app, &tag("v1"), one, at(9000), at(0))?, 0);
+            assert!(!lifetime::any_beyond(tx, one, at(0))? && lifetime::any_beyond(tx, two, at(0))?);
+            let newest = lifetime::newest(tx, app, &tag("v1"))?.unwrap();
+            assert_eq!((newest.id, newest.open), (expired, false));
+            for (name, containing) in [(None, None), (Some("v1"), None), (None, Some("v"))] {
+                let open = Openness::Any;
+                let selection = Selection { repository: app, beyond: at(0), open, name, containing };
+                let starts = lifetime::list(tx, &selection, 9, 0)?.into_iter().map(|it| it.lifetime.start);
+                assert_eq!(starts.collect::<Vec<_>>(), [at(2000)]);
+            }
+            let telling =
+                Telling { repository: app, name: &tag("v1"), before: at(9000), since: at(0), digest: None };
+            let told: Vec<_> = lifetime::told(tx, &telling, 9)?;
+            assert_eq!(
+                told.iter().map(|it| (it.start, it.next_start)).collect::<Vec<_>>(),
+                [(at(2000), None)]
+            );
+            let living = lifetime::begin(tx, app, &tag("v1"), &from(6001, one))?;
+            lifetime::purge(tx, living)?;
+            assert!(!lifetime::any_beyond(tx, one, at(0))?);
             Ok(())
         })
         .await;

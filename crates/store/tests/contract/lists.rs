@@ -68,10 +68,9 @@ async fn the_newest_come_first_and_then_the_order_is_that_of_the_names() {
             for (name, start) in [("old", 1000), ("b", 2000), ("B", 2000), ("a", 2000), ("new", 3000)] {
                 lifetime::begin(tx, app, &tag(name), &from(start, image))?;
             }
-            // A name twice in one millisecond: what was begun last comes first.
             let twice = lifetime::newest(tx, app, &tag("new"))?.unwrap().id;
-            lifetime::end(tx, twice, at(3000))?;
-            lifetime::begin(tx, app, &tag("new"), &between(3000, 3500, image))?;
+            lifetime::end(tx, twice, at(3400))?;
+            lifetime::begin(tx, app, &tag("new"), &between(3400, 3500, image))?;
 
             let listed = lifetime::list(tx, &everything(app), 10, 0)?;
             assert_eq!(names(&listed), ["new", "new", "B", "a", "b", "old"]);

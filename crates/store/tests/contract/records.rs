@@ -1,4 +1,4 @@
-use wharfinger_store::audit::{self, Entry};
+use wharfinger_store::audit::{self, About, Entry, Position, Stretch, Total};
 use wharfinger_store::pulls::{self, Pulls};
 use wharfinger_store::testing::each_engine;
 use wharfinger_store::{lifetime, repository};
@@ -122,6 +122,99 @@ async fn entries_outlive_their_repository() {
             };
             audit::insert(tx, &entry, NOW)?;
             assert_eq!(audit::newest(tx, app, 10)?.len(), 1);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+/// Where everything has been written before.
+const END: Position = Position { at: at(i64::MAX), id: i64::MAX };
+
+#[tokio::test]
+async fn a_stretch_of_the_log_is_read_page_by_page_whatever_the_clock_did() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let (alice, bob) = (user(tx, "alice")?, user(tx, "bob")?);
+            let (app, other) = (add_repository(tx, alice, "app")?, add_repository(tx, alice, "other")?);
+            let elsewhere = add_repository(tx, bob, "app")?;
+            let metadata = serde_json::json!({});
+            let mut insert = |kind, namespace, repository, account, ms| {
+                let entry =
+                    Entry { kind, namespace, repository, account, address: None, metadata: &metadata };
+                audit::insert(tx, &entry, at(ms)).unwrap();
+            };
+            // Some of one instant, and one that a clock wrote which was behind.
+            insert("a", alice, Some(app), Some(alice), 1000);
+            insert("b", alice, Some(app), Some(bob), 2000);
+            insert("c", alice, Some(app), None, 2000);
+            insert("d", alice, Some(app), Some(bob), 1500);
+            insert("e", alice, Some(other), Some(bob), 3000);
+            insert("f", alice, None, Some(alice), 4000);
+            insert("g", bob, Some(elsewhere), Some(bob), 2000);
+
+            let mut pages = |about, since, until, limit| {
+                let (mut kinds, mut before) = (Vec::new(), Position { at: at(until), id: i64::MIN });
+                loop {
+                    let stretch = Stretch { about, since: at(since), before };
+                    let page = audit::list(tx, &stretch, limit).unwrap();
+                    let Some(last) = page.last() else { break kinds.concat() };
+                    before = last.position;
+                    kinds.extend(page.into_iter().map(|entry| entry.kind));
+                }
+            };
+            let namespace = About::Namespace(alice);
+            let by_bob = About::Performer { namespace: alice, account: bob };
+            for limit in [1, 2, 20] {
+                assert_eq!(pages(About::Repository(app), 0, 9000, limit), "cbda");
+                assert_eq!(pages(About::Repository(app), 1500, 2000, limit), "d");
+                assert_eq!(pages(namespace, 0, 9000, limit), "fecbda");
+                assert_eq!(pages(namespace, 1001, 4000, limit), "ecbd");
+                assert_eq!(pages(by_bob, 0, 9000, limit), "ebd");
+            }
+            let stretch = Stretch { about: namespace, since: at(0), before: END };
+            let performers =
+                audit::list(tx, &stretch, 4)?.into_iter().map(|it| it.performer.map(|it| it.name));
+            let name = |name: &str| Some(name.to_owned());
+            assert_eq!(performers.collect::<Vec<_>>(), [name("alice"), name("bob"), None, name("bob")]);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn entries_are_counted_by_day_and_kind() {
+    const DAY: i64 = 24 * 3600 * 1000;
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let alice = user(tx, "alice")?;
+            let app = add_repository(tx, alice, "app")?;
+            let metadata = serde_json::json!({});
+            for (kind, ms) in
+                [("b", 0), ("b", DAY - 1), ("a", DAY), ("b", DAY), ("b", 2 * DAY - 1), ("a", 3 * DAY)]
+            {
+                let entry = Entry {
+                    kind,
+                    namespace: alice,
+                    repository: Some(app),
+                    account: Some(alice),
+                    address: None,
+                    metadata: &metadata,
+                };
+                audit::insert(tx, &entry, at(ms))?;
+            }
+            let total = |day, kind: &str, count| Total { day, kind: kind.into(), count };
+            let by_alice = About::Performer { namespace: alice, account: alice };
+            for about in [About::Repository(app), About::Namespace(alice), by_alice] {
+                let all = Stretch { about, since: at(0), before: END };
+                let expected = [total(3, "a", 1), total(1, "a", 1), total(1, "b", 2), total(0, "b", 2)];
+                assert_eq!(audit::totals(tx, &all)?, expected);
+                let some = Stretch { since: at(1), before: Position { at: at(DAY), id: i64::MIN }, ..all };
+                assert_eq!(audit::totals(tx, &some)?, [total(0, "b", 1)]);
+            }
             Ok(())
         })
         .await;

@@ -155,7 +155,9 @@ impl From<Error> for Problem {
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
             Error::NoPolicy => Self::not_found("NAME_UNKNOWN", "no such policy"),
             Error::NoAccount => Self::not_found("NAME_UNKNOWN", "no such user or organization"),
-            Error::NoTag | Error::NoManifest => Self::not_found("MANIFEST_UNKNOWN", "manifest unknown"),
+            Error::NoTag | Error::NoManifest | Error::NoLabel => {
+                Self::not_found("MANIFEST_UNKNOWN", "manifest unknown")
+            }
             Error::TagDead(tag) => Self::not_found(
                 "TAG_EXPIRED",
                 format!("Tag {tag} was deleted or has expired. To pull, revive via time machine"),

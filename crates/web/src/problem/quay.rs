@@ -140,6 +140,7 @@ impl From<Error> for Problem {
             | Error::NoTag
             | Error::TagDead(_)
             | Error::NoManifest
+            | Error::NoLabel
             | Error::NoBlob
             | Error::NoUpload
             | Error::NoPolicy

@@ -1,14 +1,75 @@
-//! Chapter "manifest": `getManifestPullStatistics`.
+//! Chapter "manifest": `getRepoManifest`, `getManifestPullStatistics`.
 
 use axum::response::Response;
 use http::StatusCode;
+use serde::Serialize;
 use serde_json::json;
-use wharfinger_model::RepositoryName;
-use wharfinger_registry::pulls;
+use wharfinger_model::image::Layer;
+use wharfinger_model::{Digest, RepositoryName};
+use wharfinger_registry::{manifests, pulls};
 
 use super::Call;
 use super::wire::{self, date};
 use crate::problem::quay::Problem;
+
+pub(super) async fn get(call: &Call<'_>, name: &RepositoryName, digest: &str) -> Result<Response, Problem> {
+    if !call.reads() {
+        return Err(Problem::Method("GET, HEAD, OPTIONS"));
+    }
+    let view = manifests::view(call.registry, &call.caller, name, digest).await?;
+    let layers = view.layers.as_ref().map(|layers| {
+        layers.iter().enumerate().map(|(index, layer)| WireLayer::new(index, layer)).collect::<Vec<_>>()
+    });
+    let document = WireManifest {
+        digest: view.digest.as_str(),
+        is_manifest_list: view.is_index,
+        manifest_data: &view.content,
+        config_media_type: view.config_media_type.as_deref(),
+        layers_compressed_size: view.layers_size,
+        layers,
+    };
+    Ok(wire::json(StatusCode::OK, &document))
+}
+
+#[derive(Serialize)]
+struct WireManifest<'a> {
+    digest: &'a str,
+    is_manifest_list: bool,
+    manifest_data: &'a str,
+    config_media_type: Option<&'a str>,
+    layers_compressed_size: i64,
+    layers: Option<Vec<WireLayer<'a>>>,
+}
+
+#[derive(Serialize)]
+struct WireLayer<'a> {
+    index: usize,
+    compressed_size: i64,
+    is_remote: bool,
+    urls: Option<&'a [String]>,
+    command: Option<[&'a str; 1]>,
+    comment: Option<&'a str>,
+    author: Option<&'a str>,
+    blob_digest: Option<&'a str>,
+    created_datetime: Option<String>,
+}
+
+impl<'a> WireLayer<'a> {
+    fn new(index: usize, layer: &'a Layer) -> Self {
+        let urls = Some(layer.urls.as_slice()).filter(|urls| !urls.is_empty());
+        Self {
+            index,
+            compressed_size: layer.size,
+            is_remote: urls.is_some(),
+            urls,
+            command: layer.command.as_deref().map(|command| [command]),
+            comment: layer.comment.as_deref(),
+            author: layer.author.as_deref(),
+            blob_digest: layer.blob.as_ref().map(Digest::as_str),
+            created_datetime: layer.created.map(date),
+        }
+    }
+}
 
 pub(super) async fn pulls(call: &Call<'_>, name: &RepositoryName, digest: &str) -> Result<Response, Problem> {
     if !call.reads() {

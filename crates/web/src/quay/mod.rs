@@ -2,6 +2,8 @@
 
 mod error_type;
 mod immutability;
+mod label;
+mod logs;
 mod manifest;
 mod organization;
 mod permission;
@@ -25,6 +27,7 @@ use http::{HeaderValue, Method, StatusCode};
 use wharfinger_model::RepositoryName;
 use wharfinger_model::path::quay::{self, OrganizationResource, Resource};
 use wharfinger_registry::immutability::Place;
+use wharfinger_registry::logs::Log;
 use wharfinger_registry::{Caller, Error, Registry};
 
 use crate::auth;
@@ -85,9 +88,11 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
     let caller = auth::api_caller(registry, parts).await?;
     let call = Call { registry, caller, parts };
     match path {
-        "user/" => user::me(&call).await,
+        "user/" => user::me(&call, body).await,
         "repository" => repository::create(&call, body).await,
         "organization/" => organization::create(&call, body).await,
+        "user/logs" => logs::list(&call, Log::Own).await,
+        "user/aggregatelogs" => logs::totals(&call, Log::Own).await,
         "user" | "organization" => Ok(slashed(parts)),
         _ => {
             if let Some(raw) = path.strip_prefix("repository/") {
@@ -104,9 +109,11 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
 async fn of_organization(call: &Call<'_>, raw: &str, body: Body) -> Result<Response, Problem> {
     let path = quay::parse_organization(raw).ok_or_else(Problem::not_found)?;
     let name = lookup(&path.organization);
-    let place = || Place::Namespace(name.to_owned());
+    let (place, log) = (|| Place::Namespace(name.to_owned()), || Log::Organization(name.to_owned()));
     match &path.resource {
-        OrganizationResource::Organization => organization::get(call, name).await,
+        OrganizationResource::Organization => organization::one(call, name, body).await,
+        OrganizationResource::Logs => logs::list(call, log()).await,
+        OrganizationResource::LogTotals => logs::totals(call, log()).await,
         OrganizationResource::ImmutabilityPolicies => immutability::all(call, &place(), body).await,
         OrganizationResource::ImmutabilityPolicy(uuid) => immutability::one(call, &place(), uuid, body).await,
         OrganizationResource::MissingSlash => Ok(slashed(call.parts)),
@@ -124,13 +131,16 @@ async fn of_repository(call: &Call<'_>, raw: &str, body: Body) -> Result<Respons
     answer.map_err(|problem| if stray { Problem::not_found() } else { problem })
 }
 
-/// Whether a path that was taken for a repository's rather asks for the pulls of a manifest by what is no digest.
+/// Whether a path that was taken for a repository's rather asks for a manifest by what is no digest.
 fn is_stray(path: &quay::Path) -> bool {
-    let mut segments = path.repository.rsplit('/');
+    let segments: Vec<&str> = path.repository.split('/').collect();
     path.resource == Resource::Repository
-        && segments.next() == Some("pull_statistics")
-        && segments.nth(1) == Some("manifest")
-        && segments.count() >= 2
+        && matches!(
+            segments.as_slice(),
+            [_, _, .., "manifest", _]
+                | [_, _, .., "manifest", _, "labels" | "pull_statistics"]
+                | [_, _, .., "manifest", _, "labels", _]
+        )
 }
 
 async fn resource(call: &Call<'_>, path: &quay::Path, body: Body) -> Result<Response, Problem> {
@@ -140,7 +150,11 @@ async fn resource(call: &Call<'_>, path: &quay::Path, body: Body) -> Result<Resp
         Resource::Tags => tag::list(call, &name).await,
         Resource::Tag(tag) => tag::one(call, &name, tag, body).await,
         Resource::TagRestore(tag) => tag::restore(call, &name, tag, body).await,
+        Resource::TagExpire(tag) => tag::expire(call, &name, tag, body).await,
         Resource::TagPulls(tag) => tag::pulls(call, &name, tag).await,
+        Resource::Manifest(digest) => manifest::get(call, &name, digest).await,
+        Resource::Labels(digest) => label::all(call, &name, digest, body).await,
+        Resource::Label(digest, id) => label::one(call, &name, digest, id).await,
         Resource::ManifestPulls(digest) => manifest::pulls(call, &name, digest).await,
         Resource::Repository => repository::one(call, &name, body).await,
         Resource::Visibility => repository::change_visibility(call, &name, body).await,
@@ -150,6 +164,8 @@ async fn resource(call: &Call<'_>, path: &quay::Path, body: Body) -> Result<Resp
         Resource::ImmutabilityPolicy(uuid) => {
             immutability::one(call, &Place::Repository(name), uuid, body).await
         }
+        Resource::Logs => logs::list(call, Log::Repository(name)).await,
+        Resource::LogTotals => logs::totals(call, Log::Repository(name)).await,
         Resource::MissingSlash => Err(Problem::not_found()),
     }
 }
@@ -191,6 +207,10 @@ mod tests {
         let stray = |path: &str| is_stray(&quay::parse(path).unwrap());
         assert!(stray("acme/web/manifest/latest/pull_statistics"));
         assert!(stray("acme/web/manifest/sha256:xyz/pull_statistics"));
+        for rest in ["latest", "latest/labels", "latest/labels/x"] {
+            assert!(stray(&format!("acme/web/manifest/{rest}")), "{rest}");
+            assert!(!stray(&format!("acme/manifest/{rest}")), "{rest}");
+        }
         assert!(!stray("acme/manifest/latest/pull_statistics"));
         assert!(!stray("acme/web/manifest/sha256:00/pull_statistics"));
     }

@@ -1,13 +1,15 @@
-//! Chapter "organization": creating and reading.
+//! Chapter "organization": creating, reading and setting.
 
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use wharfinger_registry::identity::users;
-use wharfinger_registry::organizations;
+use wharfinger_registry::namespaces::NamespaceUpdate;
+use wharfinger_registry::organizations::{self, OrganizationView};
 
 use super::Call;
+use super::request::Document;
 use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
 
@@ -26,11 +28,28 @@ pub(super) async fn create(call: &Call<'_>, body: Body) -> Result<Response, Prob
     Ok(wire::json(StatusCode::CREATED, &"Created"))
 }
 
-pub(super) async fn get(call: &Call<'_>, name: &str) -> Result<Response, Problem> {
-    if !call.reads() {
-        return Err(Problem::Method("GET, HEAD, OPTIONS"));
-    }
-    let view = organizations::get(call.registry, &call.caller, name).await?;
+pub(super) async fn one(call: &Call<'_>, name: &str, body: Body) -> Result<Response, Problem> {
+    let view = match call.parts.method {
+        Method::GET | Method::HEAD => organizations::get(call.registry, &call.caller, name).await?,
+        Method::PUT => {
+            organizations::authorize_admin(call.registry, &call.caller, name).await?;
+            let update = namespace_update(&call.document(body).await?)?;
+            organizations::update(call.registry, &call.caller, name, update).await?
+        }
+        _ => return Err(Problem::Method("GET, HEAD, PUT, OPTIONS")),
+    };
+    Ok(wire::json(StatusCode::OK, &document(&view)))
+}
+
+/// What users can set about themselves, and administrators about their organization.
+pub(super) fn namespace_update(document: &Document) -> Result<NamespaceUpdate, Problem> {
+    Ok(NamespaceUpdate {
+        email: document.text("email")?.map(str::to_owned),
+        window_s: document.natural("tag_expiration_s")?,
+    })
+}
+
+fn document(view: &OrganizationView) -> Value {
     let email = view.email.as_deref();
     let mut document = json!({
         "name": view.name,
@@ -45,5 +64,5 @@ pub(super) async fn get(call: &Call<'_>, name: &str) -> Result<Response, Problem
         document["tag_expiration_s"] = json!(view.window_s);
         document["is_free_account"] = json!(true);
     }
-    Ok(wire::json(StatusCode::OK, &document))
+    document
 }

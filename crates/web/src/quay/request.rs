@@ -127,6 +127,21 @@ impl Document {
         self.text(key)?.ok_or_else(|| Problem::invalid_request(format!("'{key}' is a required property")))
     }
 
+    /// A whole number that is not negative, if it is there.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn natural(&self, key: &str) -> Result<Option<u64>, Problem> {
+        match self.0.get(key) {
+            None => Ok(None),
+            Some(Value::Number(number)) if number.is_u64() => Ok(number.as_u64()),
+            Some(Value::Number(number)) if number.is_i64() => {
+                Err(Problem::invalid_request(format!("{number} is less than the minimum of 0")))
+            }
+            Some(other) => Err(mismatch(other, "'integer'")),
+        }
+    }
+
     /// Yes or no, if it is there.
     ///
     /// # Errors
@@ -243,6 +258,11 @@ mod tests {
         assert_eq!(told(body.flag("n")).await, "5 is not of type 'boolean'");
         assert_eq!(told(body.text("b")).await, "True is not of type 'string'");
         assert!(body.text("zero").is_err());
+        let number = |value: Value| Document::of(json!({"n": value})).natural("n");
+        assert_eq!(number(json!(5)).unwrap(), Some(5));
+        assert_eq!(told(number(json!(-5))).await, "-5 is less than the minimum of 0");
+        assert_eq!(told(number(json!(5.0))).await, "5.0 is not of type 'integer'");
+        assert_eq!(told(number(json!(true))).await, "True is not of type 'integer'");
         assert_eq!(
             told(body.word("t", &[("read", 1), ("write", 2)])).await,
             "'x' is not one of ['read', 'write']"

@@ -1,4 +1,4 @@
-//! Chapter "tag": `listRepoTags`, `changeTag`, `deleteFullTag`, `restoreTag`, `getTagPullStatistics`.
+//! Chapter "tag": `listRepoTags`, `changeTag`, `deleteFullTag`, `restoreTag`, `removeTagFromTimemachine`, `getTagPullStatistics`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
-use wharfinger_model::tag::{Amendment, Expiration, Protection, Refusal};
+use wharfinger_model::tag::{Amendment, Expiration, Protection, Purge, Refusal};
 use wharfinger_model::{RepositoryName, TagName, Timestamp};
 use wharfinger_registry::tags::{
     self, IndexView, ListQuery, Living, ManifestWanted, NameFilter, TagUpdate, TagView,
@@ -214,6 +214,32 @@ pub(super) async fn restore(
     // The guide says 201; Quay's own web pages insist on 200.
     let status = if call.caller.is_session() { StatusCode::OK } else { StatusCode::CREATED };
     Ok(wire::json(status, &json!({})))
+}
+
+pub(super) async fn expire(
+    call: &Call<'_>,
+    name: &RepositoryName,
+    tag: &str,
+    body: Body,
+) -> Result<Response, Problem> {
+    if call.parts.method != Method::POST {
+        return Err(Problem::Method("POST, OPTIONS"));
+    }
+    tags::authorize_write(call.registry, &call.caller, name).await?;
+    let document = call.document(body).await?;
+    let digest = document.text("manifest_digest")?;
+    // What an index lists goes with it, whatever this says.
+    document.flag("include_submanifests")?;
+    let what = match document.flag("is_alive")? {
+        Some(Flag::Yes) => Purge::Living,
+        Some(Flag::No) | None => Purge::Dead(digest),
+    };
+    match tags::purge(call.registry, &call.caller, name, tag, what).await {
+        Ok(()) => Ok(wire::json(StatusCode::OK, &"")),
+        // To Quay no immutable tag is there to be purged.
+        Err(Error::Tag { refusal: Refusal::ImmutableDelete, .. }) => Err(Problem::not_found()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) async fn pulls(call: &Call<'_>, name: &RepositoryName, tag: &str) -> Result<Response, Problem> {

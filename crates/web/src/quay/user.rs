@@ -10,6 +10,7 @@ use wharfinger_registry::identity::first_user::{self, WantToken};
 use wharfinger_registry::identity::users::{self, UserView};
 
 use super::Call;
+use super::organization::namespace_update;
 use super::request::{Document, Flag};
 use super::wire::{self, Avatar, AvatarKind};
 use crate::auth::{self, Refused};
@@ -46,12 +47,24 @@ pub(super) async fn initialize(registry: &Registry, parts: &Parts, body: Body) -
     Ok(response)
 }
 
-pub(super) async fn me(call: &Call<'_>) -> Result<Response, Problem> {
-    if !call.reads() {
-        return Err(Problem::Method("GET, HEAD, OPTIONS"));
-    }
-    let view = users::me(call.registry, &call.caller).await?;
-    let view = view.ok_or_else(|| Problem::unauthenticated().with("session_required", json!(false)))?;
+pub(super) async fn me(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let view = match call.parts.method {
+        Method::GET | Method::HEAD => {
+            let view = users::me(call.registry, &call.caller).await?;
+            view.ok_or_else(|| Problem::unauthenticated().with("session_required", json!(false)))?
+        }
+        Method::PUT => {
+            users::authorize_admin(&call.caller)?;
+            let document = call.document(body).await?;
+            if document.value("password").is_some() {
+                // To set the rest and leave this out would look like success.
+                return Err(Problem::invalid_request("A password can't be changed yet"));
+            }
+            let update = namespace_update(&document)?;
+            users::update(call.registry, &call.caller, update).await?
+        }
+        _ => return Err(Problem::Method("GET, HEAD, PUT, OPTIONS")),
+    };
     Ok(wire::json(StatusCode::OK, &document(&view)))
 }
 

@@ -84,12 +84,14 @@ impl Reader {
         let upload_expiry = self.value(setting::UPLOAD_EXPIRY, value::positive_duration);
         let blob_lease = self.value(setting::BLOB_LEASE, value::positive_duration);
         let default_window = self.value(setting::DEFAULT_WINDOW, value::duration);
+        let window_options = self.value(setting::WINDOW_OPTIONS, value::windows);
         let drain_time = self.value(setting::DRAIN_TIME, value::duration);
         Some(Rhythm {
             pull_count_flush: pull_count_flush?,
             upload_expiry: upload_expiry?,
             blob_lease: blob_lease?,
             default_window: default_window?,
+            window_options: window_options?,
             drain_time: drain_time?,
         })
     }

@@ -56,6 +56,8 @@ pub(crate) enum Error {
     TooShort(Masked),
     #[error("`{0}` is too long: write a duration of at most `520w`")]
     TooLong(Masked),
+    #[error("`{0}` is not a whole number of seconds: write a duration of at least `1s`, or `0s`")]
+    NotInSeconds(Masked),
     #[error("`{0}` is not a size: write a number of bytes, or a number and KiB, MiB or GiB, as in `4MiB`")]
     NotASize(Masked),
     #[error("`{0}` is out of range: write a size from `1` to `1GiB`")]
@@ -160,6 +162,15 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, Error> {
     }
 }
 
+/// Durations with commas between, each in whole seconds: the API counts them so.
+pub(super) fn windows(text: &str) -> Result<Vec<Duration>, Error> {
+    let window = |text: &str| match duration(text)? {
+        window if window.subsec_millis() == 0 => Ok(window),
+        _ => Err(Error::NotInSeconds(text.into())),
+    };
+    text.split(',').map(str::trim).map(window).collect()
+}
+
 /// In bytes.
 pub(super) fn size(text: &str) -> Result<usize, Error> {
     let (number, unit) = number_and_unit(text).ok_or_else(|| Error::NotASize(text.into()))?;
@@ -213,6 +224,15 @@ mod tests {
             assert_eq!(duration(text), Err(Error::TooLong(text.into())), "{text}");
         }
         assert_eq!(positive_duration("0w"), Err(Error::TooShort("0w".into())));
+    }
+
+    #[test]
+    fn windows_are_durations_in_seconds_with_commas_between() {
+        assert_eq!(windows("0s, 1d"), Ok(vec![Duration::ZERO, Duration::from_secs(86_400)]));
+        assert_eq!(windows("1d,250ms"), Err(Error::NotInSeconds("250ms".into())));
+        for text in ["", "1d,", "1d 2d"] {
+            assert!(matches!(windows(text), Err(Error::NotADuration(_))), "{text}");
+        }
     }
 
     #[test]

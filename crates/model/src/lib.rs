@@ -9,6 +9,7 @@ pub mod manifest;
 mod name;
 pub mod path;
 mod pattern;
+pub mod prune;
 pub mod range;
 pub mod referrers;
 pub mod rules;

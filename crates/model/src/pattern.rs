@@ -1,81 +1,106 @@
-//! Patterns of tag names, as people write them in policies.
+//! Patterns of tags' names: regular expressions that take linear time, whatever they are and whatever they meet.
 
-use regex::{Regex, RegexBuilder};
+use std::fmt;
+
+use regex::bytes::{Regex, RegexBuilder};
 
 use crate::TagName;
 
-/// A regular expression over the names of tags. Matching takes time in proportion to the name, whatever the pattern.
-#[derive(Debug, Clone)]
+/// Longest pattern, in characters.
+const LONGEST: usize = 256;
+/// Largest pattern when it is compiled, in bytes: counted repetitions of repetitions are what grows.
+const LARGEST: usize = 256 << 10;
+/// Deepest nesting of groups.
+const DEEPEST: u32 = 32;
+
+/// A regular expression for names of tags. Cheap to clone.
+///
+/// It has no look-around and no back-references, because those can take exponential time. Names are ASCII, so classes
+/// such as `\w` are, too.
+#[derive(Clone)]
 pub struct Pattern {
     text: String,
-    whole: Regex,
     anywhere: Regex,
+    whole: Regex,
 }
 
 /// Why a text is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    /// Nothing, or blanks alone.
-    #[error("the pattern is empty")]
+    /// There is nothing but blanks.
+    #[error("tag_pattern cannot be empty")]
     Empty,
-    /// Longer than [`Pattern::MAX_LENGTH`].
-    #[error("the pattern has more than 256 characters")]
+    /// It is too long.
+    #[error("tag_pattern must be {LONGEST} characters or less")]
     TooLong,
-    /// No regular expression, or one that needs what a linear-time engine does not have, or too much memory.
-    #[error("{0}")]
-    Malformed(String),
+    /// It can't be compiled; the text says why.
+    #[error("Invalid regex pattern: {0}")]
+    Invalid(String),
 }
 
 impl Pattern {
-    /// Longest pattern, in characters.
-    pub const MAX_LENGTH: usize = 256;
-    /// Most memory that a compiled pattern may take, in bytes.
-    const MAX_COMPILED: usize = 1 << 20;
-
-    /// Reads a pattern. Blanks around it are not part of it.
+    /// The pattern that `text` is, without the blanks around it.
     ///
     /// # Errors
-    /// When it is empty, too long, or does not compile.
-    pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
+    /// When it is none.
+    pub fn new(text: &str) -> Result<Self, InvalidPattern> {
         let text = text.trim();
         if text.is_empty() {
             return Err(InvalidPattern::Empty);
         }
-        if text.chars().count() > Self::MAX_LENGTH {
+        if text.chars().nth(LONGEST).is_some() {
             return Err(InvalidPattern::TooLong);
         }
         let compile = |text: &str| {
-            let compiled = RegexBuilder::new(text).size_limit(Self::MAX_COMPILED).build();
-            compiled.map_err(|error| InvalidPattern::Malformed(reason(&error)))
+            let mut builder = RegexBuilder::new(text);
+            builder.unicode(false).size_limit(LARGEST).dfa_size_limit(LARGEST).nest_limit(DEEPEST);
+            builder.build().map_err(|error| InvalidPattern::Invalid(reason(&error)))
         };
-        Ok(Self {
-            text: text.to_owned(),
-            anywhere: compile(text)?,
-            whole: compile(&format!("^(?:{text})$"))?,
-        })
+        // First as it is: what does not compile by itself could break out of the anchors.
+        let anywhere = compile(text)?;
+        Ok(Self { text: text.to_owned(), anywhere, whole: compile(&format!("^(?:{text})$"))? })
     }
 
-    /// As it was written.
+    /// The pattern's text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether the whole name is like that.
-    pub fn is_whole(&self, name: &TagName) -> bool {
-        self.whole.is_match(name.as_str())
+    /// Whether the pattern is found anywhere in the name.
+    pub fn is_found_in(&self, name: &TagName) -> bool {
+        self.anywhere.is_match(name.as_str().as_bytes())
     }
 
-    /// Whether some part of the name is like that.
-    pub fn is_in(&self, name: &TagName) -> bool {
-        self.anywhere.is_match(name.as_str())
+    /// Whether the whole name is like that.
+    pub fn is_whole(&self, name: &TagName) -> bool {
+        self.whole.is_match(name.as_str().as_bytes())
     }
 }
 
-/// The last line of what the engine says; those before it draw where in the pattern it is.
+/// What is wrong, without the picture of the pattern that the library draws above it.
 fn reason(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+    match error {
+        regex::Error::CompiledTooBig(_) => "it is too large; repeat less".to_owned(),
+        other => {
+            let told = other.to_string();
+            let last = told.lines().last().unwrap_or_default();
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
 }
 
 #[cfg(test)]
@@ -83,31 +108,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_matched_whole_or_in_part() {
-        let pattern = Pattern::parse(" v[0-9]+|latest ").expect("a pattern");
-        let name = |text: &str| text.parse::<TagName>().expect("a tag");
-        assert_eq!(pattern.as_str(), "v[0-9]+|latest");
-        for (text, whole, part) in
-            [("v1", true, true), ("latest", true, true), ("v1-rc", false, true), ("dev", false, false)]
-        {
-            assert_eq!((pattern.is_whole(&name(text)), pattern.is_in(&name(text))), (whole, part), "{text}");
+    fn the_whole_name_is_matched_between_anchors_that_hold() {
+        let pattern = Pattern::new("v[0-9]+|latest").unwrap();
+        for (name, whole) in [("v1", true), ("latest", true), ("v1-rc", false), ("xlatest", false)] {
+            assert_eq!(pattern.is_whole(&name.parse().unwrap()), whole, "{name}");
         }
+        assert!(matches!(Pattern::new("a)|(b"), Err(InvalidPattern::Invalid(_))));
+    }
+    use proptest::prelude::*;
+
+    fn found(pattern: &str, name: &str) -> bool {
+        Pattern::new(pattern).unwrap().is_found_in(&name.parse().unwrap())
     }
 
     #[test]
-    fn what_is_no_pattern_is_told_in_a_line() {
-        assert_eq!(Pattern::parse("  ").err(), Some(InvalidPattern::Empty));
-        assert_eq!(Pattern::parse(&"a".repeat(257)).err(), Some(InvalidPattern::TooLong));
-        assert!(Pattern::parse(&"\u{e4}".repeat(256)).is_ok());
-        for bad in ["(", "[a", "a{1000}{1000}", r"(a)\1", "(?=a)", "*"] {
-            let Some(InvalidPattern::Malformed(reason)) = Pattern::parse(bad).err() else { panic!("{bad}") };
-            assert!(!reason.is_empty() && !reason.contains('\n'), "{bad}: {reason}");
-        }
+    fn a_pattern_is_found_anywhere_unless_it_is_anchored() {
+        assert!(found("rc", "v1-rc2"));
+        assert!(found(r"  \d$ ", "v1"));
+        assert!(!found("^rc", "v1-rc2"));
+        assert!(found(r"^(?P<major>v\d+)\.", "v12.3"));
+        assert!(found("(?i)RC", "v1-rc2"));
+        assert!(found("[^a-z]", "v1") && !found("[^a-z0-9]", "v1"));
     }
 
     #[test]
-    fn a_pattern_can_not_break_out_of_its_anchors() {
-        let pattern = Pattern::parse("a)|(b").err();
-        assert!(matches!(pattern, Some(InvalidPattern::Malformed(_))), "{pattern:?}");
+    fn what_takes_more_than_linear_time_or_too_much_room_is_refused_in_one_line() {
+        for (bad, part) in [
+            ("(?=a)", "look-around"),
+            (r"(a)\1", "backreferences"),
+            ("(", "unclosed group"),
+            ("[", "unclosed character class"),
+            ("*", "repetition operator missing expression"),
+            ("a{2,1}", "invalid repetition count range"),
+            ("((a{100}){100}){100}", "too large"),
+            ("a{999999999}", "too large"),
+            (&format!("{}a{}", "(".repeat(100), ")".repeat(100)), "nested"),
+        ] {
+            let refused = Pattern::new(bad).unwrap_err().to_string();
+            assert!(
+                refused.starts_with("Invalid regex pattern: ") && refused.contains(part),
+                "{bad}: {refused}"
+            );
+            assert_eq!(refused.lines().count(), 1, "{refused}");
+        }
+        assert!(!found("(a+)+$", &format!("{}b", "a".repeat(127))), "nested quantifiers are as fast as any");
+    }
+
+    #[test]
+    fn a_pattern_has_one_to_256_characters() {
+        assert_eq!(Pattern::new(" \t"), Err(InvalidPattern::Empty));
+        assert!(Pattern::new(&format!(" {} ", "a".repeat(256))).is_ok());
+        assert!(Pattern::new(&"ä".repeat(256)).is_ok());
+        for length in [257, 10_000] {
+            assert_eq!(Pattern::new(&"a".repeat(length)), Err(InvalidPattern::TooLong));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics_and_gives_the_text_back(text in "\\PC{0,40}") {
+            if let Ok(pattern) = Pattern::new(&text) {
+                prop_assert_eq!(pattern.as_str(), text.trim());
+            }
+        }
     }
 }

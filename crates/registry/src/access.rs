@@ -414,3 +414,33 @@ pub(crate) fn check_namespace(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> R
         Err(refused())
     }
 }
+
+/// What the registry itself may do with a repository when nobody asks it to: delete, but not what is immutable. `None`
+/// if there is no such repository any more.
+pub(crate) fn unasked(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<Granted<Delete>>> {
+    let standing = repository::standing(tx, name, None)?;
+    Ok(standing.and_then(|standing| {
+        let repository = standing.repository.clone()?;
+        Some(Granted { name: name.clone(), role: Role::Write, standing, repository, level: PhantomData })
+    }))
+}
+
+/// Checks that the caller administers the organization of that name.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether it exists or not; [`Error::NoAccount`] when
+/// nobody but a user has that name, to somebody who would be allowed.
+pub(crate) fn check_organization(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
+    let found = account::by_name(tx, name)?;
+    let membership = match (&found, caller.account()) {
+        (Some(found), Some(account)) if found.id == account.id => {
+            Membership { member: true, creator: true, admin: true }
+        }
+        (Some(found), Some(account)) => account::membership(tx, found.id, account.id)?,
+        (None, _) | (_, None) => Membership::default(),
+    };
+    if caller.organization_role(membership) != Some(NamespaceRole::Admin) {
+        return Err(if caller.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden });
+    }
+    found.filter(|account| account.kind == Kind::Organization).ok_or(Error::NoAccount)
+}

@@ -19,6 +19,7 @@ pub mod mounts;
 pub mod namespaces;
 pub mod organizations;
 pub mod permissions;
+pub mod prune;
 pub mod pulls;
 pub mod repositories;
 mod secrets;

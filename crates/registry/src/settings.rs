@@ -25,6 +25,8 @@ pub struct Settings {
     pub window_options: Vec<Duration>,
     /// How often counted pulls are written down.
     pub pull_count_flush: Duration,
+    /// How long a namespace is left alone after its tags were pruned.
+    pub prune_interval: Duration,
 }
 
 impl Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             default_window: 14 * 24 * HOUR,
             window_options: [0, 1, 7, 14, 28].map(|days| days * 24 * HOUR).to_vec(),
             pull_count_flush: Duration::from_secs(1),
+            prune_interval: HOUR,
         }
     }
 }

@@ -66,5 +66,6 @@ fn settings(config: &Config) -> Settings {
         default_window: config.rhythm.default_window,
         window_options: config.rhythm.window_options.clone(),
         pull_count_flush: config.rhythm.pull_count_flush,
+        prune_interval: config.rhythm.prune_interval,
     }
 }

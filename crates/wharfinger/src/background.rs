@@ -7,7 +7,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
-use wharfinger_registry::{Registry, background, immutability, pulls};
+use wharfinger_registry::{Registry, background, immutability, prune, pulls};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
@@ -17,6 +17,9 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// How often policies are looked for that were laid down, but not applied to the end.
 const POLICIES: Duration = Duration::from_secs(60);
+
+/// How often namespaces whose tags are due for pruning are looked for, unless each is due more often.
+const PRUNE_LOOK: Duration = Duration::from_secs(30);
 
 /// Loops that run until they are stopped.
 pub(crate) struct Loops {
@@ -46,6 +49,16 @@ impl Loops {
             "immutability.finish",
             |registry| async move { immutability::finish_forgotten(&registry).await },
         ));
+        running.spawn(every(
+            PRUNE_LOOK.min(registry.settings().prune_interval),
+            stopped.clone(),
+            registry.clone(),
+            "tags.prune",
+            {
+                let stopped = stopped.clone();
+                move |registry| prune_round(registry, stopped.clone())
+            },
+        ));
         running.spawn(every(SWEEP, stopped, registry.clone(), "uploads.sweep", |registry| async move {
             while background::sweep_uploads(&registry).await? > 0 {}
             background::sweep_strays(&registry).await.map(drop)
@@ -60,6 +73,17 @@ impl Loops {
         if let Err(error) = pulls::flush(&self.registry).await {
             tracing::error!(%error, "pulls that were counted last could not be written down");
         }
+    }
+}
+
+/// A round of pruning. It can be long, but every step of it is whole, so it is broken off to stop.
+async fn prune_round(
+    registry: Registry,
+    mut stopped: watch::Receiver<()>,
+) -> wharfinger_registry::Result<()> {
+    tokio::select! {
+        _ = stopped.changed() => Ok(()),
+        done = prune::round(&registry) => done.map(drop),
     }
 }
 

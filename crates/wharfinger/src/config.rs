@@ -134,6 +134,8 @@ pub struct Rhythm {
     pub default_window: Duration,
     /// The windows that namespaces can be given, in whole seconds.
     pub window_options: Vec<Duration>,
+    /// Between two applications of auto-prune policies to one namespace.
+    pub prune_interval: Duration,
     /// How long requests may go on after the signal to stop.
     pub drain_time: Duration,
 }

@@ -106,6 +106,7 @@ upload_expiry = "24h"  # default
 blob_lease = "1h"  # default
 default_window = "2w"  # default
 window_options = "0s,1d,1w,2w,4w"  # default
+prune_interval = "1h"  # default
 drain_time = "20s"  # default
 max_manifest_size = "4MiB"  # default
 max_json_size = "1MiB"  # default

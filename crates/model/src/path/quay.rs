@@ -1,4 +1,4 @@
-//! Paths below `/api/v1/repository/` and `/api/v1/organization/`: Quay's resources of one repository or organization.
+//! Paths of Quay's API: resources of one repository, of one organization, and of oneself.
 
 /// A resource of a repository. Names are as they were sent, decoded; whoever uses them checks them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,12 @@ pub enum Resource {
     Logs,
     /// `…/aggregatelogs`
     LogTotals,
+    /// `…/autoprunepolicy/`
+    PrunePolicies,
+    /// `…/autoprunepolicy/{uuid}`
+    PrunePolicy(String),
+    /// `…/autoprunepolicy/preview`
+    PrunePreview,
     /// A list that was asked for without its closing slash: the request is sent on.
     MissingSlash,
 }
@@ -87,9 +93,11 @@ fn specific(segments: &[&str]) -> Option<Path> {
             (repository, Resource::ImmutabilityPolicy((*uuid).to_owned()))
         }
         [repository @ .., "tag", tag] => (repository, Resource::Tag((*tag).to_owned())),
-        [repository @ .., "tag" | "immutabilitypolicy"] | [repository @ .., "permissions", "user"] => {
-            (repository, Resource::MissingSlash)
-        }
+        [repository @ .., "autoprunepolicy", ""] => (repository, Resource::PrunePolicies),
+        [repository @ .., "autoprunepolicy", "preview"] => (repository, Resource::PrunePreview),
+        [repository @ .., "autoprunepolicy", uuid] => (repository, Resource::PrunePolicy((*uuid).to_owned())),
+        [repository @ .., "tag" | "immutabilitypolicy" | "autoprunepolicy"]
+        | [repository @ .., "permissions", "user"] => (repository, Resource::MissingSlash),
         [repository @ .., "changevisibility"] => (repository, Resource::Visibility),
         [repository @ .., "logs"] => (repository, Resource::Logs),
         [repository @ .., "aggregatelogs"] => (repository, Resource::LogTotals),
@@ -98,56 +106,59 @@ fn specific(segments: &[&str]) -> Option<Path> {
     path(repository, resource)
 }
 
-fn path(segments: &[&str], resource: Resource) -> Option<Path> {
-    let repository = segments.join("/");
-    let whole = repository.contains('/') && repository.split('/').all(|segment| !segment.is_empty());
-    whole.then_some(Path { repository, resource })
-}
-
-/// A resource of an organization, or of a user as the owner of a namespace.
+/// What a path names of a namespace: a user's own, or an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrganizationPath {
-    /// The name, as it was sent, decoded.
-    pub organization: String,
-    /// What of it.
-    pub resource: OrganizationResource,
-}
-
-/// What a path names of an organization.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OrganizationResource {
+pub enum NamespaceResource {
     /// The organization itself.
-    Organization,
-    /// `…/logs`
-    Logs,
-    /// `…/aggregatelogs`
-    LogTotals,
+    Namespace,
+    /// `…/autoprunepolicy/`
+    PrunePolicies,
+    /// `…/autoprunepolicy/{uuid}`
+    PrunePolicy(String),
     /// `…/immutabilitypolicy/`
     ImmutabilityPolicies,
     /// `…/immutabilitypolicy/{uuid}`
     ImmutabilityPolicy(String),
+    /// `…/logs`
+    Logs,
+    /// `…/aggregatelogs`
+    LogTotals,
     /// A list that was asked for without its closing slash: the request is sent on.
     MissingSlash,
 }
 
-/// Reads what follows `/api/v1/organization/` in a request's raw path. `None` if it leads nowhere.
-pub fn parse_organization(raw: &str) -> Option<OrganizationPath> {
+/// Reads what follows `/api/v1/organization/` in a request's raw path: the name, decoded, and what of it. `None` if it
+/// leads nowhere.
+pub fn organization(raw: &str) -> Option<(String, NamespaceResource)> {
     let segments = super::segments(raw)?;
+    let (name, rest) = segments.split_first()?;
+    let resource = if rest.is_empty() { NamespaceResource::Namespace } else { of_namespace(rest)? };
+    (!name.is_empty()).then(|| (name.clone(), resource))
+}
+
+/// Reads what follows `/api/v1/user/` in a request's raw path. `None` if it leads nowhere.
+pub fn user(raw: &str) -> Option<NamespaceResource> {
+    of_namespace(&super::segments(raw)?)
+}
+
+fn of_namespace(segments: &[String]) -> Option<NamespaceResource> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let (organization, resource) = match segments.as_slice() {
-        [organization] => (organization, OrganizationResource::Organization),
-        [organization, "logs"] => (organization, OrganizationResource::Logs),
-        [organization, "aggregatelogs"] => (organization, OrganizationResource::LogTotals),
-        [organization, "immutabilitypolicy", ""] => {
-            (organization, OrganizationResource::ImmutabilityPolicies)
-        }
-        [organization, "immutabilitypolicy", uuid] => {
-            (organization, OrganizationResource::ImmutabilityPolicy((*uuid).to_owned()))
-        }
-        [organization, "immutabilitypolicy"] => (organization, OrganizationResource::MissingSlash),
-        _ => return None,
-    };
-    Some(OrganizationPath { organization: (*organization).to_owned(), resource })
+    match segments.as_slice() {
+        ["autoprunepolicy", ""] => Some(NamespaceResource::PrunePolicies),
+        ["autoprunepolicy", uuid] => Some(NamespaceResource::PrunePolicy((*uuid).to_owned())),
+        ["immutabilitypolicy", ""] => Some(NamespaceResource::ImmutabilityPolicies),
+        ["immutabilitypolicy", uuid] => Some(NamespaceResource::ImmutabilityPolicy((*uuid).to_owned())),
+        ["logs"] => Some(NamespaceResource::Logs),
+        ["aggregatelogs"] => Some(NamespaceResource::LogTotals),
+        ["autoprunepolicy" | "immutabilitypolicy"] => Some(NamespaceResource::MissingSlash),
+        _ => None,
+    }
+}
+
+fn path(segments: &[&str], resource: Resource) -> Option<Path> {
+    let repository = segments.join("/");
+    let whole = repository.contains('/') && repository.split('/').all(|segment| !segment.is_empty());
+    whole.then_some(Path { repository, resource })
 }
 
 /// Quay's own, lax form of a digest, `([A-Za-z0-9_+.-]+):([A-Fa-f0-9]+)`: only this routes to a manifest.
@@ -202,6 +213,11 @@ mod tests {
             ("a/b/logs", "a/b", Resource::Logs),
             ("a/logs", "a/logs", Resource::Repository),
             ("a/b/aggregatelogs", "a/b", Resource::LogTotals),
+            ("a/b/autoprunepolicy/", "a/b", Resource::PrunePolicies),
+            ("a/b/autoprunepolicy", "a/b", Resource::MissingSlash),
+            ("a/b/autoprunepolicy/x-1", "a/b", Resource::PrunePolicy("x-1".into())),
+            ("a/b/autoprunepolicy/preview", "a/b", Resource::PrunePreview),
+            ("a/autoprunepolicy", "a/autoprunepolicy", Resource::Repository),
         ] {
             assert_eq!(parsed(raw), Some((repository.to_owned(), resource)), "{raw}");
         }
@@ -212,6 +228,23 @@ mod tests {
         assert_eq!(parsed("a%2Fb/tag/x"), Some(("a/b".into(), Resource::Tag("x".into()))));
         assert_eq!(parsed("a/b/tag/x%2Fy"), Some(("a/b".into(), Resource::Tag("x/y".into()))));
         assert_eq!(parsed("a/b/tag/x%252Fy"), Some(("a/b".into(), Resource::Tag("x%2Fy".into()))));
+    }
+
+    #[test]
+    fn policies_lie_below_organizations_and_ones_own_user() {
+        for (raw, resource) in [
+            ("acme", NamespaceResource::Namespace),
+            ("acme/autoprunepolicy/", NamespaceResource::PrunePolicies),
+            ("acme/autoprunepolicy", NamespaceResource::MissingSlash),
+            ("acme/autoprunepolicy/x-1", NamespaceResource::PrunePolicy("x-1".into())),
+        ] {
+            assert_eq!(organization(raw), Some(("acme".into(), resource.clone())), "{raw}");
+            let own = raw.strip_prefix("acme").map(|rest| rest.trim_start_matches('/')).and_then(user);
+            assert_eq!(own, Some(resource).filter(|it| *it != NamespaceResource::Namespace), "{raw}");
+        }
+        for raw in ["", "/autoprunepolicy/", "acme/", "acme/autoprunepolicy/x/y", "acme/nothing"] {
+            assert_eq!(organization(raw), None, "{raw}");
+        }
     }
 
     #[test]

@@ -89,6 +89,9 @@ fn of_quays_api(path: &quay::Path) -> String {
         }
         Resource::Logs => format!("{repository}/logs"),
         Resource::LogTotals => format!("{repository}/aggregatelogs"),
+        Resource::PrunePolicies => format!("{repository}/autoprunepolicy/"),
+        Resource::PrunePolicy(uuid) => format!("{repository}/autoprunepolicy/{}", segment(uuid)),
+        Resource::PrunePreview => format!("{repository}/autoprunepolicy/preview"),
         Resource::MissingSlash => format!("{repository}/tag"),
     }
 }

@@ -22,5 +22,5 @@ pub(crate) fn freezes<L>(tx: &mut Tx<'_>, granted: &Granted<L>, name: &TagName) 
 /// Whether the policy holds for the name. A pattern that does not compile any more, because the engine has changed, holds
 /// for nothing.
 fn holds(policy: &Policy, name: &TagName) -> bool {
-    Pattern::parse(&policy.pattern).is_ok_and(|pattern| pattern.is_whole(name) == policy.matches)
+    Pattern::new(&policy.pattern).is_ok_and(|pattern| pattern.is_whole(name) == policy.matches)
 }

@@ -189,11 +189,11 @@ fn taken(error: wharfinger_store::Error) -> Error {
 
 /// The pattern as it is kept.
 fn parse(text: &str) -> Result<String> {
-    let parsed = Pattern::parse(text).map_err(|error| {
+    let parsed = Pattern::new(text).map_err(|error| {
         Error::InvalidRequest(match error {
             InvalidPattern::Empty => "tag_pattern is required and must be a non-empty string".into(),
             InvalidPattern::TooLong => "tag_pattern must be 256 characters or less".into(),
-            InvalidPattern::Malformed(reason) => format!("Invalid regex pattern: {reason}"),
+            InvalidPattern::Invalid(reason) => format!("Invalid regex pattern: {reason}"),
         })
     })?;
     Ok(parsed.as_str().to_owned())

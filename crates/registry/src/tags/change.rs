@@ -56,6 +56,13 @@ pub(crate) enum Cause {
         /// Of the manifest.
         digest: Digest,
     },
+    /// An auto-prune policy had it deleted.
+    Prune {
+        /// The name of the policy.
+        policy: String,
+        /// Why, as a stable word.
+        reason: &'static str,
+    },
 }
 
 /// In whose name and when tags are changed.
@@ -226,6 +233,12 @@ fn record<L>(
             write("permanently_delete_tag", json!({"manifest_digest": digest}))
         }
         Cause::DeleteManifest { digest } => write("delete_tag", json!({"digest": digest})),
+        Cause::Prune { policy, reason } => {
+            let metadata = json!({
+                "performer": "autoprune worker", "manifest_digest": old, "policy_uuid": policy, "reason": reason,
+            });
+            write("autoprune_tag_delete", metadata)
+        }
         Cause::Update { digest } => {
             if let Some(digest) = digest {
                 let kind = if before.is_some() { "move_tag" } else { "create_tag" };

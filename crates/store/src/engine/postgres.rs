@@ -124,6 +124,10 @@ impl Postgres {
     }
 }
 
+/// Every statement finds its rows in their order by an index. The planner would rather read whole tables, or sort, while
+/// its statistics say that they are small, and it learns only after a minute or later that one has grown.
+const PLANNING: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off";
+
 /// Bounds the waits for a server that is gone, where the URL doesn't.
 fn limit_waits(config: &mut Config) {
     if config.get_connect_timeout().is_none() {
@@ -136,7 +140,9 @@ fn limit_waits(config: &mut Config) {
 
 fn connect(config: &Config) -> Result<Connection> {
     // TLS would be chosen here.
-    Ok(Connection { client: config.connect(NoTls)?, prepared: Prepared::default() })
+    let mut client = config.connect(NoTls)?;
+    client.batch_execute(PLANNING)?;
+    Ok(Connection { client, prepared: Prepared::default() })
 }
 
 /// Does units of work as they come, over one connection that is made anew when it was lost.

@@ -126,6 +126,11 @@ pub fn by_id(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>> {
     )
 }
 
+/// Holds the account's row until the unit of work ends, so that what depends on what it has happens one after another.
+pub fn lock(tx: &mut Tx<'_>, id: AccountId) -> Result<()> {
+    tx.execute(sql!("UPDATE account SET kind = kind WHERE id = ?1"), params![id]).map(drop)
+}
+
 /// The account of that name and its password's hash, if it has one.
 pub fn with_password(tx: &mut Tx<'_>, name: &str) -> Result<Option<(Account, Option<String>)>> {
     tx.optional(

@@ -10,6 +10,7 @@ pub mod lifetime;
 pub mod manifest;
 pub mod manifest_label;
 pub mod permission;
+pub mod prune;
 pub mod pulls;
 pub mod repository;
 pub mod session;

@@ -128,6 +128,11 @@ pub fn lock(tx: &mut Tx<'_>, id: RepositoryId) -> Result<bool> {
     Ok(locked > 0)
 }
 
+/// How often the repository's tags were changed.
+pub fn revision(tx: &mut Tx<'_>, id: RepositoryId) -> Result<i64> {
+    tx.one(sql!("SELECT revision FROM repository WHERE id = ?1"), params![id], |row| row.get(0))
+}
+
 /// Shows the repository to everybody, or hides it again.
 pub fn set_public(tx: &mut Tx<'_>, id: RepositoryId, public: bool) -> Result<()> {
     tx.execute(sql!("UPDATE repository SET public = ?2 WHERE id = ?1"), params![id, public]).map(drop)
@@ -208,5 +213,22 @@ pub fn name_of(tx: &mut Tx<'_>, id: RepositoryId) -> Result<Option<RepositoryNam
         sql!("SELECT full_name FROM repository WHERE id = ?1 AND deleted_ms IS NULL"),
         params![id],
         |row| row.get(0),
+    )
+}
+
+/// At most `limit` repositories of a namespace after the first `offset`, in the order of their names' bytes.
+pub fn page_in(
+    tx: &mut Tx<'_>,
+    namespace: AccountId,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<(RepositoryId, RepositoryName)>> {
+    tx.all(
+        sql!(
+            "SELECT id, full_name FROM repository WHERE namespace_id = ?1 AND deleted_ms IS NULL
+             ORDER BY name LIMIT ?2 OFFSET ?3"
+        ),
+        params![namespace, limit, offset],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }

@@ -63,6 +63,8 @@ const SORTING: &[&str] = &[
     "FROM signing_key ORDER BY",
     // How often each thing was done on each day: every entry of those days is counted, and there are few kinds.
     "SELECT at_ms / 86400000",
+    // The namespaces that have policies, for the loop that prunes: nobody waits for it.
+    "FROM prune_policy p LEFT JOIN pruned",
     // Whether there is any user: it stops at the first, which is among the first accounts.
     "FROM account WHERE kind = 'user' LIMIT 1",
 ];

@@ -153,7 +153,7 @@ impl From<Error> for Problem {
                 problem
             }
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
-            Error::NoPolicy => Self::not_found("NAME_UNKNOWN", "no such policy"),
+            Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
             Error::NoAccount => Self::not_found("NAME_UNKNOWN", "no such user or organization"),
             Error::NoTag | Error::NoManifest | Error::NoLabel => {
                 Self::not_found("MANIFEST_UNKNOWN", "manifest unknown")

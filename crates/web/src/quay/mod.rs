@@ -1,5 +1,6 @@
 //! `/api/v1/`: Quay's API, one file for each chapter of its guide.
 
+mod autoprune;
 mod error_type;
 mod immutability;
 mod label;
@@ -25,9 +26,10 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use wharfinger_model::RepositoryName;
-use wharfinger_model::path::quay::{self, OrganizationResource, Resource};
+use wharfinger_model::path::quay::{self, NamespaceResource, Resource};
 use wharfinger_registry::immutability::Place;
 use wharfinger_registry::logs::Log;
+use wharfinger_registry::prune::Domain;
 use wharfinger_registry::{Caller, Error, Registry};
 
 use crate::auth;
@@ -91,14 +93,16 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
         "user/" => user::me(&call, body).await,
         "repository" => repository::create(&call, body).await,
         "organization/" => organization::create(&call, body).await,
-        "user/logs" => logs::list(&call, Log::Own).await,
-        "user/aggregatelogs" => logs::totals(&call, Log::Own).await,
         "user" | "organization" => Ok(slashed(parts)),
         _ => {
             if let Some(raw) = path.strip_prefix("repository/") {
                 of_repository(&call, raw, body).await
             } else if let Some(raw) = path.strip_prefix("organization/") {
-                of_organization(&call, raw, body).await
+                let (name, resource) = quay::organization(raw).ok_or_else(Problem::not_found)?;
+                of_organization(&call, lookup(&name), &resource, body).await
+            } else if let Some(raw) = path.strip_prefix("user/") {
+                let resource = quay::user(raw).ok_or_else(Problem::not_found)?;
+                of_oneself(&call, &resource, body).await
             } else {
                 Err(Problem::not_found())
             }
@@ -106,17 +110,36 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
     }
 }
 
-async fn of_organization(call: &Call<'_>, raw: &str, body: Body) -> Result<Response, Problem> {
-    let path = quay::parse_organization(raw).ok_or_else(Problem::not_found)?;
-    let name = lookup(&path.organization);
-    let (place, log) = (|| Place::Namespace(name.to_owned()), || Log::Organization(name.to_owned()));
-    match &path.resource {
-        OrganizationResource::Organization => organization::one(call, name, body).await,
-        OrganizationResource::Logs => logs::list(call, log()).await,
-        OrganizationResource::LogTotals => logs::totals(call, log()).await,
-        OrganizationResource::ImmutabilityPolicies => immutability::all(call, &place(), body).await,
-        OrganizationResource::ImmutabilityPolicy(uuid) => immutability::one(call, &place(), uuid, body).await,
-        OrganizationResource::MissingSlash => Ok(slashed(call.parts)),
+async fn of_organization(
+    call: &Call<'_>,
+    name: &str,
+    resource: &NamespaceResource,
+    body: Body,
+) -> Result<Response, Problem> {
+    let place = || Place::Namespace(name.to_owned());
+    let (log, domain) = (|| Log::Organization(name.to_owned()), || Domain::Organization(name.to_owned()));
+    match resource {
+        NamespaceResource::Namespace => organization::one(call, name, body).await,
+        NamespaceResource::Logs => logs::list(call, log()).await,
+        NamespaceResource::LogTotals => logs::totals(call, log()).await,
+        NamespaceResource::ImmutabilityPolicies => immutability::all(call, &place(), body).await,
+        NamespaceResource::ImmutabilityPolicy(uuid) => immutability::one(call, &place(), uuid, body).await,
+        NamespaceResource::PrunePolicies => autoprune::all(call, &domain(), body).await,
+        NamespaceResource::PrunePolicy(uuid) => autoprune::one(call, &domain(), uuid, body).await,
+        NamespaceResource::MissingSlash => Ok(slashed(call.parts)),
+    }
+}
+
+async fn of_oneself(call: &Call<'_>, resource: &NamespaceResource, body: Body) -> Result<Response, Problem> {
+    match resource {
+        NamespaceResource::Logs => logs::list(call, Log::Own).await,
+        NamespaceResource::LogTotals => logs::totals(call, Log::Own).await,
+        NamespaceResource::PrunePolicies => autoprune::all(call, &Domain::Own, body).await,
+        NamespaceResource::PrunePolicy(uuid) => autoprune::one(call, &Domain::Own, uuid, body).await,
+        NamespaceResource::MissingSlash if !call.parts.uri.path().ends_with("immutabilitypolicy") => {
+            Ok(slashed(call.parts))
+        }
+        _ => Err(Problem::not_found()),
     }
 }
 
@@ -166,6 +189,9 @@ async fn resource(call: &Call<'_>, path: &quay::Path, body: Body) -> Result<Resp
         }
         Resource::Logs => logs::list(call, Log::Repository(name)).await,
         Resource::LogTotals => logs::totals(call, Log::Repository(name)).await,
+        Resource::PrunePolicies => autoprune::all(call, &Domain::Repository(name), body).await,
+        Resource::PrunePolicy(uuid) => autoprune::one(call, &Domain::Repository(name), uuid, body).await,
+        Resource::PrunePreview => autoprune::preview(call, &name).await,
         Resource::MissingSlash => Err(Problem::not_found()),
     }
 }

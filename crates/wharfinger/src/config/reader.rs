@@ -85,6 +85,7 @@ impl Reader {
         let blob_lease = self.value(setting::BLOB_LEASE, value::positive_duration);
         let default_window = self.value(setting::DEFAULT_WINDOW, value::duration);
         let window_options = self.value(setting::WINDOW_OPTIONS, value::windows);
+        let prune_interval = self.value(setting::PRUNE_INTERVAL, value::positive_duration);
         let drain_time = self.value(setting::DRAIN_TIME, value::duration);
         Some(Rhythm {
             pull_count_flush: pull_count_flush?,
@@ -92,6 +93,7 @@ impl Reader {
             blob_lease: blob_lease?,
             default_window: default_window?,
             window_options: window_options?,
+            prune_interval: prune_interval?,
             drain_time: drain_time?,
         })
     }

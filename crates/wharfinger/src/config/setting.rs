@@ -76,6 +76,7 @@ settings! {
         "How long a new namespace's dead tags can be restored; 0s for not at all";
     WINDOW_OPTIONS = "window_options" "DURATIONS", Value("0s,1d,1w,2w,4w"),
         "The windows that namespaces can be given, with commas between";
+    PRUNE_INTERVAL = "prune_interval" "DURATION", Value("1h"), "How often auto-prune policies are applied to a namespace";
     DRAIN_TIME = "drain_time" "DURATION", Value("20s"), "How long requests may go on after the signal to stop";
     MAX_MANIFEST_SIZE = "max_manifest_size" "SIZE", Value("4MiB"), "The largest manifest";
     MAX_JSON_SIZE = "max_json_size" "SIZE", Value("1MiB"), "The largest JSON body";

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
+mod autoprune;
+mod autoprune_cost;
+mod autoprune_policies;
 mod bad_input;
 mod bad_json;
 mod discovery;

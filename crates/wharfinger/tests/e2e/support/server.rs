@@ -192,6 +192,14 @@ impl Server {
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
     }
 
+    /// How much memory of its own the program has at present, in KiB: without the files that it has mapped.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let process = self.child.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// The URL or file of the database.
     pub(crate) fn database(&self) -> String {
         match &self.schema {

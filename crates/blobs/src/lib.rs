@@ -67,9 +67,25 @@ pub trait Blobs: Send + Sync + 'static {
     /// keeps the two apart.
     fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>>;
 
+    /// Some blobs with their lengths after `after`, in the order of their digests' text; empty only when none follow.
+    fn list<'a>(&'a self, after: Option<&'a Digest>) -> BoxFuture<'a, Result<Vec<Listed>>>;
+
+    /// Takes a blob out of the storage, but keeps its bytes where an operator finds them. One that is not there is no
+    /// error.
+    fn quarantine<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>>;
+
     /// The uploads that nobody in this process has. One of them that nobody remembers either can be aborted: a
     /// crash has left it.
     fn uploads(&self) -> BoxFuture<'_, Result<Vec<Uuid>>>;
+}
+
+/// A blob as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What it is called.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
 }
 
 /// A part being added to an upload. Dropped before it is finished, it leaves the upload where it stood.

@@ -3,6 +3,7 @@
 
 use wharfinger_store::upload;
 
+use crate::collect::strays;
 use crate::{Registry, Result};
 
 /// How many expired uploads are forgotten in one step.
@@ -38,8 +39,9 @@ pub async fn sweep_uploads(registry: &Registry) -> Result<usize> {
         // The row goes first: bytes without a row are found by the sweep of strays, a row without bytes is an error.
         let row = id.clone();
         let gone = registry.write(move |tx| Ok(upload::delete_expired(tx, &row, now)?)).await?;
-        if gone && let Ok(id) = id.parse() {
+        if let (Some(state), Ok(id)) = (gone, id.parse()) {
             registry.bytes().abort(id).await?;
+            strays::left_by(registry, &state).await?;
         }
     }
     Ok(expired.len())

@@ -8,7 +8,10 @@ mod audit;
 pub mod background;
 pub mod blobs;
 pub mod catalog;
+pub mod check;
+mod claims;
 mod clock;
+pub mod collect;
 mod error;
 pub mod identity;
 pub mod immutability;
@@ -50,6 +53,7 @@ struct Inner {
     keys: identity::KeyRing,
     passwords: identity::Passwords,
     pulls: pulls::Counter,
+    claims: Arc<claims::Claims>,
 }
 
 /// How many blobs are looked for to find out whether the storage is the right one.
@@ -64,7 +68,8 @@ impl Registry {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let passwords = identity::Passwords::new();
         let pulls = pulls::Counter::default();
-        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, passwords, pulls })))
+        let claims = Arc::default();
+        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, passwords, pulls, claims })))
     }
 
     /// The settings it was opened with.

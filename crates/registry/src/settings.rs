@@ -27,6 +27,8 @@ pub struct Settings {
     pub pull_count_flush: Duration,
     /// How long a namespace is left alone after its tags were pruned.
     pub prune_interval: Duration,
+    /// How often what nothing needs any more is looked for.
+    pub collect_interval: Duration,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Default for Settings {
             window_options: [0, 1, 7, 14, 28].map(|days| days * 24 * HOUR).to_vec(),
             pull_count_flush: Duration::from_secs(1),
             prune_interval: HOUR,
+            collect_interval: Duration::from_secs(30),
         }
     }
 }

@@ -10,9 +10,10 @@ use futures_util::{Stream, StreamExt as _};
 use uuid::Uuid;
 use wharfinger_blobs::{Appender, UploadState};
 use wharfinger_model::{Algorithm, Digest, RepositoryName};
-use wharfinger_store::{blob, upload};
+use wharfinger_store::{blob, doomed, upload};
 
 use crate::access::{Write, check};
+use crate::collect::strays;
 use crate::{Caller, Error, Registry, Result, UploadError};
 
 /// Why a request's body stopped coming.
@@ -150,8 +151,7 @@ where
     } else {
         state
     };
-    let size = registry.bytes().commit(id, state, digest).await?;
-    link(registry, caller, repository, Some(id), digest, size).await
+    settle(registry, caller, repository, Stored { id, state, remembered: true }, digest).await
 }
 
 /// Takes a whole blob in one go.
@@ -176,15 +176,13 @@ where
     let received = async {
         let appender = registry.bytes().append(id, state).await?;
         let state = receive(appender, part, body).await?;
-        Ok(registry.bytes().commit(id, state, digest).await?)
+        settle(registry, caller, repository, Stored { id, state, remembered: false }, digest).await
     };
-    match received.await {
-        Ok(size) => link(registry, caller, repository, None, digest, size).await,
-        Err(error) => {
-            registry.bytes().abort(id).await?;
-            Err(error)
-        }
+    let pushed = received.await;
+    if pushed.is_err() {
+        registry.bytes().abort(id).await?;
     }
+    pushed
 }
 
 /// Forgets an upload and its bytes.
@@ -200,7 +198,8 @@ pub async fn cancel(
     let found = find(registry, caller, repository, id).await?;
     let row = found.id.to_string();
     registry.write(move |tx| Ok(upload::delete(tx, &row)?)).await?;
-    Ok(registry.bytes().abort(found.id).await?)
+    registry.bytes().abort(found.id).await?;
+    strays::left_by(registry, &found.state.to_bytes()).await
 }
 
 async fn find(
@@ -279,6 +278,48 @@ where
         return Err(UploadError::Length.into());
     }
     Ok(appender.finish().await?)
+}
+
+/// An upload whose bytes are all there.
+struct Stored {
+    id: Uuid,
+    state: UploadState,
+    /// Whether it has a row, which lets it be finished once only.
+    remembered: bool,
+}
+
+/// Makes an upload the blob `digest`, and shows that to the repository. Nobody deletes the bytes in between. It goes on to
+/// its end even if nobody waits for it any more.
+async fn settle(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    stored: Stored,
+    digest: &Digest,
+) -> Result<()> {
+    let (registry, caller, repository) = (registry.clone(), Arc::clone(caller), repository.clone());
+    let digest = digest.clone();
+    let settling = tokio::spawn(async move {
+        let _claim = registry.0.claims.take(&digest).await;
+        let Stored { id, state, remembered } = stored;
+        let size = registry.bytes().commit(id, state, &digest).await?;
+        let upload = remembered.then_some(id);
+        let linked = link(&registry, &caller, &repository, upload, &digest, size).await;
+        if linked.is_err() {
+            give_up(&registry, &digest, size).await;
+        }
+        linked
+    });
+    settling.await.map_err(|_| Error::Internal("an upload was broken off at its end".into()))?
+}
+
+/// Leaves bytes that got no row to the collection. Should that fail, too, they are found after the next start.
+async fn give_up(registry: &Registry, digest: &Digest, size: u64) {
+    let (row, size) = (digest.clone(), i64::try_from(size).unwrap_or(i64::MAX));
+    let given_up = registry.write(move |tx| Ok(doomed::insert_unclaimed(tx, &row, size)?)).await;
+    if let Err(error) = given_up {
+        tracing::warn!(%digest, %error, "a file is left that no row tells of");
+    }
 }
 
 /// Shows a blob whose bytes are stored to the repository. An upload that it came from can be finished once only.

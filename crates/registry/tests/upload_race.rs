@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::Notify;
 use uuid::Uuid;
-use wharfinger_blobs::{Appender, Blobs, BoxFuture, Disk, Reader, Result, UploadState};
+use wharfinger_blobs::{Appender, Blobs, BoxFuture, Disk, Listed, Reader, Result, UploadState};
 use wharfinger_model::{Algorithm, Digest};
 use wharfinger_registry::uploads::{self, BodyError, Part};
 use wharfinger_registry::{Error, Registry, Settings, UploadError};
@@ -55,6 +55,14 @@ impl Blobs for Held {
 
     fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
         self.disk.delete(digest)
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a Digest>) -> BoxFuture<'a, Result<Vec<Listed>>> {
+        self.disk.list(after)
+    }
+
+    fn quarantine<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
+        self.disk.quarantine(digest)
     }
 
     fn uploads(&self) -> BoxFuture<'_, Result<Vec<Uuid>>> {

@@ -40,6 +40,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0004_records.sqlite.sql"),
         postgres: include_str!("../migrations/0004_records.postgres.sql"),
     },
+    Migration {
+        version: 5,
+        common: include_str!("../migrations/0005_collection.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

@@ -164,7 +164,15 @@ fn told(error: postgres::Error, collided: &mut bool) -> Error {
 /// Whether a unit of work failed only because of what others did at the same time, so that it may be run again.
 pub(crate) fn is_collision(error: &postgres::Error) -> bool {
     use postgres::error::SqlState;
-    matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED))
+    // A row that is pointed at was removed, or pointed at, since this unit looked: it will see that when it looks again.
+    matches!(
+        error.code(),
+        Some(
+            &SqlState::T_R_SERIALIZATION_FAILURE
+                | &SqlState::T_R_DEADLOCK_DETECTED
+                | &SqlState::FOREIGN_KEY_VIOLATION
+        )
+    )
 }
 
 fn borrow<'a>(params: &'a [Value<'_>]) -> Vec<&'a (dyn postgres::types::ToSql + Sync)> {

@@ -67,5 +67,6 @@ fn settings(config: &Config) -> Settings {
         window_options: config.rhythm.window_options.clone(),
         pull_count_flush: config.rhythm.pull_count_flush,
         prune_interval: config.rhythm.prune_interval,
+        collect_interval: config.rhythm.collect_interval,
     }
 }

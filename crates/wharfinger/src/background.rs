@@ -1,13 +1,14 @@
 //! The loops that work beside the requests: each with one purpose, all stopped by one signal.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
-use wharfinger_registry::{Registry, background, immutability, prune, pulls};
+use wharfinger_registry::collect::Strays;
+use wharfinger_registry::{Registry, background, collect, immutability, prune, pulls};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
@@ -59,10 +60,12 @@ impl Loops {
                 move |registry| prune_round(registry, stopped.clone())
             },
         ));
-        running.spawn(every(SWEEP, stopped, registry.clone(), "uploads.sweep", |registry| async move {
+        let sweep = every(SWEEP, stopped.clone(), registry.clone(), "uploads.sweep", |registry| async move {
             while background::sweep_uploads(&registry).await? > 0 {}
             background::sweep_strays(&registry).await.map(drop)
-        }));
+        });
+        running.spawn(sweep);
+        running.spawn(collect(registry.clone(), stopped));
         Self { stop, running, registry: registry.clone() }
     }
 
@@ -107,6 +110,45 @@ async fn every<F, W>(
         }
         if let Err(error) = work(registry.clone()).await {
             tracing::error!(%error, work = name, "background work failed; it is tried again");
+        }
+    }
+}
+
+/// Frees what nothing needs any more, again and again. After a start it also looks for what a crash has left. A run may
+/// be long: it is broken off when the program stops, and the next one goes on.
+async fn collect(registry: Registry, mut stopped: watch::Receiver<()>) {
+    const NAME: &str = "collect";
+    let mut ticks = interval(registry.settings().collect_interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut strays = Strays::Sweep;
+    loop {
+        let run = async {
+            ticks.tick().await;
+            let begun = Instant::now();
+            (collect::collect(&registry, strays).await, begun.elapsed())
+        };
+        let (done, took) = tokio::select! {
+            _ = stopped.changed() => return,
+            done = run => done,
+        };
+        match done {
+            Ok(freed) => {
+                strays = Strays::Leave;
+                if !freed.is_nothing() {
+                    tracing::info!(
+                        work = NAME,
+                        repositories = freed.repositories,
+                        lifetimes = freed.lifetimes,
+                        manifests = freed.manifests,
+                        blobs = freed.blobs,
+                        strays = freed.strays,
+                        size_bytes = freed.bytes,
+                        duration_ms = took.as_millis(),
+                        "freed what nothing needed any more"
+                    );
+                }
+            }
+            Err(error) => tracing::error!(%error, work = NAME, "background work failed; it is tried again"),
         }
     }
 }

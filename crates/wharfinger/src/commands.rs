@@ -1,8 +1,11 @@
 //! The command line: one module per command.
 
+mod check;
+mod collect;
 mod config;
 mod logs;
 mod migrate;
+mod offline;
 mod open_files;
 mod serve;
 
@@ -31,7 +34,7 @@ enum Failure {
 }
 
 /// Runs the command that `arguments` ask for, and answers with the program's exit code:
-/// 0 after success, 2 for wrong arguments or configuration, 1 otherwise.
+/// 0 after success, 1 also for what a check has found, 2 for wrong arguments or configuration, 1 otherwise.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -41,7 +44,7 @@ pub fn run(
         Err(error) => return explain(&error),
     };
     let failure = match dispatch(&matches, environment) {
-        Ok(()) => return ExitCode::SUCCESS,
+        Ok(code) => return code,
         Err(failure) => failure,
     };
     match failure {
@@ -62,15 +65,17 @@ pub fn run(
 fn dispatch(
     matches: &ArgMatches,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<(), Failure> {
-    let Some((name, arguments)) = matches.subcommand() else { return Ok(()) };
+) -> Result<ExitCode, Failure> {
+    let Some((name, arguments)) = matches.subcommand() else { return Ok(ExitCode::SUCCESS) };
     let config = Config::new(sources(arguments, environment))?;
     match name {
         serve::NAME => serve::run(&config)?,
         migrate::NAME => migrate::run(&config)?,
+        collect::NAME => collect::run(&config, collect::Mode::of(arguments))?,
+        check::NAME => return Ok(check::run(&config, check::mode(arguments))?),
         _ => config::run(&config)?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn cli() -> Command {
@@ -81,6 +86,8 @@ fn cli() -> Command {
         .arg_required_else_help(true)
         .subcommand(command(serve::NAME, serve::ABOUT))
         .subcommand(command(migrate::NAME, migrate::ABOUT))
+        .subcommand(command(collect::NAME, collect::ABOUT).args(collect::arguments()))
+        .subcommand(command(check::NAME, check::ABOUT).arg(check::argument()))
         .subcommand(command(config::NAME, config::ABOUT))
 }
 

@@ -136,6 +136,8 @@ pub struct Rhythm {
     pub window_options: Vec<Duration>,
     /// Between two applications of auto-prune policies to one namespace.
     pub prune_interval: Duration,
+    /// Between two searches for what nothing needs any more.
+    pub collect_interval: Duration,
     /// How long requests may go on after the signal to stop.
     pub drain_time: Duration,
 }

@@ -107,6 +107,7 @@ blob_lease = "1h"  # default
 default_window = "2w"  # default
 window_options = "0s,1d,1w,2w,4w"  # default
 prune_interval = "1h"  # default
+collect_interval = "30s"  # default
 drain_time = "20s"  # default
 max_manifest_size = "4MiB"  # default
 max_json_size = "1MiB"  # default

@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
 use wharfinger_model::{Algorithm, Digest};
 
+use crate::Listed;
+
 /// Only the program's own user may look into the folders.
 const FOLDER_MODE: u32 = 0o700;
 /// Only the program's own user may read the files.
@@ -19,6 +21,8 @@ const FILE_MODE: u32 = 0o600;
 pub(super) struct Folders {
     blobs: PathBuf,
     uploads: PathBuf,
+    /// Where damaged and stray blobs are put. Made when it is needed.
+    quarantine: PathBuf,
     /// Folders of blobs that are known to survive a loss of power.
     synced: Mutex<HashSet<PathBuf>>,
 }
@@ -37,7 +41,7 @@ impl Folders {
                 return Err(io::Error::new(ErrorKind::CrossesDevices, text));
             }
         }
-        Ok(Self { blobs, uploads, synced: Mutex::default() })
+        Ok(Self { blobs, uploads, quarantine: root.join("quarantine"), synced: Mutex::default() })
     }
 
     /// The file of an upload.
@@ -80,6 +84,41 @@ impl Folders {
         sync(&self.uploads)
     }
 
+    /// The blobs of the first folder that has some after `after`, in the order of their digests. What is not called like a
+    /// blob is none.
+    pub(super) fn blobs_after(&self, after: Option<&Digest>) -> io::Result<Vec<Listed>> {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            if after.is_some_and(|after| after.algorithm() > algorithm) {
+                continue;
+            }
+            let within = after.filter(|after| after.algorithm() == algorithm);
+            for shard in 0..=u8::MAX {
+                let name = format!("{shard:02x}");
+                if within.is_some_and(|within| &within.hex()[..2] > name.as_str()) {
+                    continue;
+                }
+                let mut found = listed(&self.blobs.join(algorithm.as_str()).join(name), algorithm)?;
+                found.retain(|found| within.is_none_or(|within| found.digest > *within));
+                if !found.is_empty() {
+                    found.sort_by(|one, other| one.digest.cmp(&other.digest));
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Moves a blob's file to where nobody reads it.
+    pub(super) fn quarantine(&self, digest: &Digest) -> io::Result<()> {
+        create_all(&self.quarantine)?;
+        let file = format!("{}-{}", digest.algorithm().as_str(), digest.hex());
+        if optional(fs::rename(self.blob(digest), self.quarantine.join(file)))?.is_some() {
+            sync(&self.quarantine)?;
+            sync(&self.shard(digest))?;
+        }
+        Ok(())
+    }
+
     /// The ids of all uploads that have a file.
     pub(super) fn uploads(&self) -> io::Result<Vec<Uuid>> {
         let mut found = Vec::new();
@@ -88,6 +127,21 @@ impl Folders {
         }
         Ok(found)
     }
+}
+
+/// The blobs in a folder, which need not be there.
+fn listed(folder: &Path, algorithm: Algorithm) -> io::Result<Vec<Listed>> {
+    let mut found = Vec::new();
+    for entry in optional(fs::read_dir(folder))?.into_iter().flatten() {
+        let entry = entry?;
+        let name = entry.file_name();
+        let digest = name.to_str().and_then(|hex| format!("{}:{hex}", algorithm.as_str()).parse().ok());
+        // One that was deleted since the folder was read is not there.
+        if let (Some(digest), Some(metadata)) = (digest, optional(entry.metadata())?) {
+            found.push(Listed { digest, size: metadata.len() });
+        }
+    }
+    Ok(found)
 }
 
 /// Opens a file, if it is there.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use wharfinger_model::{Algorithm, Digest};
 
 use crate::hold::Holds;
-use crate::{Appender, Blobs, BoxFuture, Reader, Result, UploadState};
+use crate::{Appender, Blobs, BoxFuture, Listed, Reader, Result, UploadState};
 use append::DiskAppender;
 use folders::Folders;
 
@@ -78,13 +78,16 @@ impl Disk {
     }
 
     async fn delete_blob(self, digest: Digest) -> Result<()> {
-        blocking(move || {
-            if folders::remove(&self.folders.blob(&digest))? {
-                folders::sync(&self.folders.shard(&digest))?;
-            }
-            Ok(())
-        })
-        .await
+        // Not synced: what a loss of power brings back is a file that no row tells of.
+        blocking(move || Ok(folders::remove(&self.folders.blob(&digest)).map(drop)?)).await
+    }
+
+    async fn list_blobs(self, after: Option<Digest>) -> Result<Vec<Listed>> {
+        blocking(move || Ok(self.folders.blobs_after(after.as_ref())?)).await
+    }
+
+    async fn quarantine_blob(self, digest: Digest) -> Result<()> {
+        blocking(move || Ok(self.folders.quarantine(&digest)?)).await
     }
 
     async fn list_uploads(self) -> Result<Vec<Uuid>> {
@@ -121,6 +124,14 @@ impl Blobs for Disk {
 
     fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.clone().delete_blob(digest.clone()))
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a Digest>) -> BoxFuture<'a, Result<Vec<Listed>>> {
+        Box::pin(self.clone().list_blobs(after.cloned()))
+    }
+
+    fn quarantine<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.clone().quarantine_blob(digest.clone()))
     }
 
     fn uploads(&self) -> BoxFuture<'_, Result<Vec<Uuid>>> {

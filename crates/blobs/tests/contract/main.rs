@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
 mod committing;
+mod listing;
 mod reading;
 mod uploading;
 
@@ -127,6 +128,10 @@ macro_rules! contract {
                 either_algorithm_is_taken_whichever_was_said,
                 bytes_of_a_broken_part_are_not_committed,
                 a_deleted_blob_can_come_again,
+            ]);
+            contract!(in listing, $backend, [
+                every_blob_is_listed_once_and_in_order,
+                a_blob_in_quarantine_is_not_there_and_can_come_again,
             ]);
             contract!(in reading, $backend, [
                 an_unknown_blob_is_none,

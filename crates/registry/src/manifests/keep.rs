@@ -40,15 +40,19 @@ pub(crate) fn reach<L>(
     }
 }
 
-/// Whether anything of the manifest reaches beyond `beyond`, the start of the window: collection need not have come by
-/// for it to be out of reach.
+/// Whether anything of the manifest reaches beyond `beyond`, the start of the window, or keeps it from being collected:
+/// collection need not have come by for it to be out of reach.
 fn is_within_window(tx: &mut Tx<'_>, summary: &Summary, beyond: Timestamp, now: Timestamp) -> Result<bool> {
     if lifetime::any_beyond(tx, summary.id, beyond)? {
         return Ok(true);
     }
     match summary.deleted {
         Some(deleted) => Ok(deleted > beyond),
-        None => Ok(summary.lease_end > now || manifest::is_kept_without_lifetimes(tx, summary.id)?),
+        None if summary.lease_end > now => Ok(true),
+        None => {
+            let kept = manifest::kept(tx, summary.id)?;
+            Ok(kept.listed || kept.refers)
+        }
     }
 }
 

@@ -43,10 +43,13 @@ pub async fn pull(
                         let pull = Pull { manifest: stored.id, tag, at: now };
                         Ok((stored, pull))
                     }
-                    None if lifetime::newest(tx, granted.id(), name)?.is_some() => {
-                        Err(Error::TagDead(name.clone()))
+                    None => {
+                        // What ended before the window is forgotten, whether or not it was collected.
+                        let newest = lifetime::newest(tx, granted.id(), name)?;
+                        let end = newest.and_then(|newest| newest.lifetime.end);
+                        let dead = end.is_some_and(|end| end > now - granted.window());
+                        Err(if dead { Error::TagDead(name.clone()) } else { Error::NoManifest })
                     }
-                    None => Err(Error::NoManifest),
                 },
                 Reference::Digest(digest) => {
                     let stored = manifest::by_digest(tx, granted.id(), digest)?.ok_or(Error::NoManifest)?;

@@ -1,9 +1,11 @@
 //! The one function through which every change of a tag goes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan};
 use wharfinger_model::{Digest, TagName, Timestamp};
-use wharfinger_store::{ManifestId, Tx, lifetime, manifest, pulls};
+use wharfinger_store::{ManifestId, Tx, lifetime, manifest, past, pulls};
 
 use super::purge::purge;
 use super::siblings;
@@ -96,7 +98,11 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
     let now = match (&newest, &current) {
         (_, Some(current)) => now.max(current.lifetime.start),
         (Some(over), None) => over.lifetime.begun_after(now),
-        (None, None) => now,
+        // What was collected still stands in the history, where no two things happen at once.
+        (None, None) => match past::last_end(tx, granted.id(), &change.name)? {
+            Some(end) => now.max(end + Duration::from_millis(1)),
+            None => now,
+        },
     };
     let birth = birth(tx, granted, change)?;
     let living = current.as_ref().map(|current| &current.lifetime);

@@ -96,9 +96,8 @@ pub async fn history(
 
 /// The events of a lifetime, newest first. One that was ended by a move has no deletion: the tag went on.
 fn events(told: Told, now: Timestamp) -> impl Iterator<Item = HistoryEntry> {
-    let Told { start, end, next_start, digest, media_type, size } = told;
-    let is_over = |end: &Timestamp| next_start.is_some() || *end <= now;
-    let deleted = end.filter(|end| is_over(end) && next_start != Some(*end));
+    let Told { start, end, over, moved, digest, media_type, size } = told;
+    let deleted = end.filter(|end| (over || *end <= now) && !moved);
     let events = [(deleted, Event::Deleted), (Some(start), Event::Created)];
     events.into_iter().filter_map(move |(at, event)| {
         Some(HistoryEntry { event, at: at?, digest: digest.clone(), media_type: media_type.clone(), size })

@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 use tempfile::TempDir;
-use wharfinger_blobs::Disk;
+use wharfinger_blobs::{Blobs as _, Disk};
 use wharfinger_model::{Digest, Reference, RepositoryName, Role, Scope, Scopes, TagName, Timestamp};
 use wharfinger_registry::identity::authenticate;
-use wharfinger_registry::{Caller, Clock, Origin, Registry, Settings, manifests};
+use wharfinger_registry::{Caller, Clock, Error, Origin, Registry, Settings, blobs, manifests, uploads};
 use wharfinger_store::account::{self, Kind, NewAccount};
 use wharfinger_store::repository::{self, NewRepository};
 use wharfinger_store::testing::TestStore;
-use wharfinger_store::{AccountId, Db, RepositoryId, access_token, permission, session};
+use wharfinger_store::{AccountId, Db, RepositoryId, access_token, doomed, inspection, permission, session};
 
 /// Where every test's clock stands at first.
 pub(crate) const START: Timestamp = Timestamp::from_ms(1_795_000_000_000);
@@ -71,6 +72,19 @@ impl Place {
     pub(crate) async fn replica(&self, start: Timestamp) -> Registry {
         let (blobs, clock) = (Arc::new(self.disk.clone()), Clock::manual(start));
         Registry::open(self.db.clone(), blobs, clock, Settings::default()).await.unwrap()
+    }
+
+    /// The same registry as after a crash: with nothing that was in memory.
+    pub(crate) async fn reopened(mut self) -> Self {
+        let (db, blobs, clock) = (self.db.clone(), Arc::new(self.disk.clone()), self.clock.clone());
+        self.registry = Registry::open(db, blobs, clock, Settings::default()).await.unwrap();
+        self
+    }
+
+    /// Changes how long what is dead in somebody's namespace can be restored.
+    pub(crate) async fn set_window(&self, namespace: Person, window: Duration) {
+        let ms = i64::try_from(window.as_millis()).unwrap();
+        self.db.write(move |tx| account::set_window(tx, namespace.0, ms)).await.unwrap();
     }
 
     /// Adds an account.
@@ -170,6 +184,53 @@ impl Place {
         Repository { id: self.db.write(add).await.unwrap(), name }
     }
 
+    /// Pushes a blob.
+    pub(crate) async fn push_blob(
+        &self,
+        caller: &Arc<Caller>,
+        repository: &Repository,
+        blob: &Bytes,
+    ) -> wharfinger_registry::Result<()> {
+        let (digest, body) = (Digest::sha256(blob), stream::iter([Ok(blob.clone())]));
+        uploads::push_whole(&self.registry, caller, &repository.name, None, body, &digest).await
+    }
+
+    /// Whether the repository sees the blob; then it is there, byte by byte. Renews no lease.
+    pub(crate) async fn has_blob(&self, caller: &Arc<Caller>, repository: &Repository, blob: &Bytes) -> bool {
+        match blobs::open(&self.registry, caller, &repository.name, &Digest::sha256(blob)).await {
+            Ok(reader) => {
+                let length = reader.len();
+                let chunks: Vec<_> = reader.stream(0..length).map(Result::unwrap).collect().await;
+                assert_eq!(chunks.concat(), *blob);
+                true
+            }
+            Err(Error::NoBlob) => false,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    /// That every file has its row and every row its file, and nothing waits to be deleted.
+    pub(crate) async fn assert_bytes_agree(&self) {
+        let blobs = self.db.scan(|tx| inspection::blobs(tx, None, 10_000)).await.unwrap();
+        let mut rows: Vec<_> = blobs
+            .into_iter()
+            .map(|blob| {
+                assert!(blob.used, "{blob:?} is left");
+                blob.digest
+            })
+            .collect();
+        rows.sort();
+        let (mut files, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.disk.list(after.as_ref()).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.digest.clone());
+            files.extend(page.into_iter().map(|file| file.digest));
+        }
+        assert_eq!(files, rows);
+        assert_eq!(self.db.scan(|tx| doomed::list(tx, "", 10)).await.unwrap(), []);
+    }
+
     /// Pushes an index under a tag; its digest.
     pub(crate) async fn push(
         &self,
@@ -187,6 +248,18 @@ impl Place {
         );
         pushed.await.unwrap().digest
     }
+}
+
+/// An image whose config is the first of these blobs and whose layers are the others.
+pub(crate) fn image(blobs: &[&Bytes]) -> Bytes {
+    let describe = |media_type: &str, blob: &Bytes| json!({"mediaType": media_type, "digest": Digest::sha256(blob), "size": blob.len()});
+    let layers: Vec<_> =
+        blobs[1..].iter().map(|blob| describe("application/vnd.oci.image.layer.v1.tar", blob)).collect();
+    let document = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": describe("application/vnd.oci.image.config.v1+json", blobs[0]), "layers": layers,
+    });
+    document.to_string().into()
 }
 
 /// An index that lists these manifests; needs no blobs, and `name` tells it from others.

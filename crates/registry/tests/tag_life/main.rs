@@ -105,6 +105,9 @@ async fn play(world: &World, steps: &[Step]) -> Result<(), TestCaseError> {
         if seen != expected {
             return told(format!("left\n{seen:#?}\nnot\n{expected:#?}"));
         }
+        if matches!(step, Step::Collect) {
+            world.assert_bytes_agree().await;
+        }
         before = seen;
     }
     let (seen, expected) = (world.see_finally(&repository).await, reference.finally());

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use wharfinger_model::tag::{Protection, Refusal};
 
-use super::seen::{ENTRIES, Entry, Finally, Outcome, Pull, Row, Seen};
-use super::step::{Asked, Expiry, INDEX, LISTED, MANIFESTS, Step, TAGS, Who};
+use super::seen::{ENTRIES, Entry, Finally, Outcome, Pull, Row, Seen, Told};
+use super::step::{Asked, BLOBS, Expiry, INDEX, LISTED, MANIFESTS, Step, TAGS, Who};
 
 const WINDOW: i64 = 14 * 24 * 3600 * 1000;
 const LEASE: i64 = 3600 * 1000;
@@ -17,7 +17,11 @@ pub(crate) struct Reference {
     now: i64,
     /// Oldest first.
     lives: Vec<Life>,
+    /// Those that were collected, oldest first.
+    past: Vec<Row>,
     manifests: [Option<Kept>; MANIFESTS],
+    /// Until when blobs are there though no manifest holds them.
+    leases: [i64; BLOBS.len()],
     audit: Vec<Entry>,
 }
 
@@ -41,11 +45,20 @@ type Attempt<T = ()> = Result<T, Outcome>;
 
 impl Reference {
     pub(crate) fn new(now: i64) -> Self {
-        Self { now, lives: Vec::new(), manifests: [None; MANIFESTS], audit: Vec::new() }
+        let (lives, past, audit) = (Vec::new(), Vec::new(), Vec::new());
+        Self { now, lives, past, manifests: [None; MANIFESTS], leases: [0; BLOBS.len()], audit }
     }
 
     /// Does all of a step, or nothing.
     pub(crate) fn take(&mut self, step: Step) -> Outcome {
+        // The blobs are pushed before.
+        if let Step::Push { manifest, .. } | Step::PushByDigest { manifest, .. } = step {
+            for (lease, holders) in self.leases.iter_mut().zip(BLOBS) {
+                if holders.contains(&manifest) {
+                    *lease = self.now + LEASE;
+                }
+            }
+        }
         let mut after = self.clone();
         match after.attempt(step) {
             Ok(()) => {
@@ -100,8 +113,28 @@ impl Reference {
                 }
                 self.purge(who, tag, manifest, &found);
             }
+            Step::Collect => self.collect(),
         }
         Ok(())
+    }
+
+    /// Forgets what is outside everything. The index comes first: it keeps what it lists.
+    fn collect(&mut self) {
+        let beyond = self.beyond();
+        let (lives, past): (Vec<_>, Vec<_>) = self.lives.drain(..).partition(|life| life.row.reaches(beyond));
+        self.lives = lives;
+        // What was purged is told by nobody any more.
+        self.past.extend(past.iter().map(|life| life.row).filter(|row| row.end != Some(row.start)));
+        for manifest in (0..MANIFESTS).rev() {
+            let tagged = self.lives.iter().any(|life| life.row.manifest == manifest);
+            let listed = manifest == LISTED && self.manifests[INDEX].is_some();
+            let kept = self.manifests[manifest].is_some_and(|kept| {
+                kept.lease_end > self.now || kept.hidden.is_some_and(|since| since > beyond)
+            });
+            if !(tagged || listed || kept) {
+                self.manifests[manifest] = None;
+            }
+        }
     }
 
     fn store(&mut self, manifest: usize) -> Attempt {
@@ -209,7 +242,8 @@ impl Reference {
 
     /// When a change happens that begins or ends a lifetime: now, or a millisecond after the last time this happened.
     fn next_moment(&self, tag: usize) -> i64 {
-        let last = self.lives.iter().rev().map(|life| life.row).find(|row| row.tag == tag);
+        let lives = self.lives.iter().rev().map(|life| life.row);
+        let last = lives.chain(self.past.iter().rev().copied()).find(|row| row.tag == tag);
         let last = last.map(|row| if self.alive(tag).is_some() { row.start } else { row.end.unwrap() });
         last.map_or(self.now, |last| self.now.max(last + 1))
     }
@@ -274,19 +308,19 @@ impl Reference {
         self.manifests[manifest].is_some_and(|kept| kept.hidden.is_none())
     }
 
-    /// Whether it was not dead for longer than the window. What never had a tag, or is listed by an index, is not dead.
+    /// Whether it was not dead for longer than the window. What is leased or listed by an index is not dead.
     fn is_restorable(&self, manifest: usize) -> bool {
         let Some(kept) = self.manifests[manifest] else { return false };
         let beyond = self.beyond();
         let mut lives = self.lives.iter().filter(|life| life.row.manifest == manifest);
-        if lives.clone().any(|life| life.row.reaches(beyond)) {
+        if lives.any(|life| life.row.reaches(beyond)) {
             return true;
         }
         match kept.hidden {
             Some(since) => since > beyond,
             None => {
                 let listed = manifest == LISTED && self.manifests[INDEX].is_some();
-                kept.lease_end > self.now || listed || lives.next().is_none()
+                kept.lease_end > self.now || listed
             }
         }
     }
@@ -333,10 +367,20 @@ impl Reference {
             names,
             by_tag: std::array::from_fn(|tag| match self.alive(tag) {
                 Some(found) => Pull::Manifest(self.lives[found].row.manifest),
-                None if self.lives.iter().any(|life| life.row.tag == tag) => Pull::Dead,
+                None if self
+                    .lives
+                    .iter()
+                    .any(|life| life.row.tag == tag && life.row.reaches(self.beyond())) =>
+                {
+                    Pull::Dead
+                }
                 None => Pull::Nothing,
             }),
             by_digest: std::array::from_fn(|manifest| self.is_pullable(manifest)),
+            blobs: std::array::from_fn(|blob| {
+                let held = BLOBS[blob].iter().any(|holder| self.manifests[*holder].is_some());
+                held || self.leases[blob] > self.now
+            }),
             audit: self.audit.iter().rev().take(ENTRIES).copied().collect(),
         }
     }
@@ -344,7 +388,30 @@ impl Reference {
     /// What must be seen when the sequence is over.
     pub(crate) fn finally(&self) -> Finally {
         let living = self.listed(|life| self.is_alive(life));
-        Finally { whole: self.listed(|life| life.row.reaches(i64::MIN)), living }
+        Finally {
+            whole: self.listed(|life| life.row.reaches(i64::MIN)),
+            living,
+            told: std::array::from_fn(|tag| self.told(tag)),
+        }
+    }
+
+    /// The history of a tag, newest first: a tag that was moved did not cease to be.
+    fn told(&self, tag: usize) -> Vec<Told> {
+        let lives = self.past.iter().copied().chain(self.lives.iter().map(|life| life.row));
+        let rows: Vec<_> = lives.filter(|row| row.tag == tag).collect();
+        let mut told = Vec::new();
+        for (number, row) in rows.iter().enumerate() {
+            let next = rows.get(number + 1);
+            told.push(Told { manifest: row.manifest, at: row.start, deleted: false });
+            if let Some(end) = row.end
+                && (next.is_some() || end <= self.now)
+                && next.is_none_or(|next| next.start != end)
+            {
+                told.push(Told { manifest: row.manifest, at: end, deleted: true });
+            }
+        }
+        told.reverse();
+        told
     }
 
     fn listed(&self, wanted: impl Fn(&Life) -> bool) -> Vec<Row> {

@@ -1,6 +1,6 @@
 //! What can be seen of a repository: by whoever looks at the registry, and in the reference.
 
-use super::step::{MANIFESTS, Step, TAGS, Who};
+use super::step::{BLOBS, MANIFESTS, Step, TAGS, Who};
 
 /// What came of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,7 @@ pub(crate) struct Seen {
     pub names: Vec<usize>,
     pub by_tag: [Pull; TAGS.len()],
     pub by_digest: [bool; MANIFESTS],
+    pub blobs: [bool; BLOBS.len()],
     /// The newest entries, newest first.
     pub audit: Vec<Entry>,
 }
@@ -67,10 +68,21 @@ pub(crate) struct Seen {
 /// What is looked at once more when a sequence is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finally {
-    /// Every lifetime there is, inside the window or not.
+    /// Every lifetime that was not collected, inside the window or not.
     pub whole: Vec<Row>,
     /// What the list of living tags gives.
     pub living: Vec<Row>,
+    /// What the history of each tag tells, newest first.
+    pub told: [Vec<Told>; TAGS.len()],
+}
+
+/// An event of a tag's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub manifest: usize,
+    pub at: i64,
+    /// Whether the tag ceased to be; else it was pointed at the manifest.
+    pub deleted: bool,
 }
 
 impl Seen {

@@ -7,12 +7,15 @@ use wharfinger_model::tag::Protection;
 
 /// The tags that are changed.
 pub(crate) const TAGS: [&str; 3] = ["1.0", "latest", "next"];
-/// How many manifests there are. The last is an index that lists the first.
+/// How many manifests there are. The last is an index that lists the first, which is one that lists nothing; those in
+/// between are images.
 pub(crate) const MANIFESTS: usize = 4;
 /// The index.
 pub(crate) const INDEX: usize = 3;
 /// What it lists.
 pub(crate) const LISTED: usize = 0;
+/// The blobs of the images: one that both have, and one of each.
+pub(crate) const BLOBS: [&[usize]; 3] = [&[1, 2], &[1], &[2]];
 
 const SECOND: i64 = 1000;
 const HOUR: i64 = 3600 * SECOND;
@@ -56,6 +59,7 @@ pub(crate) enum Step {
     PurgeLiving { who: Who, tag: usize },
     PurgeDead { who: Who, tag: usize, manifest: usize },
     Wait(Duration),
+    Collect,
 }
 
 /// Sequences of 5 to 40 steps; most are short, and short ones find most.
@@ -81,6 +85,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => place().prop_map(|(who, _, manifest)| Step::DeleteManifest { who, manifest }),
         1 => place().prop_map(|(who, tag, _)| Step::PurgeLiving { who, tag }),
         2 => place().prop_map(|(who, tag, manifest)| Step::PurgeDead { who, tag, manifest }),
+        3 => Just(Step::Collect),
         5 => pauses().prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
     ]
 }

@@ -6,14 +6,17 @@ use bytes::Bytes;
 use serde_json::Value;
 use wharfinger_model::tag::{Amendment, Expiration, Lifetime, Purge};
 use wharfinger_model::{Digest, Reference, Role, TagName, Timestamp};
-use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate, TagView};
+use wharfinger_registry::collect::{self, Strays};
+use wharfinger_registry::tags::{
+    self, Event, HistoryEntry, HistoryQuery, ListQuery, Living, ManifestWanted, TagUpdate, TagView,
+};
 use wharfinger_registry::{Caller, Error, ManifestError, Result, manifests};
 use wharfinger_store::audit::{self, Recorded};
 use wharfinger_store::lifetime::{self, Openness, Selection};
 
-use super::seen::{ENTRIES, Entry, Finally, Outcome, Pull, Row, Seen};
-use super::step::{Asked, Expiry, INDEX, LISTED, MANIFESTS, Step, TAGS, Who};
-use crate::support::{Person, Place, Repository, index, tag};
+use super::seen::{ENTRIES, Entry, Finally, Outcome, Pull, Row, Seen, Told};
+use super::step::{Asked, BLOBS, Expiry, INDEX, LISTED, MANIFESTS, Step, TAGS, Who};
+use crate::support::{Person, Place, Repository, image, index, tag};
 
 /// Every kind of entry that changes of tags leave.
 const KINDS: [&str; 9] = [
@@ -35,6 +38,7 @@ pub(crate) struct World {
     admin: (Person, Arc<Caller>),
     writer: (Person, Arc<Caller>),
     manifests: [(Bytes, Digest); MANIFESTS],
+    blobs: [Bytes; BLOBS.len()],
 }
 
 impl World {
@@ -47,11 +51,17 @@ impl World {
         let writer = (writer, place.caller(writer).await);
         let mut contents: [Bytes; MANIFESTS] = std::array::from_fn(|number| index(&number.to_string(), &[]));
         contents[INDEX] = index("lists", &[&contents[LISTED]]);
+        let blobs: [Bytes; BLOBS.len()] = std::array::from_fn(|number| format!("blob {number}").into());
+        for manifest in [1, 2] {
+            let held = |blob: &usize| BLOBS[*blob].contains(&manifest);
+            let held: Vec<_> = (0..BLOBS.len()).filter(held).map(|blob| &blobs[blob]).collect();
+            contents[manifest] = image(&held);
+        }
         let manifests = contents.map(|content| {
             let digest = Digest::sha256(&content);
             (content, digest)
         });
-        Self { place, namespace, admin, writer, manifests }
+        Self { place, namespace, admin, writer, manifests, blobs }
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -94,6 +104,7 @@ impl World {
                 self.place.clock.advance(time);
                 Ok(())
             }
+            Step::Collect => collect::collect(registry, Strays::Leave).await.map(drop),
             Step::Push { who, tag, manifest } => {
                 self.push(repository, who, Reference::Tag(tag_name(tag)), manifest).await
             }
@@ -134,6 +145,11 @@ impl World {
     async fn push(&self, repository: &Repository, who: Who, at: Reference, manifest: usize) -> Result<()> {
         let (content, digest) = &self.manifests[manifest];
         let registry = &self.place.registry;
+        for (blob, holders) in self.blobs.iter().zip(BLOBS) {
+            if holders.contains(&manifest) {
+                self.place.push_blob(self.caller(who), repository, blob).await?;
+            }
+        }
         let pushed = manifests::push(
             registry,
             self.caller(who),
@@ -170,6 +186,7 @@ impl World {
             names: self.names(repository).await,
             by_tag: [Pull::Nothing; TAGS.len()],
             by_digest: [false; MANIFESTS],
+            blobs: [false; BLOBS.len()],
             audit: entries.iter().map(|entry| self.entry(entry)).collect(),
         };
         for (number, pull) in seen.by_tag.iter_mut().enumerate() {
@@ -182,6 +199,9 @@ impl World {
                 "{number} gave {pull:?}"
             );
             *present = pull != Pull::Nothing;
+        }
+        for (seen, blob) in seen.blobs.iter_mut().zip(&self.blobs) {
+            *seen = self.place.has_blob(&self.writer.1, repository, blob).await;
         }
         seen
     }
@@ -207,7 +227,29 @@ impl World {
                 .map(|row| self.row(&row.name, &row.digest, &row.lifetime))
                 .collect(),
             living: self.list(repository, Living::Only).await,
+            told: [
+                self.told(repository, 0).await,
+                self.told(repository, 1).await,
+                self.told(repository, 2).await,
+            ],
         }
+    }
+
+    async fn told(&self, repository: &Repository, tag: usize) -> Vec<Told> {
+        let query = HistoryQuery { limit: 1000, before: None, since: None, digest: None };
+        let name = tag_name(tag);
+        let history = tags::history(&self.place.registry, &self.writer.1, &repository.name, &name, query);
+        let told = |entry: HistoryEntry| Told {
+            manifest: self.number(entry.digest.as_str()),
+            at: entry.at.as_ms(),
+            deleted: entry.event == Event::Deleted,
+        };
+        history.await.unwrap().entries.into_iter().map(told).collect()
+    }
+
+    /// That every file has its row and every row its file, and nothing waits to be deleted.
+    pub(crate) async fn assert_bytes_agree(&self) {
+        self.place.assert_bytes_agree().await;
     }
 
     async fn list(&self, repository: &Repository, living: Living) -> Vec<Row> {
@@ -219,8 +261,8 @@ impl World {
     }
 
     fn listed(&self, view: &TagView) -> Row {
-        let children = &view.index.as_ref().expect("an index").children;
-        assert_eq!(children.len(), usize::from(view.digest == self.manifests[INDEX].1), "{view:?}");
+        let children = view.index.as_ref().map_or(0, |index| index.children.len());
+        assert_eq!(children, usize::from(view.digest == self.manifests[INDEX].1), "{view:?}");
         let TagView { start, end, reversion, immutable, .. } = *view;
         self.row(&view.name, &view.digest, &Lifetime { manifest: (), start, end, reversion, immutable })
     }

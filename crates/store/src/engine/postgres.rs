@@ -162,22 +162,27 @@ fn work(config: &Config, mut connection: Option<Connection>, queued: &Mutex<Rece
 /// Does a unit of work in a transaction, again and again while others are in its way. An error means that the engine
 /// could not keep it; what the unit itself says is with the unit.
 fn run(config: &Config, connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<()> {
+    let mut forbidden = None;
     for tried in 1..=TRIES {
         match attempt(connection, unit, access)? {
             Done::Kept => return Ok(()),
-            // Whoever it was that waits goes first, or the same happens again.
-            Done::Collided => thread::sleep(PAUSE * tried),
+            Done::Collided(failed) => {
+                forbidden = failed.filter(|failed| matches!(failed, Error::Constraint { .. }));
+                // Whoever it was that waits goes first, or the same happens again.
+                thread::sleep(PAUSE * tried);
+            }
             Done::NotBegun => *connection = connect(config)?,
         }
     }
-    Err(Error::Engine("others kept changing the same rows".into()))
+    // Where the same is forbidden every time, it is not for what others do.
+    Err(forbidden.unwrap_or_else(|| Error::Engine("others kept changing the same rows".into())))
 }
 
 enum Done {
     /// It is done, or undone because it said so.
     Kept,
-    /// Others were in its way, so it is undone.
-    Collided,
+    /// Others were in its way, so it is undone; with what the statement said, if one failed.
+    Collided(Option<Error>),
     /// The server had ended the connection, which shows only when it is used again.
     NotBegun,
 }
@@ -196,7 +201,7 @@ fn attempt(connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> 
     let mut tx = Tx::postgres(transaction, &mut connection.prepared);
     let outcome = unit.run(&mut tx);
     if tx.collided {
-        return Ok(Done::Collided);
+        return Ok(Done::Collided(tx.failed));
     }
     // A transaction that is dropped is undone.
     if outcome == Outcome::Undo {
@@ -204,7 +209,7 @@ fn attempt(connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> 
     }
     match tx.commit() {
         Ok(()) => Ok(Done::Kept),
-        Err(error) if is_collision(&error) => Ok(Done::Collided),
+        Err(error) if is_collision(&error) => Ok(Done::Collided(None)),
         Err(error) => Err(error.into()),
     }
 }

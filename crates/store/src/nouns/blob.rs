@@ -34,17 +34,20 @@ pub fn visible(
     )
 }
 
-/// The key of the blob's row, which is made if there is none yet.
+/// The key of the blob's row, which is made if there is none yet. Its bytes are not doomed any more.
 pub fn ensure(tx: &mut Tx<'_>, digest: &Digest, size: i64, now: Timestamp) -> Result<BlobId> {
     // The update that changes nothing makes the statement return the row that was there.
-    tx.one(
+    let id = tx.one(
         sql!(
             "INSERT INTO blob (digest, size, created_ms) VALUES (?1, ?2, ?3)
              ON CONFLICT (digest) DO UPDATE SET size = excluded.size RETURNING id"
         ),
         params![digest, size, now],
         |row| row.get(0),
-    )
+    )?;
+    // Only now that the row is ours: whoever doomed the bytes before it has done so, and nobody can any more.
+    super::doomed::forget(tx, digest)?;
+    Ok(id)
 }
 
 /// Shows the blob to the repository at least until `lease_end`; a longer lease stays as it is.
@@ -96,7 +99,7 @@ pub fn is_needed(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Res
     let needed = tx.optional(
         sql!(
             "SELECT 1 FROM manifest_blob h JOIN manifest m ON m.id = h.manifest_id
-             WHERE h.blob_id = ?2 AND m.repository_id = ?1 AND m.deleted_ms IS NULL LIMIT 1"
+             WHERE h.blob_id = ?2 AND h.repository_id = ?1 AND m.deleted_ms IS NULL LIMIT 1"
         ),
         params![repository, blob],
         |_| Ok(()),
@@ -104,10 +107,12 @@ pub fn is_needed(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Res
     Ok(needed.is_some())
 }
 
-/// Hides the blob from the repository; the bytes stay.
+/// Hides the blob from the repository; link and bytes stay until they are collected.
 pub fn unlink(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result<()> {
     tx.execute(
-        sql!("DELETE FROM repository_blob WHERE repository_id = ?1 AND blob_id = ?2"),
+        sql!(
+            "UPDATE repository_blob SET held = FALSE, lease_end_ms = 0 WHERE repository_id = ?1 AND blob_id = ?2"
+        ),
         params![repository, blob],
     )
     .map(drop)
@@ -129,4 +134,70 @@ pub fn hold_all_of(tx: &mut Tx<'_>, repository: RepositoryId, manifest: super::M
 /// At most `limit` blobs, those that were stored last.
 pub fn newest(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Digest>> {
     tx.all(sql!("SELECT digest FROM blob ORDER BY id DESC LIMIT ?1"), params![limit], |row| row.get(0))
+}
+
+/// The blobs that a manifest holds.
+pub fn of_manifest(tx: &mut Tx<'_>, manifest: super::ManifestId) -> Result<Vec<BlobId>> {
+    tx.all(sql!("SELECT blob_id FROM manifest_blob WHERE manifest_id = ?1"), params![manifest], |row| {
+        row.get(0)
+    })
+}
+
+/// Records that the repository sees the blob only by its lease, if none of its manifests holds it any more.
+pub fn let_go(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result<()> {
+    tx.execute(
+        sql!(
+            "UPDATE repository_blob SET held = FALSE WHERE repository_id = ?1 AND blob_id = ?2 AND held = TRUE
+             AND NOT EXISTS (SELECT 1 FROM manifest_blob WHERE blob_id = ?2 AND repository_id = ?1)"
+        ),
+        params![repository, blob],
+    )
+    .map(drop)
+}
+
+/// Ends at most `limit` links of the repository that nothing holds and whose leases are over; the blobs that they led
+/// to.
+pub fn end_leases(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<BlobId>> {
+    tx.all(
+        sql!(
+            // Said in another way outside, lest the rows be looked for by that again instead of by their keys.
+            "DELETE FROM repository_blob
+             WHERE repository_id = ?1 AND NOT held AND lease_end_ms <= ?2 AND blob_id IN (
+                SELECT blob_id FROM repository_blob
+                WHERE repository_id = ?1 AND held = FALSE AND lease_end_ms <= ?2 ORDER BY lease_end_ms LIMIT ?3)
+             RETURNING blob_id"
+        ),
+        params![repository, now, limit],
+        |row| row.get(0),
+    )
+}
+
+/// Removes the blob's row if no repository sees it and no manifest holds it; its bytes are then doomed. Whether that
+/// was so.
+pub fn doom(tx: &mut Tx<'_>, blob: BlobId) -> Result<bool> {
+    // Whoever has just ended another link to it is waited for: one of the two must find that theirs was the last.
+    tx.execute(sql!("UPDATE blob SET size = size WHERE id = ?1"), params![blob])?;
+    let removed = tx.optional(
+        sql!(
+            "DELETE FROM blob WHERE id = ?1
+                AND NOT EXISTS (SELECT 1 FROM repository_blob WHERE blob_id = ?1)
+                AND NOT EXISTS (SELECT 1 FROM manifest_blob WHERE blob_id = ?1)
+             RETURNING digest, size"
+        ),
+        params![blob],
+        |row| Ok((row.get::<Digest>(0)?, row.get::<i64>(1)?)),
+    )?;
+    let Some((digest, size)) = removed else { return Ok(false) };
+    super::doomed::insert(tx, &digest, size)?;
+    Ok(true)
+}
+
+/// Whether the blob has a row.
+pub fn exists(tx: &mut Tx<'_>, digest: &Digest) -> Result<bool> {
+    Ok(tx.optional(sql!("SELECT 1 FROM blob WHERE digest = ?1"), params![digest], |_| Ok(()))?.is_some())
 }

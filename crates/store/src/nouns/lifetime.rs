@@ -273,8 +273,10 @@ pub struct Told {
     pub start: Timestamp,
     /// When it ended or is going to end.
     pub end: Option<Timestamp>,
-    /// When the next lifetime of the name began, if there is one.
-    pub next_start: Option<Timestamp>,
+    /// Whether another followed or it was collected: then it is over, whatever the clock says.
+    pub over: bool,
+    /// Whether another began at its end: the tag went on elsewhere.
+    pub moved: bool,
     /// Digest of the manifest.
     pub digest: Digest,
     /// Media type of the manifest.
@@ -301,14 +303,25 @@ pub struct Telling<'a> {
 /// At most `limit` lifetimes of one name, newest first. What lies between the newest and them is read, too: a name has
 /// few lifetimes beside what its repository has.
 pub fn told(tx: &mut Tx<'_>, telling: &Telling<'_>, limit: i64) -> Result<Vec<Told>> {
+    let mut told = recorded(tx, telling, limit)?;
+    told.extend(super::past::told(tx, telling, limit)?);
+    told.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    told.truncate(usize::try_from(limit).unwrap_or(0));
+    Ok(told.into_iter().map(|(_, told)| told).collect())
+}
+
+/// Those that are not past the window.
+fn recorded(tx: &mut Tx<'_>, telling: &Telling<'_>, limit: i64) -> Result<Vec<(LifetimeId, Told)>> {
     let Telling { repository, name, before, since, digest } = telling;
     tx.all(
         sql!(
-            "SELECT l.start_ms, l.end_ms, m.digest, m.media_type, m.size,
+            "SELECT l.id, l.start_ms, l.end_ms, m.digest, m.media_type, m.size,
                     (SELECT n.start_ms FROM lifetime n
                      WHERE n.repository_id = ?1 AND n.name = ?2 AND n.id > l.id
                        AND (n.end_ms IS NULL OR n.end_ms > n.start_ms)
-                     ORDER BY n.id LIMIT 1)
+                     ORDER BY n.id LIMIT 1),
+                    (SELECT p.start_ms FROM past_lifetime p
+                     WHERE p.repository_id = ?1 AND p.name = ?2 AND p.id > l.id ORDER BY p.id LIMIT 1)
              FROM lifetime l JOIN manifest m ON m.id = l.manifest_id
              WHERE l.repository_id = ?1 AND l.name = ?2 AND +l.start_ms < ?3
                AND (l.end_ms IS NULL OR (l.end_ms > ?4 AND l.end_ms > l.start_ms))
@@ -317,14 +330,19 @@ pub fn told(tx: &mut Tx<'_>, telling: &Telling<'_>, limit: i64) -> Result<Vec<To
         ),
         params![*repository, *name, *before, *since, digest.map_or("", Digest::as_str), limit],
         |row| {
-            Ok(Told {
-                start: row.get(0)?,
-                end: row.get(1)?,
-                digest: row.get(2)?,
-                media_type: row.get(3)?,
-                size: row.get(4)?,
-                next_start: row.get(5)?,
-            })
+            let end: Option<Timestamp> = row.get(2)?;
+            let followers: [Option<Timestamp>; 2] = [row.get(6)?, row.get(7)?];
+            let next_start = followers.into_iter().flatten().min();
+            let told = Told {
+                start: row.get(1)?,
+                end,
+                over: next_start.is_some(),
+                moved: next_start.is_some() && next_start == end,
+                digest: row.get(3)?,
+                media_type: row.get(4)?,
+                size: row.get(5)?,
+            };
+            Ok((row.get(0)?, told))
         },
     )
 }
@@ -392,4 +410,42 @@ pub fn any_beyond(tx: &mut Tx<'_>, manifest: ManifestId, beyond: Timestamp) -> R
         |_| Ok(()),
     )?;
     Ok(found.is_some())
+}
+
+/// The names of at most `limit` lifetimes of the repository that ended at `beyond` or before, with their keys.
+pub fn ended(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    beyond: Timestamp,
+    limit: i64,
+) -> Result<Vec<(LifetimeId, TagName, ManifestId)>> {
+    tx.all(
+        sql!(
+            "SELECT id, name, manifest_id FROM lifetime
+             WHERE repository_id = ?1 AND end_ms IS NOT NULL AND end_ms <= ?2 ORDER BY end_ms LIMIT ?3"
+        ),
+        params![repository, beyond, limit],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
+/// At most `limit` lifetimes of the repository that were purged, as [`ended`] gives them.
+pub fn purged(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    limit: i64,
+) -> Result<Vec<(LifetimeId, TagName, ManifestId)>> {
+    tx.all(
+        sql!(
+            "SELECT id, name, manifest_id FROM lifetime
+             WHERE repository_id = ?1 AND end_ms = start_ms ORDER BY id LIMIT ?2"
+        ),
+        params![repository, limit],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
+/// Removes a lifetime; its manifest is going to be examined, because this may have been the last that needed it.
+pub fn remove(tx: &mut Tx<'_>, id: LifetimeId) -> Result<()> {
+    tx.execute(sql!("DELETE FROM lifetime WHERE id = ?1"), params![id]).map(drop)
 }

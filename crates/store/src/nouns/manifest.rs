@@ -5,7 +5,7 @@ use std::time::Duration;
 use wharfinger_model::rules::Wishes;
 use wharfinger_model::{Digest, TagName, Timestamp};
 
-use super::{BlobId, LifetimeId, ManifestId, RepositoryId};
+use super::{BlobId, LifetimeId, ManifestId, RepositoryId, examination};
 use crate::{Result, Row, Tx, params, sql};
 
 /// A manifest, ready to be served.
@@ -142,7 +142,7 @@ pub struct NewManifest<'a> {
 pub fn insert(tx: &mut Tx<'_>, new: &NewManifest<'_>, now: Timestamp) -> Result<ManifestId> {
     let expires_after = new.wishes.expires_after;
     let expires_after = expires_after.map(|duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
-    tx.one(
+    let id = tx.one(
         sql!(
             "INSERT INTO manifest (repository_id, digest, media_type, size, layers_size, subject, artifact_type,
                                    annotations, created_ms, lease_end_ms, content, expires_after_ms, born_immutable)
@@ -164,13 +164,18 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewManifest<'_>, now: Timestamp) -> Result<
             new.wishes.immutable
         ],
         |row| row.get(0),
-    )
+    )?;
+    examination::plan(tx, id, new.lease_end)?;
+    Ok(id)
 }
 
 /// Records that the manifest points at the blob; again is the same as once.
 pub fn add_blob(tx: &mut Tx<'_>, manifest: ManifestId, blob: BlobId) -> Result<()> {
     tx.execute(
-        sql!("INSERT INTO manifest_blob (manifest_id, blob_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING"),
+        sql!(
+            "INSERT INTO manifest_blob (manifest_id, blob_id, repository_id)
+             VALUES (?1, ?2, (SELECT repository_id FROM manifest WHERE id = ?1)) ON CONFLICT DO NOTHING"
+        ),
         params![manifest, blob],
     )
     .map(drop)
@@ -231,17 +236,42 @@ pub fn living_parent(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> R
     )
 }
 
-/// Whether anything but the manifest's own lifetimes keeps it: an index lists it, or it has no lifetime at all.
-pub fn is_kept_without_lifetimes(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<bool> {
-    let kept = tx.optional(
+/// What keeps a manifest besides its own lifetimes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Until when it is kept though nothing needs it.
+    pub lease_end: Timestamp,
+    /// When it was deleted by digest, if it was.
+    pub deleted: Option<Timestamp>,
+    /// Whether there is an index that lists it.
+    pub listed: bool,
+    /// Whether there is the manifest that it refers to.
+    pub refers: bool,
+    /// Whether it has a lifetime, alive or not.
+    pub tagged: bool,
+}
+
+/// What keeps the manifest, which must be there.
+pub fn kept(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<Kept> {
+    tx.one(
         sql!(
-            "SELECT 1 WHERE EXISTS (SELECT 1 FROM manifest_child WHERE child_id = ?1)
-                OR NOT EXISTS (SELECT 1 FROM lifetime WHERE manifest_id = ?1)"
+            "SELECT m.lease_end_ms, m.deleted_ms,
+                    EXISTS (SELECT 1 FROM manifest_child WHERE child_id = ?1),
+                    EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = m.repository_id AND s.digest = m.subject),
+                    EXISTS (SELECT 1 FROM lifetime WHERE manifest_id = ?1)
+             FROM manifest m WHERE m.id = ?1"
         ),
         params![manifest],
-        |_| Ok(()),
-    )?;
-    Ok(kept.is_some())
+        |row| {
+            Ok(Kept {
+                lease_end: row.get(0)?,
+                deleted: row.get(1)?,
+                listed: row.get(2)?,
+                refers: row.get(3)?,
+                tagged: row.get(4)?,
+            })
+        },
+    )
 }
 
 /// Hides the manifest from readers.
@@ -258,8 +288,8 @@ pub fn revive(tx: &mut Tx<'_>, manifest: ManifestId, lease_end: Timestamp) -> Re
              WHERE id = ?1"
         ),
         params![manifest, lease_end],
-    )
-    .map(drop)
+    )?;
+    examination::plan(tx, manifest, lease_end)
 }
 
 /// Takes away what keeps the manifest besides lifetimes and indexes: its lease is over, and if it was deleted by digest

@@ -14,7 +14,8 @@ pub struct Pulls {
     pub last: Option<Timestamp>,
 }
 
-/// Adds pulls through a tag's name, made while it was in `lifetime`. They are dropped if the tag was deleted since.
+/// Adds pulls through a tag's name, made while it was in `lifetime`. They are dropped if the tag was deleted since, or is
+/// past the window.
 pub fn add_to_tag(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
@@ -26,7 +27,7 @@ pub fn add_to_tag(
     tx.execute(
         sql!(
             "INSERT INTO tag_pulls (repository_id, name, pulls, last_ms, erased_through)
-             SELECT CAST(?1 AS BIGINT), ?2, CAST(?4 AS BIGINT), CAST(?5 AS BIGINT), 0 WHERE EXISTS (SELECT 1 FROM repository WHERE id = ?1)
+             SELECT CAST(?1 AS BIGINT), ?2, CAST(?4 AS BIGINT), CAST(?5 AS BIGINT), 0 WHERE EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND name = ?2)
              ON CONFLICT (repository_id, name) DO UPDATE SET
                 pulls = tag_pulls.pulls + excluded.pulls,
                 last_ms = CASE WHEN tag_pulls.last_ms > excluded.last_ms THEN tag_pulls.last_ms
@@ -87,4 +88,16 @@ pub fn of_manifest(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<Pulls> {
         |row| Ok(Pulls { count: row.get(0)?, last: row.get(1)? }),
     )?;
     Ok(pulls.unwrap_or_default())
+}
+
+/// Forgets the pulls through a name that has no lifetime any more.
+pub fn forget_unnamed(tx: &mut Tx<'_>, repository: RepositoryId, name: &TagName) -> Result<()> {
+    tx.execute(
+        sql!(
+            "DELETE FROM tag_pulls WHERE repository_id = ?1 AND name = ?2
+             AND NOT EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND name = ?2)"
+        ),
+        params![repository, name],
+    )
+    .map(drop)
 }

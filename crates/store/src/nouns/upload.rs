@@ -57,11 +57,22 @@ pub fn delete(tx: &mut Tx<'_>, id: &str) -> Result<bool> {
     Ok(tx.execute(sql!("DELETE FROM upload WHERE id = ?1"), params![id])? > 0)
 }
 
-/// Forgets the upload if it has expired; whether it did.
-pub fn delete_expired(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<bool> {
-    let deleted =
-        tx.execute(sql!("DELETE FROM upload WHERE id = ?1 AND expires_ms <= ?2"), params![id, now])?;
-    Ok(deleted > 0)
+/// Forgets the upload if it has expired; what was remembered of it, if it did.
+pub fn delete_expired(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<Option<Vec<u8>>> {
+    tx.optional(
+        sql!("DELETE FROM upload WHERE id = ?1 AND expires_ms <= ?2 RETURNING state"),
+        params![id, now],
+        |row| row.get(0),
+    )
+}
+
+/// What is remembered of at most `limit` uploads whose ids come after `after`, in the order of their ids.
+pub fn states(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<(String, Vec<u8>)>> {
+    tx.all(
+        sql!("SELECT id, state FROM upload WHERE id > ?1 ORDER BY id LIMIT ?2"),
+        params![after, limit],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// Some uploads that have expired, oldest first.

@@ -1,6 +1,6 @@
 use wharfinger_store::testing::each_engine;
 use wharfinger_store::upload::{self, Upload};
-use wharfinger_store::{blob, manifest};
+use wharfinger_store::{blob, doomed, garbage, manifest};
 
 use crate::fixture::{NOW, at, digest, home, manifest as image, repository, unit, user};
 
@@ -59,6 +59,56 @@ async fn a_held_blob_is_visible_until_it_is_unlinked() {
             blob::unlink(tx, app, id)?;
             assert_eq!(blob::visible(tx, app, &digest("a"), NOW)?, None);
             assert_eq!(blob::ensure(tx, &digest("a"), 9, NOW)?, id, "the bytes stay");
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bytes_are_doomed_when_the_last_who_had_them_is_gone_and_a_push_takes_them_back() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let (app, id) = (home(tx)?, blob::ensure(tx, &digest("a"), 9, NOW)?);
+            blob::lease(tx, app, id, at(2000))?;
+            assert!(!blob::doom(tx, id)?, "it is linked");
+            assert_eq!(blob::end_leases(tx, app, at(1999), 10)?, []);
+            assert_eq!(blob::end_leases(tx, app, at(2000), 10)?, [id]);
+            let holder = image(tx, app, "{}")?;
+            manifest::add_blob(tx, holder, id)?;
+            assert!(!blob::doom(tx, id)?, "a manifest holds it");
+            garbage::remove_manifest(tx, holder)?;
+            assert!(blob::doom(tx, id)?);
+            assert!(doomed::contains(tx, &digest("a"))? && !blob::exists(tx, &digest("a"))?);
+            assert!(doomed::insert_unclaimed(tx, &digest("a"), 9)?, "again is the same as once");
+            assert_eq!(doomed::list(tx, "", 10)?, [(digest("a"), 9)]);
+            blob::ensure(tx, &digest("a"), 9, NOW)?;
+            assert!(!doomed::contains(tx, &digest("a"))? && doomed::list(tx, "", 10)?.is_empty());
+            assert!(!doomed::insert_unclaimed(tx, &digest("a"), 9)?, "a row claims them");
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_blob_is_let_go_with_the_last_manifest_that_holds_it() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let (app, id) = (home(tx)?, blob::ensure(tx, &digest("a"), 9, NOW)?);
+            let (first, second) = (image(tx, app, "{}")?, image(tx, app, "{ }")?);
+            for holder in [first, second] {
+                manifest::add_blob(tx, holder, id)?;
+                blob::hold(tx, app, id)?;
+            }
+            garbage::remove_manifest(tx, first)?;
+            blob::let_go(tx, app, id)?;
+            assert_eq!(blob::end_leases(tx, app, at(9000), 10)?, []);
+            garbage::remove_manifest(tx, second)?;
+            blob::let_go(tx, app, id)?;
+            assert_eq!(blob::end_leases(tx, app, at(9000), 10)?, [id]);
             Ok(())
         })
         .await;

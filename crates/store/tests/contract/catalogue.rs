@@ -183,3 +183,41 @@ async fn lists_are_read_in_their_order_from_where_a_page_begins() {
         assert_eq!(plan.iter().map(|(_, step)| step.as_str()).collect::<Vec<_>>(), *steps, "{text}");
     }
 }
+
+#[tokio::test]
+async fn collection_looks_at_nothing_that_is_alive() {
+    let store = TestStore::sqlite().await;
+    let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
+    for (text, indexes) in [
+        ("FROM lifetime WHERE end_ms IS NOT NULL AND repository_id > ?1", &["lifetime_ended"][..]),
+        ("FROM manifest WHERE deleted_ms IS NOT NULL AND repository_id > ?1", &["manifest_hidden"]),
+        ("FROM examination WHERE repository_id > ?1", &["examination_due"]),
+        ("FROM repository_blob WHERE held = FALSE AND repository_id > ?1", &["repository_blob_free"]),
+        (
+            "SELECT 1 WHERE\n                EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND end_ms",
+            &["lifetime_ended", "manifest_hidden", "examination_due", "repository_blob_free"],
+        ),
+        ("FROM lifetime\n             WHERE repository_id = ?1 AND end_ms IS NOT NULL", &["lifetime_ended"]),
+        (
+            "SELECT id, digest FROM manifest\n             WHERE repository_id = ?1 AND deleted_ms",
+            &["manifest_hidden"],
+        ),
+        ("DELETE FROM repository_blob\n", &["sqlite_autoindex_repository_blob_1", "repository_blob_free"]),
+    ] {
+        let mut found = STATEMENTS.iter().filter(|sql| sql.sqlite().contains(text));
+        let sql = found.next().unwrap_or_else(|| panic!("no {text}"));
+        assert!(found.next().is_none(), "more than one {text}");
+        let plan = plan(&connection, sql);
+        // One inside the other is answered by its own index.
+        let mut searches = plan.iter().filter(|(_, step)| {
+            step.starts_with("SEARCH")
+                && !step.contains("lifetime_manifest")
+                && !step.contains("manifest_child")
+        });
+        for index in indexes {
+            let search = searches.next().unwrap_or_else(|| panic!("{text}\n{plan:#?}"));
+            assert!(search.1.contains(&format!("INDEX {index} ")), "{text}\n{plan:#?}");
+        }
+        assert!(searches.next().is_none(), "{text}\n{plan:#?}");
+    }
+}

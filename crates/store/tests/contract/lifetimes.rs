@@ -179,8 +179,8 @@ async fn what_was_purged_reaches_nowhere_and_the_rest_of_the_history_stands() {
                 Telling { repository: app, name: &tag("v1"), before: at(9000), since: at(0), digest: None };
             let told: Vec<_> = lifetime::told(tx, &telling, 9)?;
             assert_eq!(
-                told.iter().map(|it| (it.start, it.next_start)).collect::<Vec<_>>(),
-                [(at(2000), None)]
+                told.iter().map(|it| (it.start, it.over, it.moved)).collect::<Vec<_>>(),
+                [(at(2000), false, false)]
             );
             let living = lifetime::begin(tx, app, &tag("v1"), &from(6001, one))?;
             lifetime::purge(tx, living)?;

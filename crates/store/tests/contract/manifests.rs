@@ -150,16 +150,19 @@ async fn a_child_has_a_living_parent_while_the_index_lives() {
 }
 
 #[tokio::test]
-async fn an_index_or_the_lack_of_tags_keeps_a_manifest() {
+async fn what_keeps_a_manifest_is_told() {
     each_engine(async |store| {
         unit(&store, |tx| {
             let app = home(tx)?;
             let (index, child) = (add(tx, app, "index")?, add(tx, app, "child")?);
-            assert!(manifest::is_kept_without_lifetimes(tx, child)?, "it never had a tag");
-            lifetime::begin(tx, app, &tag("v1"), &from(1000, child))?;
-            assert!(!manifest::is_kept_without_lifetimes(tx, child)?);
+            let kept = manifest::kept(tx, child)?;
+            assert!(!kept.tagged && !kept.listed && !kept.refers, "{kept:?}");
+            let named = lifetime::begin(tx, app, &tag("v1"), &from(1000, child))?;
+            assert!(manifest::kept(tx, child)?.tagged);
+            lifetime::end(tx, named, at(2000))?;
+            assert!(manifest::kept(tx, child)?.tagged, "a dead tag may be restored");
             manifest::add_child(tx, index, 0, &digest("child"), Some(child))?;
-            assert!(manifest::is_kept_without_lifetimes(tx, child)?);
+            assert!(manifest::kept(tx, child)?.listed && !manifest::kept(tx, index)?.listed);
             Ok(())
         })
         .await;

@@ -86,6 +86,7 @@ impl Reader {
         let default_window = self.value(setting::DEFAULT_WINDOW, value::duration);
         let window_options = self.value(setting::WINDOW_OPTIONS, value::windows);
         let prune_interval = self.value(setting::PRUNE_INTERVAL, value::positive_duration);
+        let collect_interval = self.value(setting::COLLECT_INTERVAL, value::positive_duration);
         let drain_time = self.value(setting::DRAIN_TIME, value::duration);
         Some(Rhythm {
             pull_count_flush: pull_count_flush?,
@@ -94,6 +95,7 @@ impl Reader {
             default_window: default_window?,
             window_options: window_options?,
             prune_interval: prune_interval?,
+            collect_interval: collect_interval?,
             drain_time: drain_time?,
         })
     }

@@ -77,6 +77,7 @@ settings! {
     WINDOW_OPTIONS = "window_options" "DURATIONS", Value("0s,1d,1w,2w,4w"),
         "The windows that namespaces can be given, with commas between";
     PRUNE_INTERVAL = "prune_interval" "DURATION", Value("1h"), "How often auto-prune policies are applied to a namespace";
+    COLLECT_INTERVAL = "collect_interval" "DURATION", Value("30s"), "How often what nothing needs any more is freed";
     DRAIN_TIME = "drain_time" "DURATION", Value("20s"), "How long requests may go on after the signal to stop";
     MAX_MANIFEST_SIZE = "max_manifest_size" "SIZE", Value("4MiB"), "The largest manifest";
     MAX_JSON_SIZE = "max_json_size" "SIZE", Value("1MiB"), "The largest JSON body";

@@ -7,6 +7,8 @@ mod autoprune_cost;
 mod autoprune_policies;
 mod bad_input;
 mod bad_json;
+mod checking;
+mod collection;
 mod discovery;
 mod durability;
 mod guide;

@@ -9,7 +9,7 @@ pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// An image or an index, as bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
     pub(crate) media_type: &'static str,
     pub(crate) manifest: Vec<u8>,
@@ -24,6 +24,11 @@ impl Image {
 
     /// An image of this layer.
     pub(crate) fn with_layer(content: &str, layer: Vec<u8>) -> Self {
+        Self::with_layers(content, vec![layer])
+    }
+
+    /// An image of these layers.
+    pub(crate) fn with_layers(content: &str, layers: Vec<Vec<u8>>) -> Self {
         let config =
             json!({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {}, "of": content});
         let config = config.to_string().into_bytes();
@@ -32,12 +37,15 @@ impl Image {
                 "mediaType": media_type, "digest": Digest::sha256(blob).as_str(), "size": blob.len(),
             })
         };
+        let tar = "application/vnd.oci.image.layer.v1.tar";
+        let described: Vec<_> = layers.iter().map(|layer| describe(tar, layer)).collect();
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST,
             "config": describe("application/vnd.oci.image.config.v1+json", &config),
-            "layers": [describe("application/vnd.oci.image.layer.v1.tar", &layer)],
+            "layers": described,
         });
-        Self { media_type: MANIFEST, manifest: manifest.to_string().into_bytes(), blobs: vec![config, layer] }
+        let blobs = [vec![config], layers].concat();
+        Self { media_type: MANIFEST, manifest: manifest.to_string().into_bytes(), blobs }
     }
 
     /// An index of these images, which must be pushed first.

@@ -1,7 +1,9 @@
 //! The real program, started and stopped.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -108,6 +110,38 @@ impl Server {
                 said.lock().unwrap().push(line);
             }
         });
+    }
+
+    /// Runs another command over the same folder and database, to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
+        command.env_clear().args(arguments).args(["--log", "warn"]);
+        command.arg("--data").arg(self.data.path().join("data"));
+        if let Some(schema) = &self.schema {
+            command.args(["--database", &schema.url]);
+        }
+        for (key, value) in &self.settings {
+            command.args([format!("--{key}"), value.clone()]);
+        }
+        command.output().unwrap()
+    }
+
+    /// Every file below the folder of the blobs, and its length.
+    pub(crate) fn blob_files(&self) -> BTreeMap<PathBuf, u64> {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![self.data.path().join("data/blobs/blobs")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else if let Ok(metadata) = entry.metadata() {
+                    // One that was deleted since the folder was read is not there.
+                    files.insert(entry.path(), metadata.len());
+                }
+            }
+        }
+        files
     }
 
     fn scheme(&self) -> &'static str {

@@ -1,0 +1,123 @@
+//! Everything that is there, page by page in the order of the keys, for whoever checks whether it agrees.
+
+use wharfinger_model::{Digest, RepositoryName, TagName};
+
+use super::{BlobId, LifetimeId, ManifestId, RepositoryId};
+use crate::{Result, Tx, params, sql};
+
+/// A blob's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// Key.
+    pub id: BlobId,
+    /// What it is called.
+    pub digest: Digest,
+    /// Length in bytes.
+    pub size: i64,
+    /// Whether a repository or a manifest has it.
+    pub used: bool,
+}
+
+/// At most `limit` blobs after `after`.
+pub fn blobs(tx: &mut Tx<'_>, after: Option<BlobId>, limit: i64) -> Result<Vec<Blob>> {
+    tx.all(
+        sql!(
+            "SELECT id, digest, size,
+                    EXISTS (SELECT 1 FROM repository_blob WHERE blob_id = blob.id)
+                    OR EXISTS (SELECT 1 FROM manifest_blob WHERE blob_id = blob.id)
+             FROM blob WHERE id > ?1 ORDER BY id LIMIT ?2"
+        ),
+        params![after.map_or(0, BlobId::get), limit],
+        |row| Ok(Blob { id: row.get(0)?, digest: row.get(1)?, size: row.get(2)?, used: row.get(3)? }),
+    )
+}
+
+/// A manifest's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Key.
+    pub id: ManifestId,
+    /// Where it belongs.
+    pub repository: RepositoryId,
+    /// The repository's name.
+    pub name: RepositoryName,
+    /// What it is called.
+    pub digest: Digest,
+    /// What it is served as.
+    pub media_type: String,
+    /// Whether it was deleted by digest.
+    pub hidden: bool,
+    /// The bytes.
+    pub content: Vec<u8>,
+}
+
+/// At most `limit` manifests after `after`, of repositories that were not deleted.
+pub fn manifests(tx: &mut Tx<'_>, after: Option<ManifestId>, limit: i64) -> Result<Vec<Manifest>> {
+    tx.all(
+        sql!(
+            "SELECT m.id, m.repository_id, r.full_name, m.digest, m.media_type, m.deleted_ms IS NOT NULL, m.content
+             FROM manifest m JOIN repository r ON r.id = m.repository_id
+             WHERE m.id > ?1 AND r.deleted_ms IS NULL ORDER BY m.id LIMIT ?2"
+        ),
+        params![after.map_or(0, ManifestId::get), limit],
+        |row| {
+            Ok(Manifest {
+                id: row.get(0)?,
+                repository: row.get(1)?,
+                name: row.get(2)?,
+                digest: row.get(3)?,
+                media_type: row.get(4)?,
+                hidden: row.get(5)?,
+                content: row.get(6)?,
+            })
+        },
+    )
+}
+
+/// The digests of the blobs that a manifest holds, and whether its repository sees each for that.
+pub fn held(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<Vec<(Digest, bool)>> {
+    tx.all(
+        sql!(
+            "SELECT b.digest, COALESCE(l.held, FALSE)
+             FROM manifest_blob h JOIN blob b ON b.id = h.blob_id
+             LEFT JOIN repository_blob l ON l.repository_id = h.repository_id AND l.blob_id = h.blob_id
+             WHERE h.manifest_id = ?1"
+        ),
+        params![manifest],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// The key of the blob with that digest.
+pub fn blob(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobId>> {
+    tx.optional(sql!("SELECT id FROM blob WHERE digest = ?1"), params![digest], |row| row.get(0))
+}
+
+/// A tag that no change has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    /// The key of its lifetime.
+    pub lifetime: LifetimeId,
+    /// Where it is.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub name: TagName,
+    /// Whether the manifest that it points at is there and can be pulled.
+    pub leads: bool,
+}
+
+/// At most `limit` tags after the lifetime `after`.
+pub fn tags(tx: &mut Tx<'_>, after: Option<LifetimeId>, limit: i64) -> Result<Vec<Tag>> {
+    tx.all(
+        sql!(
+            "SELECT l.id, r.full_name, l.name, m.id IS NOT NULL AND m.deleted_ms IS NULL
+             FROM lifetime l JOIN repository r ON r.id = l.repository_id
+             LEFT JOIN manifest m ON m.id = l.manifest_id AND m.repository_id = l.repository_id
+             WHERE l.id > ?1 AND r.deleted_ms IS NULL AND l.open ORDER BY l.id LIMIT ?2"
+        ),
+        params![after.map_or(0, LifetimeId::get), limit],
+        |row| {
+            Ok(Tag { lifetime: row.get(0)?, repository: row.get(1)?, name: row.get(2)?, leads: row.get(3)? })
+        },
+    )
+}

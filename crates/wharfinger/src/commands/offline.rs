@@ -1,0 +1,28 @@
+//! What commands need that work on a registry which nobody serves.
+
+use anyhow::Context;
+use wharfinger_registry::{Clock, Registry};
+
+use crate::config::Config;
+use crate::deps;
+use crate::{app, commands};
+
+/// Opens what `config` names and lets `work` have it alone.
+///
+/// # Errors
+/// When it can't be opened, as while a server runs; and whatever `work` says.
+pub(super) fn with<T>(
+    config: &Config,
+    alone: &'static str,
+    work: impl AsyncFnOnce(&Registry) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    commands::logs::start(&config.log)?;
+    commands::runtime()?.block_on(async {
+        let deps = deps::open(config).await.context(alone)?;
+        let app = app::build(config, deps, Clock::system()).await?;
+        let (_, registry, deps) = app.split();
+        let done = work(&registry).await;
+        deps.db.close().await;
+        done
+    })
+}

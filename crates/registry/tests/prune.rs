@@ -339,11 +339,15 @@ async fn what_is_done_to_policies_is_written_down() {
         rusqlite::Connection::open(scene.place.store.folder().unwrap().join("wharfinger.db")).unwrap();
     let mut entries =
         engine.prepare("SELECT kind, metadata FROM audit WHERE kind LIKE '%autoprune%' ORDER BY id").unwrap();
-    let entries: Vec<(String, Value)> = entries
+    let mut entries: Vec<(String, Value)> = entries
         .query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
         .unwrap()
         .map(|entry| entry.map(|(kind, metadata)| (kind, serde_json::from_str(&metadata).unwrap())).unwrap())
         .collect();
+    // Each was done with a token of its own.
+    for (_, metadata) in &mut entries {
+        assert!(metadata.as_object_mut().unwrap().remove("oauth_token_id").unwrap().is_i64());
+    }
     let by = |mut metadata: Value| {
         metadata["username"] = json!("owner");
         metadata["oauth_token_application"] = json!("tests");

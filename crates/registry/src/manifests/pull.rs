@@ -45,9 +45,7 @@ pub async fn pull(
                     }
                     None => {
                         // What ended before the window is forgotten, whether or not it was collected.
-                        let newest = lifetime::newest(tx, granted.id(), name)?;
-                        let end = newest.and_then(|newest| newest.lifetime.end);
-                        let dead = end.is_some_and(|end| end > now - granted.window());
+                        let dead = lifetime::name_reaches(tx, granted.id(), name, now - granted.window())?;
                         Err(if dead { Error::TagDead(name.clone()) } else { Error::NoManifest })
                     }
                 },

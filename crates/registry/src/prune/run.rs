@@ -21,7 +21,7 @@ const REPOSITORIES: i64 = 100;
 /// How many tags are found before any is deleted.
 const FOUND: usize = 2000;
 /// How many tags are deleted in one unit of work: nothing else waits long for it.
-const BATCH: usize = 50;
+const BATCH: usize = 20;
 /// How often tags are looked for in vain, because others change the repository meanwhile, before it is left for the
 /// next round.
 const PATIENCE: usize = 10;

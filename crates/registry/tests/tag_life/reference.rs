@@ -398,7 +398,7 @@ impl Reference {
     /// The history of a tag, newest first: a tag that was moved did not cease to be.
     fn told(&self, tag: usize) -> Vec<Told> {
         let lives = self.past.iter().copied().chain(self.lives.iter().map(|life| life.row));
-        let rows: Vec<_> = lives.filter(|row| row.tag == tag).collect();
+        let rows: Vec<_> = lives.filter(|row| row.tag == tag && row.end != Some(row.start)).collect();
         let mut told = Vec::new();
         for (number, row) in rows.iter().enumerate() {
             let next = rows.get(number + 1);

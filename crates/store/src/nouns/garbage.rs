@@ -39,7 +39,7 @@ pub fn is_due(tx: &mut Tx<'_>, repository: RepositoryId, beyond: Timestamp, now:
         sql!(
             "SELECT 1 WHERE
                 EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND end_ms IS NOT NULL AND end_ms <= ?2)
-                OR EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND end_ms = start_ms)
+                OR (SELECT id FROM lifetime WHERE repository_id = ?1 AND end_ms = start_ms ORDER BY id LIMIT 1) IS NOT NULL
                 OR EXISTS (SELECT 1 FROM manifest
                            WHERE repository_id = ?1 AND deleted_ms IS NOT NULL AND deleted_ms <= ?2)
                 OR EXISTS (SELECT 1 FROM examination WHERE repository_id = ?1 AND due_ms <= ?3)

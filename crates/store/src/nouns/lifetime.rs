@@ -412,6 +412,25 @@ pub fn any_beyond(tx: &mut Tx<'_>, manifest: ManifestId, beyond: Timestamp) -> R
     Ok(found.is_some())
 }
 
+/// Whether any lifetime of the name, purged ones aside, reaches beyond the instant.
+pub fn name_reaches(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &TagName,
+    beyond: Timestamp,
+) -> Result<bool> {
+    let found = tx.optional(
+        sql!(
+            "SELECT 1 FROM lifetime
+             WHERE repository_id = ?1 AND name = ?2 AND (end_ms IS NULL OR (end_ms > ?3 AND end_ms > start_ms))
+             LIMIT 1"
+        ),
+        params![repository, name, beyond],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
+}
+
 /// The names of at most `limit` lifetimes of the repository that ended at `beyond` or before, with their keys.
 pub fn ended(
     tx: &mut Tx<'_>,

@@ -65,6 +65,9 @@ const SORTING: &[&str] = &[
     "SELECT at_ms / 86400000",
     // The namespaces that have policies, for the loop that prunes: nobody waits for it.
     "FROM prune_policy p LEFT JOIN pruned",
+    // Some of the repositories that see a blob, at most 200, and the blobs that were stored last, by their keys.
+    "FROM (SELECT l.repository_id FROM blob b JOIN repository_blob l",
+    "SELECT digest FROM blob ORDER BY id DESC LIMIT ?1",
     // Whether there is any user: it stops at the first, which is among the first accounts.
     "FROM account WHERE kind = 'user' LIMIT 1",
 ];

@@ -11,14 +11,15 @@ use wharfinger_store::{blob, lifetime, manifest, repository};
 use crate::support::{Image, Server, engines};
 
 const REPOSITORY: &str = "admin/app";
-const TAGS: usize = 100_000;
+/// How many tags are collected, if not a hundred thousand.
+const TAGS: &str = "WHARFINGER_TEST_COLLECT_TAGS";
 /// What is dead died long ago.
 const LONG_AGO: Timestamp = Timestamp::from_ms(1_000_000_000_000);
 
 /// A repository of dead tags, each at an image of its own with a layer of its own.
-fn seed(server: &Server) {
+fn seed(server: &Server, tags: usize) {
     let blob = |number: usize| format!("layer {number}");
-    for number in 0..TAGS {
+    for number in 0..tags {
         let blob = blob(number);
         let digest = Digest::sha256(blob.as_bytes());
         let folder = server.data.path().join("data/blobs/blobs/sha256").join(&digest.hex()[..2]);
@@ -27,7 +28,7 @@ fn seed(server: &Server) {
     }
     server.seed(move |tx| {
         let (found, _, _) = repository::by_name(tx, &REPOSITORY.parse().unwrap())?.unwrap();
-        for number in 0..TAGS {
+        for number in 0..tags {
             let content = format!("{{\"schemaVersion\": 2, \"number\": {number}}}");
             let new = NewManifest {
                 repository: found.id,
@@ -109,6 +110,7 @@ fn measure(server: &Server, what: &str, until: impl FnOnce()) {
 #[test]
 #[ignore = "it takes minutes and asserts nothing: cargo test --release -p wharfinger --test e2e -- --ignored --nocapture"]
 fn how_long_others_wait_while_a_hundred_thousand_tags_are_collected() {
+    let tags = std::env::var(TAGS).map_or(100_000, |tags| tags.parse().expect("a number of tags"));
     for engine in engines() {
         let mut server =
             Server::start_with(engine, &[("collect-interval", "520w"), ("default-window", "0s")]);
@@ -116,11 +118,11 @@ fn how_long_others_wait_while_a_hundred_thousand_tags_are_collected() {
         println!("{engine:?}");
         measure(&server, "nothing is collected", || std::thread::sleep(Duration::from_secs(5)));
         assert_eq!(server.stop(), Some(0));
-        seed(&server);
+        seed(&server, tags);
         server.spawn();
         // Files go in the order of their digests, after everything else.
         let last = server.data.path().join("data/blobs/blobs/sha256/ff");
-        measure(&server, "100,000 tags are collected", || {
+        measure(&server, &format!("{tags} tags are collected"), || {
             while std::fs::read_dir(&last).unwrap().count() > 20 {
                 std::thread::sleep(Duration::from_millis(200));
             }

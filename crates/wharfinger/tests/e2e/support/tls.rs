@@ -85,8 +85,14 @@ impl Connection {
 
     pub(crate) async fn send(&mut self, request: Request<Empty<Bytes>>) -> Answer {
         let response = match self {
-            Self::Http1(sender) => sender.send_request(request).await,
-            Self::Http2(sender) => sender.send_request(request).await,
+            Self::Http1(sender) => {
+                sender.ready().await.unwrap();
+                sender.send_request(request).await
+            }
+            Self::Http2(sender) => {
+                sender.ready().await.unwrap();
+                sender.send_request(request).await
+            }
         };
         let (head, body) = response.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();

@@ -18,7 +18,7 @@ pub(crate) struct Reference {
     /// Oldest first.
     lives: Vec<Life>,
     /// Those that were collected, oldest first.
-    past: Vec<Row>,
+    past: Vec<Past>,
     manifests: [Option<Kept>; MANIFESTS],
     /// Until when blobs are there though no manifest holds them.
     leases: [i64; BLOBS.len()],
@@ -31,6 +31,14 @@ struct Life {
     row: Row,
     /// Whether a change has ended it: then it is over, though its end may lie a moment ahead.
     ended: bool,
+}
+
+/// A lifetime that was collected.
+#[derive(Debug, Clone, Copy)]
+struct Past {
+    row: Row,
+    /// Whether the tag went on elsewhere.
+    moved: bool,
 }
 
 /// A manifest that was pushed.
@@ -123,8 +131,15 @@ impl Reference {
         let beyond = self.beyond();
         let (lives, past): (Vec<_>, Vec<_>) = self.lives.drain(..).partition(|life| life.row.reaches(beyond));
         self.lives = lives;
-        // What was purged is told by nobody any more.
-        self.past.extend(past.iter().map(|life| life.row).filter(|row| row.end != Some(row.start)));
+        // What was purged is told by nobody any more; whether the tag went on is told as it was then.
+        let gone: Vec<Row> = past.iter().map(|life| life.row).filter(|row| !row.is_purged()).collect();
+        for (number, row) in gone.iter().enumerate() {
+            let later = gone[number + 1..].iter().chain(self.lives.iter().map(|life| &life.row));
+            let goes_on =
+                |next: &Row| next.tag == row.tag && !next.is_purged() && Some(next.start) == row.end;
+            let moved = later.into_iter().any(goes_on);
+            self.past.push(Past { row: *row, moved });
+        }
         for manifest in (0..MANIFESTS).rev() {
             let tagged = self.lives.iter().any(|life| life.row.manifest == manifest);
             let listed = manifest == LISTED && self.manifests[INDEX].is_some();
@@ -243,7 +258,7 @@ impl Reference {
     /// When a change happens that begins or ends a lifetime: now, or a millisecond after the last time this happened.
     fn next_moment(&self, tag: usize) -> i64 {
         let lives = self.lives.iter().rev().map(|life| life.row);
-        let last = lives.chain(self.past.iter().rev().copied()).find(|row| row.tag == tag);
+        let last = lives.chain(self.past.iter().rev().map(|past| past.row)).find(|row| row.tag == tag);
         let last = last.map(|row| if self.alive(tag).is_some() { row.start } else { row.end.unwrap() });
         last.map_or(self.now, |last| self.now.max(last + 1))
     }
@@ -397,18 +412,21 @@ impl Reference {
 
     /// The history of a tag, newest first: a tag that was moved did not cease to be.
     fn told(&self, tag: usize) -> Vec<Told> {
-        let lives = self.past.iter().copied().chain(self.lives.iter().map(|life| life.row));
-        let rows: Vec<_> = lives.filter(|row| row.tag == tag && row.end != Some(row.start)).collect();
         let mut told = Vec::new();
-        for (number, row) in rows.iter().enumerate() {
-            let next = rows.get(number + 1);
+        let mut tell = |row: &Row, moved: bool, over: bool| {
             told.push(Told { manifest: row.manifest, at: row.start, deleted: false });
-            if let Some(end) = row.end
-                && (next.is_some() || end <= self.now)
-                && next.is_none_or(|next| next.start != end)
-            {
+            if let Some(end) = row.end.filter(|end| !moved && (over || *end <= self.now)) {
                 told.push(Told { manifest: row.manifest, at: end, deleted: true });
             }
+        };
+        for past in self.past.iter().filter(|past| past.row.tag == tag) {
+            tell(&past.row, past.moved, true);
+        }
+        let rows: Vec<_> = self.lives.iter().map(|life| life.row).collect();
+        let rows: Vec<_> = rows.into_iter().filter(|row| row.tag == tag && !row.is_purged()).collect();
+        for (number, row) in rows.iter().enumerate() {
+            let next = rows.get(number + 1);
+            tell(row, next.is_some_and(|next| Some(next.start) == row.end), next.is_some());
         }
         told.reverse();
         told

@@ -122,6 +122,11 @@ impl Row {
         self.end.is_none_or(|end| end > instant && end > self.start)
     }
 
+    /// Whether it was purged: it ends where it began.
+    pub(crate) fn is_purged(&self) -> bool {
+        self.end == Some(self.start)
+    }
+
     /// What never changes.
     fn fixed(&self) -> (usize, usize, i64, bool) {
         (self.tag, self.manifest, self.start, self.reversion)

@@ -14,7 +14,8 @@ pub fn remember(tx: &mut Tx<'_>, id: LifetimeId) -> Result<()> {
             "INSERT INTO past_lifetime (id, repository_id, name, start_ms, end_ms, moved, digest, media_type, size)
              SELECT l.id, l.repository_id, l.name, l.start_ms, l.end_ms,
                     EXISTS (SELECT 1 FROM lifetime n WHERE n.repository_id = l.repository_id AND n.name = l.name
-                                AND n.id > l.id AND n.start_ms = l.end_ms)
+                                AND n.id > l.id AND n.start_ms = l.end_ms
+                                AND (n.end_ms IS NULL OR n.end_ms > n.start_ms))
                     OR EXISTS (SELECT 1 FROM past_lifetime p WHERE p.repository_id = l.repository_id
                                 AND p.name = l.name AND p.id > l.id AND p.start_ms = l.end_ms),
                     m.digest, m.media_type, m.size

@@ -198,7 +198,13 @@ async fn collection_looks_at_nothing_that_is_alive() {
         ("FROM repository_blob WHERE held = FALSE AND repository_id > ?1", &["repository_blob_free"]),
         (
             "SELECT 1 WHERE\n                EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND end_ms",
-            &["lifetime_ended", "manifest_hidden", "examination_due", "repository_blob_free"],
+            &[
+                "lifetime_ended",
+                "lifetime_purged",
+                "manifest_hidden",
+                "examination_due",
+                "repository_blob_free",
+            ],
         ),
         ("FROM lifetime\n             WHERE repository_id = ?1 AND end_ms IS NOT NULL", &["lifetime_ended"]),
         (

@@ -16,7 +16,7 @@ pub(crate) fn holds(case: &[u8]) {
             it_holds_what_was_written(text, host, &scope);
             assert_eq!(parse_scope(&scope.to_string(), NO_HOST), Ok(Some(scope)));
         }
-        Ok(None) => assert!(!text.starts_with("repository:") && !text.starts_with("registry:catalog:")),
+        Ok(None) => assert!(!text.starts_with("repository:")),
         Err(_) => (),
     }
     if let Ok(scopes) = text.parse() {

@@ -199,7 +199,7 @@ pub async fn of_tag(
             let granted = check::<Read>(tx, &caller, &repository)?;
             let name = name.as_ref().ok_or(Error::NoTag)?;
             let newest = lifetime::newest(tx, granted.id(), name)?;
-            let current = newest.filter(|it| it.open && it.lifetime.is_alive(now)).ok_or(Error::NoTag)?;
+            let current = newest.filter(|it| it.is_alive(now)).ok_or(Error::NoTag)?;
             Ok(TagPulls {
                 tag: pulls::of_tag(tx, granted.id(), name)?,
                 digest: lifetime::digest(tx, current.id)?,

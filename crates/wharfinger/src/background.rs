@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use wharfinger_registry::collect::Strays;
-use wharfinger_registry::{Registry, background, collect, immutability, prune, pulls};
+use wharfinger_registry::{Registry, background, collect, immutability, prune, pulls, tags};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
@@ -21,6 +21,9 @@ const POLICIES: Duration = Duration::from_secs(60);
 
 /// How often namespaces whose tags are due for pruning are looked for, unless each is due more often.
 const PRUNE_LOOK: Duration = Duration::from_secs(30);
+
+/// How often tags are looked for that have expired.
+const EXPIRED: Duration = Duration::from_secs(1);
 
 /// Loops that run until they are stopped.
 pub(crate) struct Loops {
@@ -60,6 +63,10 @@ impl Loops {
                 move |registry| prune_round(registry, stopped.clone())
             },
         ));
+        running.spawn(every(EXPIRED, stopped.clone(), registry.clone(), "tags.close_expired", {
+            let stopped = stopped.clone();
+            move |registry| close_expired(registry, stopped.clone())
+        }));
         let sweep = every(SWEEP, stopped.clone(), registry.clone(), "uploads.sweep", |registry| async move {
             while background::sweep_uploads(&registry).await? > 0 {}
             background::sweep_strays(&registry).await.map(drop)
@@ -79,14 +86,28 @@ impl Loops {
     }
 }
 
-/// A round of pruning. It can be long, but every step of it is whole, so it is broken off to stop.
-async fn prune_round(
-    registry: Registry,
+/// A round of pruning.
+async fn prune_round(registry: Registry, stopped: watch::Receiver<()>) -> wharfinger_registry::Result<()> {
+    unless_stopped(stopped, async { prune::round(&registry).await.map(drop) }).await
+}
+
+/// Closes everything that has expired.
+async fn close_expired(registry: Registry, stopped: watch::Receiver<()>) -> wharfinger_registry::Result<()> {
+    unless_stopped(stopped, async {
+        while tags::close_expired(&registry).await? > 0 {}
+        Ok(())
+    })
+    .await
+}
+
+/// Does what can take long, but of which every step is whole, so that it is broken off to stop.
+async fn unless_stopped(
     mut stopped: watch::Receiver<()>,
+    work: impl Future<Output = wharfinger_registry::Result<()>> + Send,
 ) -> wharfinger_registry::Result<()> {
     tokio::select! {
         _ = stopped.changed() => Ok(()),
-        done = prune::round(&registry) => done.map(drop),
+        done = work => done,
     }
 }
 

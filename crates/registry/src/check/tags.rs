@@ -9,8 +9,9 @@ const PAGE: i64 = 1000;
 
 pub(super) async fn check(check: &mut Check<'_>) -> Result<()> {
     let (mut after, mut count) = (None, 0);
+    let now = check.registry.now();
     loop {
-        let page = check.registry.scan(move |tx| Ok(inspection::tags(tx, after, PAGE)?)).await?;
+        let page = check.registry.scan(move |tx| Ok(inspection::tags(tx, after, now, PAGE)?)).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.lifetime);
         for tag in page {

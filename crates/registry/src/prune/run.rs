@@ -190,9 +190,7 @@ fn is_still_overdue(
     now: Timestamp,
 ) -> Result<bool> {
     let newest = lifetime::newest(tx, granted.id(), &tag.name)?;
-    let same = newest.is_some_and(|it| {
-        it.id == tag.lifetime && it.open && it.lifetime.is_alive(now) && !it.lifetime.immutable
-    });
+    let same = newest.is_some_and(|it| it.id == tag.lifetime && it.is_alive(now) && !it.lifetime.immutable);
     match tag.reason {
         Overdue::NotPulledFor(period) if same => {
             let last = pulls::of_tag(tx, granted.id(), &tag.name)?.last;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan};
 use wharfinger_model::{Digest, TagName, Timestamp};
-use wharfinger_store::{ManifestId, Tx, lifetime, manifest, past, pulls};
+use wharfinger_store::lifetime::{self, Recorded};
+use wharfinger_store::{ManifestId, Tx, manifest, past, pulls};
 
 use super::purge::purge;
 use super::siblings;
@@ -94,44 +95,14 @@ impl<L> Clone for Context<'_, L> {
 pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagChange) -> Result<()> {
     let Context { granted, now, .. } = context;
     let newest = lifetime::newest(tx, granted.id(), &change.name)?;
-    let current = newest.filter(|newest| newest.open && newest.lifetime.is_alive(now));
-    let now = match (&newest, &current) {
-        (_, Some(current)) => now.max(current.lifetime.start),
-        (Some(over), None) => over.lifetime.begun_after(now),
-        // What was collected still stands in the history, where no two things happen at once.
-        (None, None) => match past::last_end(tx, granted.id(), &change.name)? {
-            Some(end) => now.max(end + Duration::from_millis(1)),
-            None => now,
-        },
-    };
+    let known = Known { newest, current: newest.filter(|newest| newest.is_alive(now)) };
+    let now = known.instant(tx, context, &change.name)?;
     let birth = birth(tx, granted, change)?;
-    let living = current.as_ref().map(|current| &current.lifetime);
+    let living = known.current.as_ref().map(|current| &current.lifetime);
     let plan = tag::plan(living, change.change, birth.gives, granted.role, now)
         .map_err(|refusal| Error::Tag { name: change.name.clone(), refusal })?;
-    match &plan {
-        Plan::Begin(begun) => {
-            if let Some(newest) = newest.filter(|newest| newest.open) {
-                match current {
-                    Some(_) => lifetime::end(tx, newest.id, begun.start)?,
-                    None => lifetime::close(tx, newest.id)?,
-                }
-            }
-            lifetime::begin(tx, granted.id(), &change.name, begun)?;
-        }
-        Plan::Rewrite { end, immutable } => {
-            if let Some(current) = &current {
-                lifetime::rewrite(tx, current.id, *end, *immutable)?;
-            }
-        }
-        Plan::End(end) => {
-            if let Some(current) = &current {
-                lifetime::end(tx, current.id, *end)?;
-                pulls::erase(tx, granted.id(), &change.name, current.id)?;
-            }
-        }
-        Plan::Purge(which) => purge(tx, &context, &change.name, *which, newest, current)?,
-    }
-    let before = match current {
+    carry_out(tx, context, &change.name, &plan, &known)?;
+    let before = match known.current {
         Some(current) => {
             Some(Before { digest: lifetime::digest(tx, current.id)?, lifetime: current.lifetime })
         }
@@ -149,6 +120,64 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
         });
         let kind = "tag_made_immutable_by_policy";
         audit::write(tx, &Caller::itself(), Subject::repository(granted), kind, metadata, context.now)?;
+    }
+    Ok(())
+}
+
+/// What is known of a tag before the change.
+struct Known {
+    /// Its newest lifetime.
+    newest: Option<Recorded>,
+    /// The same, if it is alive.
+    current: Option<Recorded>,
+}
+
+impl Known {
+    /// The instant of a change that is asked for now: after everything that the history tells of the tag.
+    fn instant<L>(&self, tx: &mut Tx<'_>, context: Context<'_, L>, name: &TagName) -> Result<Timestamp> {
+        let now = context.now;
+        Ok(match (&self.newest, &self.current) {
+            (_, Some(current)) => now.max(current.lifetime.start),
+            (Some(over), None) => over.lifetime.begun_after(now),
+            // What was collected still stands in the history, where no two things happen at once.
+            (None, None) => match past::last_end(tx, context.granted.id(), name)? {
+                Some(end) => now.max(end + Duration::from_millis(1)),
+                None => now,
+            },
+        })
+    }
+}
+
+/// Writes what was planned to the tag's lifetimes, and forgets the pulls of what was deleted.
+fn carry_out<L>(
+    tx: &mut Tx<'_>,
+    context: Context<'_, L>,
+    name: &TagName,
+    plan: &Plan<ManifestId>,
+    known: &Known,
+) -> Result<()> {
+    let (repository, current) = (context.granted.id(), known.current);
+    match plan {
+        Plan::Begin(begun) => {
+            match (current, known.newest) {
+                (Some(current), _) => lifetime::end(tx, current.id, begun.start)?,
+                (None, Some(expired)) if expired.open => lifetime::close(tx, expired.id)?,
+                (None, _) => {}
+            }
+            lifetime::begin(tx, repository, name, begun)?;
+        }
+        Plan::Rewrite { end, immutable } => {
+            if let Some(current) = current {
+                lifetime::rewrite(tx, current.id, *end, *immutable)?;
+            }
+        }
+        Plan::End(end) => {
+            if let Some(current) = current {
+                lifetime::end(tx, current.id, *end)?;
+                pulls::erase(tx, repository, name, current.id)?;
+            }
+        }
+        Plan::Purge(which) => purge(tx, &context, name, *which, known.newest, current)?,
     }
     Ok(())
 }
@@ -190,8 +219,7 @@ pub(crate) fn may_amend<L>(
     amendment: Amendment,
 ) -> Result<()> {
     let newest = lifetime::newest(tx, context.granted.id(), name)?;
-    let immutable =
-        newest.is_some_and(|it| it.open && it.lifetime.is_alive(context.now) && it.lifetime.immutable);
+    let immutable = newest.is_some_and(|it| it.is_alive(context.now) && it.lifetime.immutable);
     tag::still_immutable(immutable, amendment, context.granted.role)
         .map(drop)
         .map_err(|refusal| Error::Tag { name: name.clone(), refusal })

@@ -2,6 +2,7 @@
 
 mod change;
 mod commands;
+mod expired;
 mod history;
 mod list;
 mod purge;
@@ -12,6 +13,7 @@ pub(crate) use commands::lock;
 pub use commands::{
     ManifestWanted, TagUpdate, authorize_read, authorize_write, change, delete, purge, restore,
 };
+pub use expired::close_expired;
 pub use history::{Event, History, HistoryEntry, HistoryQuery, history};
 pub(crate) use list::newest_living;
 pub use list::{IndexView, ListQuery, Living, LivingTag, NameFilter, Names, TagPage, TagView, list, names};

@@ -27,7 +27,7 @@ pub(super) fn end<L>(
     }
     for sibling in siblings_of(&left.digest) {
         let newest = lifetime::newest(tx, granted.id(), &sibling)?;
-        let living = newest.filter(|newest| newest.open && newest.lifetime.is_alive(now));
+        let living = newest.filter(|newest| newest.is_alive(now));
         if let Some(living) = living.filter(|living| !living.lifetime.immutable) {
             lifetime::end(tx, living.id, living.lifetime.ended_at(now))?;
         }

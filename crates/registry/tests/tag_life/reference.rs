@@ -122,6 +122,7 @@ impl Reference {
                 self.purge(who, tag, manifest, &found);
             }
             Step::Collect => self.collect(),
+            Step::CloseExpired => {}
         }
         Ok(())
     }

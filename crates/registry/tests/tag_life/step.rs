@@ -48,18 +48,56 @@ pub(crate) struct Asked {
 /// One thing that is done. Tags and manifests are told by their numbers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
-    Push { who: Who, tag: usize, manifest: usize },
-    PushByDigest { who: Who, manifest: usize },
-    Move { who: Who, tag: usize, manifest: usize, asked: Asked },
-    Amend { who: Who, tag: usize, asked: Asked },
-    Delete { who: Who, tag: usize },
-    DeleteByReference { who: Who, tag: usize },
-    Restore { who: Who, tag: usize, manifest: usize },
-    DeleteManifest { who: Who, manifest: usize },
-    PurgeLiving { who: Who, tag: usize },
-    PurgeDead { who: Who, tag: usize, manifest: usize },
+    Push {
+        who: Who,
+        tag: usize,
+        manifest: usize,
+    },
+    PushByDigest {
+        who: Who,
+        manifest: usize,
+    },
+    Move {
+        who: Who,
+        tag: usize,
+        manifest: usize,
+        asked: Asked,
+    },
+    Amend {
+        who: Who,
+        tag: usize,
+        asked: Asked,
+    },
+    Delete {
+        who: Who,
+        tag: usize,
+    },
+    DeleteByReference {
+        who: Who,
+        tag: usize,
+    },
+    Restore {
+        who: Who,
+        tag: usize,
+        manifest: usize,
+    },
+    DeleteManifest {
+        who: Who,
+        manifest: usize,
+    },
+    PurgeLiving {
+        who: Who,
+        tag: usize,
+    },
+    PurgeDead {
+        who: Who,
+        tag: usize,
+        manifest: usize,
+    },
     Wait(Duration),
     Collect,
+    /// Closes what has expired, which nobody can see.
+    CloseExpired,
 }
 
 /// Sequences of 5 to 40 steps; most are short, and short ones find most.
@@ -86,6 +124,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => place().prop_map(|(who, tag, _)| Step::PurgeLiving { who, tag }),
         2 => place().prop_map(|(who, tag, manifest)| Step::PurgeDead { who, tag, manifest }),
         3 => Just(Step::Collect),
+        3 => Just(Step::CloseExpired),
         5 => pauses().prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
     ]
 }

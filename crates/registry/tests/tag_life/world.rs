@@ -105,6 +105,7 @@ impl World {
                 Ok(())
             }
             Step::Collect => collect::collect(registry, Strays::Leave).await.map(drop),
+            Step::CloseExpired => tags::close_expired(registry).await.map(drop),
             Step::Push { who, tag, manifest } => {
                 self.push(repository, who, Reference::Tag(tag_name(tag)), manifest).await
             }

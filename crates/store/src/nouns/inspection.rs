@@ -1,6 +1,6 @@
 //! Everything that is there, page by page in the order of the keys, for whoever checks whether it agrees.
 
-use wharfinger_model::{Digest, RepositoryName, TagName};
+use wharfinger_model::{Digest, RepositoryName, TagName, Timestamp};
 
 use super::{BlobId, LifetimeId, ManifestId, RepositoryId};
 use crate::{Result, Tx, params, sql};
@@ -93,7 +93,7 @@ pub fn blob(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobId>> {
     tx.optional(sql!("SELECT id FROM blob WHERE digest = ?1"), params![digest], |row| row.get(0))
 }
 
-/// A tag that no change has ended.
+/// A living tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
     /// The key of its lifetime.
@@ -106,16 +106,17 @@ pub struct Tag {
     pub leads: bool,
 }
 
-/// At most `limit` tags after the lifetime `after`.
-pub fn tags(tx: &mut Tx<'_>, after: Option<LifetimeId>, limit: i64) -> Result<Vec<Tag>> {
+/// At most `limit` living tags after the lifetime `after`.
+pub fn tags(tx: &mut Tx<'_>, after: Option<LifetimeId>, now: Timestamp, limit: i64) -> Result<Vec<Tag>> {
     tx.all(
         sql!(
             "SELECT l.id, r.full_name, l.name, m.id IS NOT NULL AND m.deleted_ms IS NULL
              FROM lifetime l JOIN repository r ON r.id = l.repository_id
              LEFT JOIN manifest m ON m.id = l.manifest_id AND m.repository_id = l.repository_id
-             WHERE l.id > ?1 AND r.deleted_ms IS NULL AND l.open ORDER BY l.id LIMIT ?2"
+             WHERE l.id > ?1 AND r.deleted_ms IS NULL AND l.open AND (l.end_ms IS NULL OR l.end_ms > ?2)
+             ORDER BY l.id LIMIT ?3"
         ),
-        params![after.map_or(0, LifetimeId::get), limit],
+        params![after.map_or(0, LifetimeId::get), now, limit],
         |row| {
             Ok(Tag { lifetime: row.get(0)?, repository: row.get(1)?, name: row.get(2)?, leads: row.get(3)? })
         },

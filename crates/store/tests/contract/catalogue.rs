@@ -57,8 +57,6 @@ const SORTING: &[&str] = &[
     "GROUP BY o.name",
     // The roles given on one repository.
     "FROM permission p JOIN account a",
-    // The tags at one manifest.
-    "WHERE manifest_id = ?2 AND repository_id = ?1 AND open = TRUE",
     // The keys, of which there are a few.
     "FROM signing_key ORDER BY",
     // How often each thing was done on each day: every entry of those days is counted, and there are few kinds.
@@ -101,7 +99,7 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
     let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
     let lists = STATEMENTS.iter().filter(|sql| sql.sqlite().contains("AS picked"));
     let plans: Vec<_> = lists.map(|sql| (sql.sqlite(), plan(&connection, sql))).collect();
-    assert_eq!(plans.len(), 5, "a list has come or gone");
+    assert_eq!(plans.len(), 6, "a list has come or gone");
     for (text, plan) in plans.iter().filter(|(text, _)| !text.contains("name = ")) {
         let index = if text.contains("AND open = TRUE") { "lifetime_active" } else { "lifetime_history" };
         let picking = format!("SEARCH lifetime USING COVERING INDEX {index} (repository_id=?)");
@@ -110,7 +108,8 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
     for (text, index) in [
         ("WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open = TRUE", "lifetime_open"),
         ("WHERE repository_id = ?1 AND name = ?2 ORDER BY id DESC LIMIT 1", "lifetime_name"),
-        ("AND +l.start_ms < ?3", "lifetime_name"),
+        ("AND name = ?5 AND open = TRUE", "lifetime_open"),
+        ("AND name = ?5 AND (end_ms IS NULL", "COVERING INDEX lifetime_told"),
         ("metadata FROM audit", "audit_repository"),
     ] {
         let sql =
@@ -129,6 +128,10 @@ const IN_ORDER: &[(&str, &[&str])] = &[
     (
         "SELECT name FROM lifetime\n             WHERE repository_id = ?1 AND open = TRUE AND name > ?2",
         &["SEARCH lifetime USING COVERING INDEX lifetime_living (repository_id=? AND name>?)"],
+    ),
+    (
+        "WHERE open = TRUE AND end_ms IS NOT NULL",
+        &["SEARCH lifetime USING INDEX lifetime_expiring (end_ms>? AND end_ms<?)"],
     ),
     (
         "SELECT full_name FROM repository WHERE deleted_ms IS NULL",
@@ -228,5 +231,35 @@ async fn collection_looks_at_nothing_that_is_alive() {
             assert!(search.1.contains(&format!("INDEX {index} ")), "{text}\n{plan:#?}");
         }
         assert!(searches.next().is_none(), "{text}\n{plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_history_of_a_tag_is_read_from_where_a_page_begins_to_where_it_ends() {
+    let store = TestStore::sqlite().await;
+    let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
+    for (text, page) in [
+        (
+            "WHERE l.repository_id = ?1 AND l.name = ?2 AND l.start_ms < ?3",
+            "SEARCH l USING INDEX lifetime_told (repository_id=? AND name=? AND start_ms>? AND start_ms<?)",
+        ),
+        (
+            "WHERE l.manifest_id = (SELECT",
+            "SEARCH l USING INDEX lifetime_manifest (manifest_id=? AND name=? AND start_ms>? AND start_ms<?)",
+        ),
+        (
+            "name = ?2 AND start_ms < ?3",
+            "SEARCH past_lifetime USING INDEX past_lifetime_name (repository_id=? AND name=? AND start_ms>? AND start_ms<?)",
+        ),
+        (
+            "name = ?2 AND digest = ?6",
+            "SEARCH past_lifetime USING INDEX past_lifetime_digest (repository_id=? AND name=? AND digest=? AND start_ms>? AND start_ms<?)",
+        ),
+    ] {
+        let mut found = STATEMENTS.iter().filter(|sql| sql.sqlite().contains(text));
+        let sql = found.next().unwrap_or_else(|| panic!("no {text}"));
+        assert!(found.next().is_none(), "more than one {text}");
+        let plan = plan(&connection, sql);
+        assert!(plan.iter().any(|(_, step)| step == page), "{text}\n{plan:#?}");
     }
 }

@@ -70,6 +70,31 @@ async fn an_expired_lifetime_is_closed_before_the_next_begins() {
 }
 
 #[tokio::test]
+async fn what_has_expired_is_found_until_it_is_closed_the_oldest_end_first() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let app = home(tx)?;
+            let image = manifest(tx, app, "{}")?;
+            let mut begin = |name, lifetime| lifetime::begin(tx, app, &tag(name), &lifetime).unwrap();
+            let later = begin("later", between(1000, 3000, image));
+            let sooner = begin("sooner", between(1000, 2000, image));
+            begin("still", between(1000, 3001, image));
+            begin("endless", from(1000, image));
+            let ended = begin("ended", from(1000, image));
+            lifetime::end(tx, ended, at(2500))?;
+            assert_eq!(lifetime::expired(tx, at(1999), 9)?, []);
+            assert_eq!(lifetime::expired(tx, at(3000), 9)?, [(sooner, app), (later, app)]);
+            assert_eq!(lifetime::expired(tx, at(3000), 1)?, [(sooner, app)]);
+            lifetime::close(tx, sooner)?;
+            assert_eq!(lifetime::expired(tx, at(3000), 9)?, [(later, app)]);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_lifetime_may_end_where_it_began() {
     each_engine(async |store| {
         unit(&store, |tx| {

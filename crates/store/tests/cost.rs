@@ -123,7 +123,7 @@ async fn close(store: &TestStore) -> bool {
     loop {
         let begun = Instant::now();
         let batch = move |tx: &mut Tx<'_>| {
-            let expired = lifetime::expired(tx, NOW, 500)?;
+            let expired = lifetime::expired(tx, NOW, 100)?;
             expired.iter().try_for_each(|(id, _)| lifetime::close(tx, *id)).map(|()| expired.len())
         };
         if store.write(batch).await.unwrap() == 0 {
@@ -134,7 +134,7 @@ async fn close(store: &TestStore) -> bool {
     took.sort();
     if let (Some(usual), Some(longest)) = (took.get(took.len() / 2), took.last()) {
         let all: Duration = took.iter().sum();
-        println!("  closed in {all:?}: a unit of 500 takes {usual:?}, {longest:?} at most");
+        println!("  closed in {all:?}: a unit of 100 takes {usual:?}, {longest:?} at most");
     }
     !took.is_empty()
 }
@@ -147,7 +147,7 @@ async fn what_a_page_costs_when_others_have_expired() {
             let (repository, [image, _]) = repository(&store, what).await;
             let tag = move |tx: &mut Tx<'_>, number: usize| {
                 let start = at(number as i64);
-                let end = (number % living != 0).then_some(at(NOW.as_ms() - 1));
+                let end = (!number.is_multiple_of(living)).then_some(at(NOW.as_ms() - 1));
                 let begun = Lifetime { manifest: image, start, end, reversion: false, immutable: false };
                 lifetime::begin(tx, repository, &name(number), &begun).map(drop)
             };
@@ -172,7 +172,7 @@ async fn what_a_page_of_the_history_of_one_tag_costs() {
             if let Some(last) = lifetime::newest(tx, repository, &name(0))? {
                 lifetime::end(tx, last.id, start)?;
             }
-            let manifest = if number % 1000 == 0 { rare } else { usual };
+            let manifest = if number.is_multiple_of(1000) { rare } else { usual };
             let begun = Lifetime { manifest, start, end: None, reversion: false, immutable: false };
             lifetime::begin(tx, repository, &name(0), &begun).map(drop)
         };

@@ -9,7 +9,7 @@ use wharfinger_store::{Tx, lifetime, repository};
 use crate::{Registry, Result};
 
 /// Most lifetimes that one unit of work closes.
-const BATCH: i64 = 500;
+const BATCH: i64 = 100;
 /// How long after its end a lifetime is closed. A request is judged by the instant at which it came, and the clocks of
 /// replicas differ a little: until then it is still alive for some.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -42,7 +42,7 @@ impl Scene {
         Self { place, owner, repository, digest }
     }
 
-    async fn close(&self) -> usize {
+    async fn close(&self) -> u64 {
         tags::close_expired(&self.place.registry).await.unwrap()
     }
 
@@ -125,7 +125,7 @@ async fn many_are_closed_batch_by_batch_even_in_a_repository_that_was_deleted() 
         while let some @ 1.. = scene.close().await {
             closed.push(some);
         }
-        assert_eq!(closed.iter().sum::<usize>(), 1001);
+        assert_eq!(closed.iter().sum::<u64>(), 1001);
         assert!(closed.len() > 1, "{closed:?} in one unit");
     })
     .await;

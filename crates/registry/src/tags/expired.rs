@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the store fails.
-pub async fn close_expired(registry: &Registry) -> Result<usize> {
+pub async fn close_expired(registry: &Registry) -> Result<u64> {
     let by = registry.now() - PATIENCE;
     // Mostly there is nothing, and a look holds nobody up.
     if registry.read(move |tx| Ok(lifetime::expired(tx, by, 1)?)).await?.is_empty() {
@@ -28,17 +28,15 @@ pub async fn close_expired(registry: &Registry) -> Result<usize> {
     registry.write(move |tx| close_some(tx, by)).await
 }
 
-fn close_some(tx: &mut Tx<'_>, by: Timestamp) -> Result<usize> {
-    let repositories: BTreeSet<_> =
-        lifetime::expired(tx, by, BATCH)?.into_iter().map(|(_, repository)| repository).collect();
-    for repository in &repositories {
-        repository::hold(tx, *repository)?;
+fn close_some(tx: &mut Tx<'_>, by: Timestamp) -> Result<u64> {
+    let expired = lifetime::expired(tx, by, BATCH)?;
+    // In one order, so that no two replicas wait for each other.
+    let repositories: BTreeSet<_> = expired.into_iter().map(|(_, repository)| repository).collect();
+    let mut left = BATCH;
+    for repository in repositories {
+        // Only then is it sure that nobody gives them another end.
+        repository::hold(tx, repository)?;
+        left -= lifetime::close_expired(tx, repository, by, left)? as i64;
     }
-    // Only now is it sure that nobody gives them another end.
-    let mut expired = lifetime::expired(tx, by, BATCH)?;
-    expired.retain(|(_, repository)| repositories.contains(repository));
-    for (id, _) in &expired {
-        lifetime::close(tx, *id)?;
-    }
-    Ok(expired.len())
+    Ok((BATCH - left) as u64)
 }

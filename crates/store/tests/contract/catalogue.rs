@@ -108,6 +108,7 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
     for (text, index) in [
         ("WHERE l.repository_id = ?1 AND l.name = ?2 AND l.open = TRUE", "lifetime_open"),
         ("WHERE repository_id = ?1 AND name = ?2 ORDER BY id DESC LIMIT 1", "lifetime_name"),
+        ("UPDATE lifetime SET open = FALSE\n             WHERE +repository_id", "lifetime_expiring"),
         ("AND name = ?5 AND open = TRUE", "lifetime_open"),
         ("AND name = ?5 AND (end_ms IS NULL", "COVERING INDEX lifetime_told"),
         ("metadata FROM audit", "audit_repository"),
@@ -130,7 +131,7 @@ const IN_ORDER: &[(&str, &[&str])] = &[
         &["SEARCH lifetime USING COVERING INDEX lifetime_living (repository_id=? AND name>?)"],
     ),
     (
-        "WHERE open = TRUE AND end_ms IS NOT NULL",
+        "SELECT id, repository_id FROM lifetime",
         &["SEARCH lifetime USING INDEX lifetime_expiring (end_ms>? AND end_ms<?)"],
     ),
     (

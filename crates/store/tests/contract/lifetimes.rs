@@ -2,7 +2,7 @@ use wharfinger_model::tag::Lifetime;
 use wharfinger_store::lifetime::{self, Openness, Selection, Telling};
 use wharfinger_store::testing::each_engine;
 
-use crate::fixture::{at, between, digest, from, home, manifest, tag, unit};
+use crate::fixture::{at, between, digest, from, home, manifest, repository, tag, unit, user};
 
 #[tokio::test]
 async fn the_newest_lifetime_is_the_one_begun_last() {
@@ -87,6 +87,32 @@ async fn what_has_expired_is_found_until_it_is_closed_the_oldest_end_first() {
             assert_eq!(lifetime::expired(tx, at(3000), 1)?, [(sooner, app)]);
             lifetime::close(tx, sooner)?;
             assert_eq!(lifetime::expired(tx, at(3000), 9)?, [(later, app)]);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_the_first_that_have_expired_those_of_one_repository_are_closed() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            let (bob, app) = (user(tx, "bob")?, home(tx)?);
+            let other = repository(tx, bob, "other")?;
+            let (image, stranger) = (manifest(tx, app, "{}")?, manifest(tx, other, "{}")?);
+            let first = lifetime::begin(tx, app, &tag("first"), &between(1000, 2000, image))?;
+            let second = lifetime::begin(tx, other, &tag("second"), &between(1000, 2100, stranger))?;
+            let third = lifetime::begin(tx, app, &tag("third"), &between(1000, 2200, image))?;
+            lifetime::begin(tx, app, &tag("still"), &between(1000, 2300, image))?;
+            assert_eq!(lifetime::close_expired(tx, app, at(1999), 9)?, 0);
+            assert_eq!(lifetime::close_expired(tx, app, at(2200), 2)?, 1);
+            let newest = lifetime::newest(tx, app, &tag("first"))?.unwrap();
+            assert_eq!((newest.id, newest.open), (first, false));
+            assert_eq!(lifetime::expired(tx, at(2200), 9)?, [(second, other), (third, app)]);
+            assert_eq!(lifetime::close_expired(tx, app, at(2200), 2)?, 1);
+            assert_eq!(lifetime::close_expired(tx, other, at(2200), 1)?, 1);
+            assert_eq!(lifetime::expired(tx, at(2300), 9)?.len(), 1);
             Ok(())
         })
         .await;

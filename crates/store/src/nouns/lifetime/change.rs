@@ -64,6 +64,21 @@ pub fn expired(tx: &mut Tx<'_>, by: Timestamp, limit: i64) -> Result<Vec<(Lifeti
     )
 }
 
+/// Closes those of a repository among the first `limit` that [`expired`] finds, of which nobody else may change any
+/// meanwhile; how many.
+pub fn close_expired(tx: &mut Tx<'_>, repository: RepositoryId, by: Timestamp, limit: i64) -> Result<u64> {
+    // The plus keeps the engine off the repository's indexes, in which all others would have to be passed over.
+    tx.execute(
+        sql!(
+            "UPDATE lifetime SET open = FALSE
+             WHERE +repository_id = ?1 AND id IN
+                (SELECT id FROM lifetime
+                 WHERE open = TRUE AND end_ms IS NOT NULL AND end_ms <= ?2 ORDER BY end_ms LIMIT ?3)"
+        ),
+        params![repository, by, limit],
+    )
+}
+
 /// Records that an open lifetime has reached the end that it already had: lists of what is alive pass it over no more.
 pub fn close(tx: &mut Tx<'_>, id: LifetimeId) -> Result<()> {
     tx.execute(sql!("UPDATE lifetime SET open = FALSE WHERE id = ?1"), params![id]).map(drop)

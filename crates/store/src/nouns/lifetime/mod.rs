@@ -12,7 +12,7 @@ use super::{LifetimeId, ManifestId, RepositoryId};
 use crate::{Result, Tx, params, sql};
 
 pub use beyond::{ended, purged, remove};
-pub use change::{begin, close, end, expired, purge, purge_dead, rewrite};
+pub use change::{begin, close, close_expired, end, expired, purge, purge_dead, rewrite};
 pub use list::{Listed, Openness, Selection, list, names};
 pub use told::{Telling, Told, told};
 

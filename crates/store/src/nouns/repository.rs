@@ -128,6 +128,11 @@ pub fn lock(tx: &mut Tx<'_>, id: RepositoryId) -> Result<bool> {
     Ok(locked > 0)
 }
 
+/// Holds the repository's row like [`lock`], for what is no change of its tags.
+pub fn hold(tx: &mut Tx<'_>, id: RepositoryId) -> Result<()> {
+    tx.execute(sql!("UPDATE repository SET revision = revision WHERE id = ?1"), params![id]).map(drop)
+}
+
 /// How often the repository's tags were changed.
 pub fn revision(tx: &mut Tx<'_>, id: RepositoryId) -> Result<i64> {
     tx.one(sql!("SELECT revision FROM repository WHERE id = ?1"), params![id], |row| row.get(0))

@@ -59,8 +59,8 @@ pub fn blobs_of(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<Vec<Digest>> {
 pub fn blob_has_come(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result<()> {
     let awaited = tx.optional(
         sql!(
-            "SELECT w.digest FROM blob b JOIN missing_blob w ON w.repository_id = ?1 AND w.digest = b.digest
-             WHERE b.id = ?2 LIMIT 1"
+            "SELECT b.digest FROM blob b WHERE b.id = ?2
+               AND EXISTS (SELECT 1 FROM missing_blob w WHERE w.repository_id = ?1 AND w.digest = b.digest)"
         ),
         params![repository, blob],
         |row| row.get(0),
@@ -75,10 +75,9 @@ pub fn blob_has_come(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) ->
 pub(super) fn blobs_have_come(tx: &mut Tx<'_>, repository: RepositoryId, manifest: ManifestId) -> Result<()> {
     let awaited: Vec<(Digest, BlobId)> = tx.all(
         sql!(
-            "SELECT DISTINCT b.digest, b.id
-             FROM manifest_blob h JOIN blob b ON b.id = h.blob_id
-             JOIN missing_blob w ON w.repository_id = ?1 AND w.digest = b.digest
-             WHERE h.manifest_id = ?2"
+            "SELECT b.digest, b.id FROM manifest_blob h JOIN blob b ON b.id = h.blob_id
+             WHERE h.manifest_id = ?2
+               AND EXISTS (SELECT 1 FROM missing_blob w WHERE w.repository_id = ?1 AND w.digest = b.digest)"
         ),
         params![repository, manifest],
         |row| Ok((row.get(0)?, row.get(1)?)),

@@ -86,7 +86,9 @@ pub(super) fn blobs_have_come(tx: &mut Tx<'_>, repository: RepositoryId, manifes
 }
 
 fn hand_over(tx: &mut Tx<'_>, repository: RepositoryId, digest: &Digest, blob: BlobId) -> Result<()> {
-    tx.execute(
+    // Only then is it sure that none of those who wait is being collected.
+    super::repository::hold(tx, repository)?;
+    let added = tx.execute(
         sql!(
             "INSERT INTO manifest_blob (manifest_id, blob_id, repository_id)
              SELECT manifest_id, CAST(?3 AS BIGINT), repository_id FROM missing_blob
@@ -99,7 +101,7 @@ fn hand_over(tx: &mut Tx<'_>, repository: RepositoryId, digest: &Digest, blob: B
         sql!("DELETE FROM missing_blob WHERE repository_id = ?1 AND digest = ?2"),
         params![repository, digest],
     )?;
-    super::blob::hold(tx, repository, blob)
+    if added > 0 { super::blob::hold(tx, repository, blob) } else { Ok(()) }
 }
 
 /// Has every index that lists the manifest and lacks it lead to it, now that it can be pulled.

@@ -6,8 +6,9 @@ use serde_json::json;
 use wharfinger_blobs::Reader;
 use wharfinger_model::{Digest, RepositoryName, Timestamp};
 use wharfinger_store::blob::{self, Visible};
+use wharfinger_store::{Tx, repository};
 
-use crate::access::{Delete, Read, Write, check};
+use crate::access::{Delete, Granted, Read, Write, check};
 use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result};
 
@@ -41,7 +42,7 @@ async fn renew(
     lease_end: Timestamp,
 ) -> Result<()> {
     let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
-    let now = registry.now();
+    let (now, sparse) = (registry.now(), registry.settings().sparse_manifests);
     let may_push = {
         let (caller, repository) = (Arc::clone(&caller), repository.clone());
         registry.read(move |tx| Ok::<_, Error>(check::<Write>(tx, &caller, &repository).is_ok())).await?
@@ -52,10 +53,20 @@ async fn renew(
     registry
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
+            wait_for_pushes(tx, &granted, sparse)?;
             let visible = blob::visible(tx, granted.id(), &digest, now)?.ok_or(Error::NoBlob)?;
             Ok(blob::lease(tx, granted.id(), visible.id, lease_end)?)
         })
         .await
+}
+
+/// Keeps manifests from being pushed to the repository until the unit of work, which leases a blob, ends. One that may do
+/// without the blob looks for it first: without this, each of the two could miss the other.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn wait_for_pushes(tx: &mut Tx<'_>, granted: &Granted<Write>, sparse: bool) -> Result<()> {
+    if sparse { Ok(repository::hold(tx, granted.id())?) } else { Ok(()) }
 }
 
 /// Opens the blob for reading, if the repository has it.

@@ -7,6 +7,7 @@ use wharfinger_store::blob::{self, Visible};
 use wharfinger_store::{Tx, repository};
 
 use crate::access::{Read, Write, check};
+use crate::blobs::wait_for_pushes;
 use crate::{Caller, Error, Registry, Result};
 
 /// A repository to mount the blob from, for a client that does not name one: the target itself, one that the caller's
@@ -64,11 +65,12 @@ pub async fn mount(
     from: &RepositoryName,
 ) -> Result<bool> {
     let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
-    let (from, now) = (from.clone(), registry.now());
+    let (from, now, sparse) = (from.clone(), registry.now(), registry.settings().sparse_manifests);
     let lease_end = now + registry.settings().blob_lease;
     registry
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
+            wait_for_pushes(tx, &granted, sparse)?;
             let Some(source) = source(tx, &caller, &from, &digest, now)? else { return Ok(false) };
             blob::lease(tx, granted.id(), source.id, lease_end)?;
             Ok(true)

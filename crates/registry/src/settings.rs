@@ -9,6 +9,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Largest manifest in bytes.
     pub manifest_limit: usize,
+    /// Whether manifests are taken that name blobs or manifests which their repository lacks.
+    pub sparse_manifests: bool,
     /// Largest JSON body of the API in bytes.
     pub json_limit: usize,
     /// Most entries in one answer to a list of the distribution API, whatever number is asked for.
@@ -46,6 +48,7 @@ impl Default for Settings {
         Self {
             public_url: None,
             manifest_limit: 4 << 20,
+            sparse_manifests: false,
             json_limit: 1 << 20,
             list_limit: 10_000,
             body_idle: Duration::from_secs(60),

@@ -13,6 +13,7 @@ use wharfinger_model::{Algorithm, Digest, RepositoryName};
 use wharfinger_store::{blob, doomed, upload};
 
 use crate::access::{Write, check};
+use crate::blobs::wait_for_pushes;
 use crate::collect::strays;
 use crate::{Caller, Error, Registry, Result, UploadError};
 
@@ -332,11 +333,12 @@ async fn link(
     size: u64,
 ) -> Result<()> {
     let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
-    let now = registry.now();
+    let (now, sparse) = (registry.now(), registry.settings().sparse_manifests);
     let lease_end = now + registry.settings().blob_lease;
     registry
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
+            wait_for_pushes(tx, &granted, sparse)?;
             if let Some(upload) = upload
                 && !upload::delete(tx, &upload.to_string())?
             {

@@ -155,7 +155,10 @@ async fn a_file_of_the_first_version_keeps_what_it_holds_and_is_listed_like_a_ne
          VALUES (1, 'ab', 'user', FALSE, 0, 0), (2, 'ab-c', 'user', FALSE, 0, 0);
          INSERT INTO repository (id, namespace_id, name, public, created_ms, deleted_ms)
          VALUES (1, 1, 'x', FALSE, 0, NULL), (2, 2, 'x', TRUE, 0, NULL), (3, 1, 'y', TRUE, 0, 5), (4, 1, 'y', TRUE, 6, NULL);
-         INSERT INTO permission (repository_id, account_id, role) VALUES (1, 2, 'read'), (3, 2, 'read');",
+         INSERT INTO permission (repository_id, account_id, role) VALUES (1, 2, 'read'), (3, 2, 'read');
+         INSERT INTO manifest (id, repository_id, digest, media_type, size, created_ms, lease_end_ms, content)
+         VALUES (7, 4, 'index', 'x', 1, 0, 0, 'x');
+         INSERT INTO manifest_child (manifest_id, position, digest) VALUES (7, 0, 'child');",
     )
     .unwrap();
     drop(old);
@@ -170,5 +173,8 @@ async fn a_file_of_the_first_version_keeps_what_it_holds_and_is_listed_like_a_ne
     });
     let listed = listed.await.unwrap().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());
     assert_eq!(listed, [vec!["ab-c/x", "ab/x", "ab/y"], vec!["ab-c/x", "ab/y"], vec!["ab/x"]]);
+    let home = sql!("SELECT repository_id FROM manifest_child WHERE manifest_id = 7");
+    let of_index = db.read(move |tx| tx.one(home, &[], |row| row.get::<i64>(0)));
+    assert_eq!(of_index.await, Ok(4));
     db.close().await;
 }

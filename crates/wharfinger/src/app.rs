@@ -58,6 +58,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
         manifest_limit: config.limits.max_manifest_size,
+        sparse_manifests: config.sparse_manifests,
         json_limit: config.limits.max_json_size,
         list_limit: i64::try_from(config.limits.max_list_entries.get()).unwrap_or(i64::MAX),
         body_idle: config.limits.body_idle_timeout,

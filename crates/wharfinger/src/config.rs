@@ -44,6 +44,8 @@ pub struct Config {
     pub log: Log,
     /// How long things last and how often they happen.
     pub rhythm: Rhythm,
+    /// Whether manifests are taken that name what their repository lacks.
+    pub sparse_manifests: bool,
     /// What clients may ask for.
     pub limits: Limits,
     effective: Vec<Effective>,

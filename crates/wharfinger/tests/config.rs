@@ -109,6 +109,7 @@ window_options = "0s,1d,1w,2w,4w"  # default
 prune_interval = "1h"  # default
 collect_interval = "30s"  # default
 drain_time = "20s"  # default
+sparse_manifests = "false"  # default
 max_manifest_size = "4MiB"  # default
 max_json_size = "1MiB"  # default
 max_list_entries = "10000"  # default
@@ -281,6 +282,7 @@ fn a_mistake_in_a_flag_names_the_flag() {
         ),
         ("--max-json-size", "0", "`0` is out of range: write a size from `1` to `1GiB`"),
         ("--max-connections", "0", "`0` is not a count: write a whole number from 1 to 1000000"),
+        ("--sparse-manifests", "yes", "`yes` is no switch: write `true` or `false`"),
     ] {
         Program::new().refuses(&["serve", flag, value], &[&format!("{flag}: {what}")]);
     }
@@ -300,11 +302,11 @@ fn unknown_keys_and_tables_are_refused() {
 #[test]
 fn values_of_another_type_are_refused() {
     Program::new()
-        .file("w.toml", "listen = true\ndata = 1.5\nlog = ['info']\nstorage = { a = 1 }\n")
+        .file("w.toml", "listen = 2020-01-01\ndata = 1.5\nlog = ['info']\nstorage = { a = 1 }\n")
         .refuses(
             &["serve", "--config", "w.toml"],
             &[
-                "w.toml, line 1: listen: values of type boolean can't be used here: write a string",
+                "w.toml, line 1: listen: values of type datetime can't be used here: write a string",
                 "w.toml, line 2: data: values of type float can't be used here: write a string",
                 "w.toml, line 3: log: values of type array can't be used here: write a string",
                 "w.toml, line 4: storage: values of type table can't be used here: write a string",
@@ -332,6 +334,14 @@ fn a_missing_file_is_named_together_with_who_asked_for_it() {
     Program::new()
         .variable("WHARFINGER_CONFIG", "missing.toml")
         .refuses(&["serve"], &[&format!("WHARFINGER_CONFIG: {what}")]);
+}
+
+#[test]
+fn switches_and_whole_numbers_need_no_quotes_in_the_file() {
+    Program::new().file("w.toml", "sparse_manifests = true\nmax_connections = 9\n").shows(
+        &["--config", "w.toml"],
+        &["sparse_manifests = \"true\"  # w.toml, line 1", "max_connections = \"9\"  # w.toml, line 2"],
+    );
 }
 
 #[test]

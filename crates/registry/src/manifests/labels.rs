@@ -16,18 +16,22 @@ const MAX_LABELS: usize = 1000;
 /// Labels by their keys.
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// The labels of a manifest. An index has none of its own, and a config that is missing or is none says nothing: whether
-/// it must be there is decided elsewhere.
+/// The labels in the config of an image, whoever has that. An index has none, and a config that is missing or is none
+/// says nothing: whether the repository has it is decided elsewhere.
 ///
 /// # Errors
 /// When the storage fails.
-pub(super) async fn read(registry: &Registry, manifest: &Manifest) -> Result<Labels> {
+pub(super) async fn read_config(registry: &Registry, manifest: &Manifest) -> Result<Labels> {
     let Content::Image { config_media_type, blobs, .. } = &manifest.content else { return Ok(Labels::new()) };
-    let mut labels = match (config_media_type.as_deref().filter(|kind| describes_image(kind)), blobs.first())
-    {
-        (Some(_), Some(config)) => of_config(registry, config).await?,
-        _ => Labels::new(),
-    };
+    match (config_media_type.as_deref().filter(|kind| describes_image(kind)), blobs.first()) {
+        (Some(_), Some(config)) => of_config(registry, config).await,
+        _ => Ok(Labels::new()),
+    }
+}
+
+/// The labels of an image: those of its config and its annotations.
+pub(super) fn of_image(manifest: &Manifest, config: Labels) -> Labels {
+    let mut labels = config;
     if manifest.media_type != media_type::DOCKER_MANIFEST {
         labels.extend(manifest.annotations.clone());
     }
@@ -36,7 +40,7 @@ pub(super) async fn read(registry: &Registry, manifest: &Manifest) -> Result<Lab
     while labels.len() > MAX_LABELS {
         labels.pop_last();
     }
-    Ok(labels)
+    labels
 }
 
 /// What the labels of an image, or the annotations of an index, ask for its tags.

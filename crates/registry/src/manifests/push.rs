@@ -10,7 +10,7 @@ use wharfinger_model::{Digest, Reference, RepositoryName, TagName};
 use wharfinger_store::ManifestId;
 
 use super::labels::{self, Labels};
-use super::store::store;
+use super::store::{Terms, store};
 use crate::access::{Write, check};
 use crate::tags::{self, Cause, Context, TagChange};
 use crate::{Caller, ManifestError, Registry, Result};
@@ -53,15 +53,15 @@ pub(super) struct Document {
     pub(super) digest: Digest,
     pub(super) manifest: Manifest,
     pub(super) content: Bytes,
-    /// What it says of itself.
-    pub(super) labels: Labels,
+    /// What an image's config says of it. Nobody may learn that who does not see the config.
+    pub(super) config_labels: Labels,
 }
 
 /// Stores a manifest and points its tags at it: all of that or nothing.
 ///
 /// # Errors
 /// [`Error::Manifest`](crate::Error::Manifest) when it can't be read, is not what its digest says, or points at what the repository does not
-/// have; [`Error::Tag`](crate::Error::Tag) when one of the tags is immutable.
+/// have, unless [`Settings::sparse_manifests`](crate::Settings::sparse_manifests) allows that; [`Error::Tag`](crate::Error::Tag) when one of the tags is immutable.
 pub async fn push(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -70,16 +70,17 @@ pub async fn push(
 ) -> Result<Pushed> {
     let Push { digest, tags, media_type, content } = push;
     let (digest, manifest) = read(digest, media_type.as_deref(), &content)?;
-    let labels = labels::read(registry, &manifest).await?;
-    let document = Document { digest, manifest, content, labels };
+    let config_labels = labels::read_config(registry, &manifest).await?;
+    let document = Document { digest, manifest, content, config_labels };
     let pushed = Pushed { digest: document.digest.clone(), subject: document.manifest.subject.clone() };
     let (caller, repository) = (Arc::clone(caller), repository.clone());
-    let (now, lease) = (registry.now(), registry.settings().blob_lease);
+    let (now, settings) = (registry.now(), registry.settings());
+    let terms = Terms { now, lease_end: now + settings.blob_lease, sparse: settings.sparse_manifests };
     registry
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             tags::lock(tx, &granted)?;
-            let id = store(tx, &granted, &document, now, now + lease)?;
+            let id = store(tx, &granted, &document, terms)?;
             let context = Context { granted: &granted, caller: &caller, now };
             tags.iter().try_for_each(|name| tags::apply(tx, context, &document.tagged(name, id)))
         })

@@ -1,4 +1,7 @@
 //! Storing a manifest that was read, with what it points at.
+//!
+//! Where sparse manifests are taken, it may point at what the repository lacks. That is remembered, and whatever brings it
+//! there links it: a blob's lease, a push, a restore.
 
 use uuid::Uuid;
 use wharfinger_model::label::LabelType;
@@ -7,56 +10,109 @@ use wharfinger_model::rules::Wishes;
 use wharfinger_model::{Digest, Timestamp};
 use wharfinger_store::manifest::{self, NewManifest, Summary};
 use wharfinger_store::manifest_label::{self, Label, Source};
+use wharfinger_store::missing::{self, Missing};
 use wharfinger_store::{BlobId, ManifestId, Tx, blob};
 
 use super::keep::revive;
-use super::labels;
+use super::labels::{self, Labels};
 use super::push::Document;
 use crate::access::{Granted, Write};
-use crate::{Error, ManifestError, Result};
+use crate::{ManifestError, Result};
 
-/// The row of the manifest, which is made if the repository does not have it yet.
+/// On what terms a manifest is stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// The present instant.
+    pub(super) now: Timestamp,
+    /// Until when it is kept though nothing needs it.
+    pub(super) lease_end: Timestamp,
+    /// Whether it may point at what the repository lacks.
+    pub(super) sparse: bool,
+}
+
+/// The row of the manifest, which is made if the repository does not have it yet. The repository must be locked: else what
+/// is looked for in vain could come at the same time.
 pub(super) fn store(
     tx: &mut Tx<'_>,
     granted: &Granted<Write>,
     document: &Document,
-    now: Timestamp,
-    lease_end: Timestamp,
+    terms: Terms,
 ) -> Result<ManifestId> {
     if let Some(summary) = manifest::summary(tx, granted.id(), &document.digest)? {
-        revive(tx, granted, summary.id, lease_end)?;
+        if !terms.sparse {
+            refuse_sparse(tx, summary.id)?;
+        }
+        revive(tx, granted, summary.id, terms.lease_end)?;
         return Ok(summary.id);
     }
     match &document.manifest.content {
         Content::Image { blobs, layers_size, .. } => {
-            let blobs = find_blobs(tx, granted, blobs, now)?;
-            let wishes = labels::wishes(&document.manifest, &document.labels);
-            let new = Row { layers_size: Some(*layers_size), wishes, now, lease_end };
-            let id = insert(tx, granted, document, &new)?;
-            for blob in blobs {
-                manifest::add_blob(tx, id, blob)?;
-                blob::hold(tx, granted.id(), blob)?;
-            }
-            for (key, value) in &document.labels {
-                manifest_label::insert(tx, id, &of_image(key, value))?;
-            }
-            Ok(id)
+            store_image(tx, granted, document, blobs, *layers_size, terms)
         }
-        Content::Index(children) => {
-            let found = find_children(tx, granted, children)?;
-            let own = labels::wishes(&document.manifest, &document.labels);
-            let wishes = Wishes::of_index(own, found.iter().map(|child| child.wishes));
-            let id = insert(tx, granted, document, &Row { layers_size: None, wishes, now, lease_end })?;
-            for (position, (child, found)) in (0..).zip(children.iter().zip(found)) {
-                manifest::add_child(tx, id, position, &child.digest, Some(found.id))?;
-            }
-            Ok(id)
-        }
+        Content::Index(children) => store_index(tx, granted, document, children, terms),
     }
 }
 
+/// It was taken on other terms: what it lacks is told as at a first push.
+fn refuse_sparse(tx: &mut Tx<'_>, id: ManifestId) -> Result<()> {
+    match missing::any_of(tx, id)? {
+        None => Ok(()),
+        Some(Missing::Blob(digest)) => Err(ManifestError::UnknownBlob(digest).into()),
+        Some(Missing::Child(digest)) => Err(ManifestError::UnknownChild(digest).into()),
+    }
+}
+
+fn store_image(
+    tx: &mut Tx<'_>,
+    granted: &Granted<Write>,
+    document: &Document,
+    blobs: &[Digest],
+    layers_size: i64,
+    terms: Terms,
+) -> Result<ManifestId> {
+    let found = find_blobs(tx, granted, blobs, terms)?;
+    // The config is the first. What one that is missing here says is not for this repository.
+    let config_is_there = found.first().is_some_and(Option::is_some);
+    let config_labels = if config_is_there { document.config_labels.clone() } else { Labels::new() };
+    let labels = labels::of_image(&document.manifest, config_labels);
+    let wishes = labels::wishes(&document.manifest, &labels);
+    let id = insert(tx, granted, document, &Row { layers_size: Some(layers_size), wishes, terms })?;
+    for (digest, found) in blobs.iter().zip(found) {
+        match found {
+            Some(blob) => {
+                manifest::add_blob(tx, id, blob)?;
+                blob::hold(tx, granted.id(), blob)?;
+            }
+            None => missing::add_blob(tx, id, digest)?,
+        }
+    }
+    for (key, value) in &labels {
+        manifest_label::insert(tx, id, &of_manifest(key, value))?;
+    }
+    Ok(id)
+}
+
+fn store_index(
+    tx: &mut Tx<'_>,
+    granted: &Granted<Write>,
+    document: &Document,
+    children: &[Child],
+    terms: Terms,
+) -> Result<ManifestId> {
+    let found = find_children(tx, granted, children, terms)?;
+    let own = labels::wishes(&document.manifest, &Labels::new());
+    // What is missing wishes nothing, so nothing is wished alike.
+    let wished = found.iter().map(|child| child.as_ref().map_or_else(Wishes::default, |child| child.wishes));
+    let wishes = Wishes::of_index(own, wished);
+    let id = insert(tx, granted, document, &Row { layers_size: None, wishes, terms })?;
+    for (position, (child, found)) in (0..).zip(children.iter().zip(found)) {
+        manifest::add_child(tx, id, position, &child.digest, found.map(|found| found.id))?;
+    }
+    Ok(id)
+}
+
 /// A label that came with an image.
-fn of_image(key: &str, value: &str) -> Label {
+fn of_manifest(key: &str, value: &str) -> Label {
     Label {
         uuid: Uuid::new_v4().to_string(),
         key: key.to_owned(),
@@ -66,29 +122,40 @@ fn of_image(key: &str, value: &str) -> Label {
     }
 }
 
+/// The blobs that the repository sees. One that only others see is missing here: to name it is no proof of having it.
 fn find_blobs(
     tx: &mut Tx<'_>,
     granted: &Granted<Write>,
     digests: &[Digest],
-    now: Timestamp,
-) -> Result<Vec<BlobId>> {
-    let unknown = |digest: &Digest| Error::from(ManifestError::UnknownBlob(digest.clone()));
+    terms: Terms,
+) -> Result<Vec<Option<BlobId>>> {
     digests
         .iter()
-        .map(|digest| {
-            let visible = blob::visible(tx, granted.id(), digest, now)?;
-            Ok(visible.ok_or_else(|| unknown(digest))?.id)
+        .map(|digest| match blob::visible(tx, granted.id(), digest, terms.now)? {
+            Some(visible) => Ok(Some(visible.id)),
+            None if terms.sparse => Ok(None),
+            None => Err(ManifestError::UnknownBlob(digest.clone()).into()),
         })
         .collect()
 }
 
-fn find_children(tx: &mut Tx<'_>, granted: &Granted<Write>, children: &[Child]) -> Result<Vec<Summary>> {
+/// The entries that can be pulled. One that was deleted by digest is missing: only who brings it back may show it again.
+/// One that is there in another size than the index says is never taken.
+fn find_children(
+    tx: &mut Tx<'_>,
+    granted: &Granted<Write>,
+    children: &[Child],
+    terms: Terms,
+) -> Result<Vec<Option<Summary>>> {
     children
         .iter()
         .map(|child| {
             let stored = manifest::summary(tx, granted.id(), &child.digest)?;
-            let fits = stored.filter(|stored| stored.deleted.is_none() && stored.size == child.size);
-            Ok(fits.ok_or_else(|| ManifestError::UnknownChild(child.digest.clone()))?)
+            match stored.filter(|stored| stored.deleted.is_none()) {
+                Some(stored) if stored.size == child.size => Ok(Some(stored)),
+                None if terms.sparse => Ok(None),
+                _ => Err(ManifestError::UnknownChild(child.digest.clone()).into()),
+            }
         })
         .collect()
 }
@@ -97,8 +164,7 @@ fn find_children(tx: &mut Tx<'_>, granted: &Granted<Write>, children: &[Child]) 
 struct Row {
     layers_size: Option<i64>,
     wishes: Wishes,
-    now: Timestamp,
-    lease_end: Timestamp,
+    terms: Terms,
 }
 
 fn insert(tx: &mut Tx<'_>, granted: &Granted<Write>, document: &Document, row: &Row) -> Result<ManifestId> {
@@ -112,9 +178,9 @@ fn insert(tx: &mut Tx<'_>, granted: &Granted<Write>, document: &Document, row: &
         subject: subject.as_ref(),
         artifact_type: document.manifest.referrer_type(),
         annotations: annotations.as_deref(),
-        lease_end: row.lease_end,
+        lease_end: row.terms.lease_end,
         wishes: row.wishes,
         content: &document.content,
     };
-    Ok(manifest::insert(tx, &new, row.now)?)
+    Ok(manifest::insert(tx, &new, row.terms.now)?)
 }

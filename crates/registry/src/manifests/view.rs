@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wharfinger_model::image::{Image, Layer};
 use wharfinger_model::manifest::{Content, Form, Manifest};
 use wharfinger_model::{Digest, RepositoryName};
-use wharfinger_store::manifest;
+use wharfinger_store::{blob, manifest};
 
 use super::config;
 use super::keep::{Reach, reach};
@@ -41,18 +41,27 @@ pub async fn view(
 ) -> Result<ManifestView> {
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     let digest = digest.parse::<Digest>().ok();
-    let stored = registry
+    let (stored, image) = registry
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
             let digest = digest.as_ref().ok_or(Error::NoManifest)?;
             reach(tx, &granted, digest, Reach::Pullable, now)?;
-            manifest::by_digest(tx, granted.id(), digest)?.ok_or(Error::NoManifest)
+            let stored = manifest::by_digest(tx, granted.id(), digest)?.ok_or(Error::NoManifest)?;
+            let mut image = Image::read(&stored.content);
+            if let Some(image) = &mut image
+                && let Some(config) = &image.config
+                // Others may have it where it is missing here.
+                && blob::visible(tx, granted.id(), config, now)?.is_none()
+            {
+                image.config = None;
+            }
+            Ok((stored, image))
         })
         .await?;
     let manifest = Manifest::parse(&stored.content, Some(&stored.media_type));
     let (config_media_type, layers_size, layers) = match manifest.map(|manifest| manifest.content) {
         Ok(Content::Image { config_media_type, layers_size, .. }) => {
-            (config_media_type, layers_size, Some(layers(registry, &stored.content).await))
+            (config_media_type, layers_size, Some(layers(registry, image).await))
         }
         // What was taken once can be looked at even if it would not be taken today.
         Ok(Content::Index(_)) | Err(_) => (None, 0, None),
@@ -68,8 +77,8 @@ pub async fn view(
 }
 
 /// The layers of an image with what its config tells of them, if that can be read.
-async fn layers(registry: &Registry, content: &[u8]) -> Vec<Layer> {
-    let Some(image) = Image::read(content) else { return Vec::new() };
+async fn layers(registry: &Registry, image: Option<Image>) -> Vec<Layer> {
+    let Some(image) = image else { return Vec::new() };
     let config = match &image.config {
         Some(digest) => config_of(registry, digest).await,
         None => None,

@@ -61,10 +61,15 @@ impl Place {
 
     /// On a new store.
     pub(crate) async fn on(store: TestStore) -> Self {
+        Self::with(store, Settings::default()).await
+    }
+
+    /// On a new store, with these settings.
+    pub(crate) async fn with(store: TestStore, settings: Settings) -> Self {
         let (db, folder, clock) = (store.db.clone(), tempfile::tempdir().unwrap(), Clock::manual(START));
         let disk = Disk::open(&folder.path().join("blobs")).await.unwrap();
         let blobs = Arc::new(disk.clone());
-        let registry = Registry::open(db.clone(), blobs, clock.clone(), Settings::default()).await.unwrap();
+        let registry = Registry::open(db.clone(), blobs, clock.clone(), settings).await.unwrap();
         Self { registry, db, disk, clock, store, _blobs: folder }
     }
 
@@ -75,9 +80,15 @@ impl Place {
     }
 
     /// The same registry as after a crash: with nothing that was in memory.
-    pub(crate) async fn reopened(mut self) -> Self {
+    pub(crate) async fn reopened(self) -> Self {
+        let settings = self.registry.settings().clone();
+        self.reopened_with(settings).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn reopened_with(mut self, settings: Settings) -> Self {
         let (db, blobs, clock) = (self.db.clone(), Arc::new(self.disk.clone()), self.clock.clone());
-        self.registry = Registry::open(db, blobs, clock, Settings::default()).await.unwrap();
+        self.registry = Registry::open(db, blobs, clock, settings).await.unwrap();
         self
     }
 
@@ -220,15 +231,19 @@ impl Place {
             })
             .collect();
         rows.sort();
+        assert_eq!(self.files().await, rows);
+        assert_eq!(self.db.scan(|tx| doomed::list(tx, "", 10)).await.unwrap(), []);
+    }
+
+    /// The digests of every file, in their order.
+    pub(crate) async fn files(&self) -> Vec<Digest> {
         let (mut files, mut after) = (Vec::new(), None);
         loop {
             let page = self.disk.list(after.as_ref()).await.unwrap();
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else { return files };
             after = Some(last.digest.clone());
             files.extend(page.into_iter().map(|file| file.digest));
         }
-        assert_eq!(files, rows);
-        assert_eq!(self.db.scan(|tx| doomed::list(tx, "", 10)).await.unwrap(), []);
     }
 
     /// Pushes an index under a tag; its digest.

@@ -50,7 +50,8 @@ pub fn ensure(tx: &mut Tx<'_>, digest: &Digest, size: i64, now: Timestamp) -> Re
     Ok(id)
 }
 
-/// Shows the blob to the repository at least until `lease_end`; a longer lease stays as it is.
+/// Shows the blob to the repository at least until `lease_end`; a longer lease stays as it is. Manifests that lacked the
+/// blob hold it from now on.
 pub fn lease(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId, lease_end: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
@@ -60,11 +61,11 @@ pub fn lease(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId, lease_end:
                      THEN repository_blob.lease_end_ms ELSE excluded.lease_end_ms END"
         ),
         params![repository, blob, lease_end],
-    )
-    .map(drop)
+    )?;
+    super::missing::blob_has_come(tx, repository, blob)
 }
 
-/// Shows the blob to the repository for as long as a manifest of it holds the blob.
+/// Shows the blob, which it sees already, to the repository for as long as a manifest of it holds the blob.
 pub fn hold(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result<()> {
     tx.execute(
         sql!(
@@ -118,7 +119,8 @@ pub fn unlink(tx: &mut Tx<'_>, repository: RepositoryId, blob: BlobId) -> Result
     .map(drop)
 }
 
-/// Shows the repository every blob of a manifest again, after the manifest was brought back.
+/// Shows the repository every blob of a manifest again, after the manifest was brought back, and others that lacked
+/// them.
 pub fn hold_all_of(tx: &mut Tx<'_>, repository: RepositoryId, manifest: super::ManifestId) -> Result<()> {
     tx.execute(
         sql!(
@@ -127,8 +129,8 @@ pub fn hold_all_of(tx: &mut Tx<'_>, repository: RepositoryId, manifest: super::M
              ON CONFLICT (repository_id, blob_id) DO UPDATE SET held = TRUE"
         ),
         params![repository, manifest],
-    )
-    .map(drop)
+    )?;
+    super::missing::blobs_have_come(tx, repository, manifest)
 }
 
 /// At most `limit` blobs, those that were stored last.

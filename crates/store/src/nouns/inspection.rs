@@ -88,6 +88,74 @@ pub fn held(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<Vec<(Digest, bool)>
     )
 }
 
+/// A blob that a manifest is remembered to lack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingBlob {
+    /// What it is called.
+    pub digest: Digest,
+    /// Its key, if the manifest's repository sees it all the same.
+    pub seen: Option<BlobId>,
+}
+
+/// The blobs that a manifest is remembered to lack.
+pub fn missing(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> Result<Vec<MissingBlob>> {
+    tx.all(
+        sql!(
+            "SELECT w.digest,
+                    (SELECT b.id FROM blob b JOIN repository_blob l ON l.blob_id = b.id
+                     WHERE b.digest = w.digest AND l.repository_id = w.repository_id AND (l.held OR l.lease_end_ms > ?2))
+             FROM missing_blob w WHERE w.manifest_id = ?1"
+        ),
+        params![manifest, now],
+        |row| Ok(MissingBlob { digest: row.get(0)?, seen: row.get(1)? }),
+    )
+}
+
+/// An entry of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    /// As the index has it.
+    pub digest: Digest,
+    /// To what it leads.
+    pub leads: Leads,
+}
+
+/// To what an entry of an index leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leads {
+    /// To a manifest, deleted or not.
+    Somewhere,
+    /// To a manifest that is gone.
+    Astray,
+    /// To nothing, as its repository lacks the manifest.
+    Nowhere,
+    /// To nothing, though its repository has this manifest.
+    Past(ManifestId),
+}
+
+/// The entries of an index, in its order.
+pub fn children(tx: &mut Tx<'_>, index: ManifestId) -> Result<Vec<Child>> {
+    tx.all(
+        sql!(
+            "SELECT c.digest, c.child_id IS NOT NULL, m.id IS NOT NULL,
+                    (SELECT o.id FROM manifest o
+                     WHERE o.repository_id = c.repository_id AND o.digest = c.digest AND o.deleted_ms IS NULL)
+             FROM manifest_child c LEFT JOIN manifest m ON m.id = c.child_id
+             WHERE c.manifest_id = ?1 ORDER BY c.position"
+        ),
+        params![index],
+        |row| {
+            let leads = match (row.get(1)?, row.get(2)?, row.get(3)?) {
+                (true, true, _) => Leads::Somewhere,
+                (true, false, _) => Leads::Astray,
+                (false, _, Some(there)) => Leads::Past(there),
+                (false, _, None) => Leads::Nowhere,
+            };
+            Ok(Child { digest: row.get(0)?, leads })
+        },
+    )
+}
+
 /// The key of the blob with that digest.
 pub fn blob(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobId>> {
     tx.optional(sql!("SELECT id FROM blob WHERE digest = ?1"), params![digest], |row| row.get(0))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wharfinger_model::rules::Wishes;
 use wharfinger_model::{Digest, TagName, Timestamp};
 
-use super::{BlobId, LifetimeId, ManifestId, RepositoryId, examination};
+use super::{BlobId, LifetimeId, ManifestId, RepositoryId, examination, missing};
 use crate::{Result, Row, Tx, params, sql};
 
 /// A manifest, ready to be served.
@@ -135,7 +135,8 @@ pub struct NewManifest<'a> {
     pub content: &'a [u8],
 }
 
-/// Adds a manifest; its blobs and children are added by [`add_blob`] and [`add_child`].
+/// Adds a manifest; its blobs and children are added by [`add_blob`] and [`add_child`]. Indexes that lacked it lead to
+/// it from now on.
 ///
 /// # Errors
 /// A unique violation when the repository has it already.
@@ -166,6 +167,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewManifest<'_>, now: Timestamp) -> Result<
         |row| row.get(0),
     )?;
     examination::plan(tx, id, new.lease_end)?;
+    missing::manifest_has_come(tx, id)?;
     Ok(id)
 }
 
@@ -181,7 +183,7 @@ pub fn add_blob(tx: &mut Tx<'_>, manifest: ManifestId, blob: BlobId) -> Result<(
     .map(drop)
 }
 
-/// Records the entry at `position` of an index.
+/// Records the entry at `position` of an index; without `child` as one that its repository lacks.
 pub fn add_child(
     tx: &mut Tx<'_>,
     index: ManifestId,
@@ -190,7 +192,10 @@ pub fn add_child(
     child: Option<ManifestId>,
 ) -> Result<()> {
     tx.execute(
-        sql!("INSERT INTO manifest_child (manifest_id, position, digest, child_id) VALUES (?1, ?2, ?3, ?4)"),
+        sql!(
+            "INSERT INTO manifest_child (manifest_id, position, digest, child_id, repository_id)
+             VALUES (?1, ?2, ?3, ?4, (SELECT repository_id FROM manifest WHERE id = ?1))"
+        ),
         params![index, position, digest, child],
     )
     .map(drop)
@@ -201,7 +206,7 @@ pub fn add_child(
 pub struct Child {
     /// As the index has it.
     pub digest: Digest,
-    /// The manifest, if the repository has it, deleted or not.
+    /// The manifest, deleted or not, unless the repository never had it since the index came.
     pub id: Option<ManifestId>,
     /// Whether it can be pulled.
     pub present: bool,
@@ -279,7 +284,8 @@ pub fn hide(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> Result<()>
     tx.execute(sql!("UPDATE manifest SET deleted_ms = ?2 WHERE id = ?1"), params![manifest, now]).map(drop)
 }
 
-/// Shows the manifest to readers again, and keeps it at least until `lease_end`.
+/// Shows the manifest to readers again, and keeps it at least until `lease_end`. Indexes that lacked it lead to it from
+/// now on.
 pub fn revive(tx: &mut Tx<'_>, manifest: ManifestId, lease_end: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
@@ -289,7 +295,8 @@ pub fn revive(tx: &mut Tx<'_>, manifest: ManifestId, lease_end: Timestamp) -> Re
         ),
         params![manifest, lease_end],
     )?;
-    examination::plan(tx, manifest, lease_end)
+    examination::plan(tx, manifest, lease_end)?;
+    missing::manifest_has_come(tx, manifest)
 }
 
 /// Takes away what keeps the manifest besides lifetimes and indexes: its lease is over, and if it was deleted by digest

@@ -13,6 +13,7 @@ pub mod inspection;
 pub mod lifetime;
 pub mod manifest;
 pub mod manifest_label;
+pub mod missing;
 pub mod past;
 pub mod permission;
 pub mod prune;

@@ -264,3 +264,23 @@ async fn the_history_of_a_tag_is_read_from_where_a_page_begins_to_where_it_ends(
         assert!(plan.iter().any(|(_, step)| step == page), "{text}\n{plan:#?}");
     }
 }
+
+#[tokio::test]
+async fn whoever_waits_for_what_has_come_is_found_by_its_digest() {
+    let store = TestStore::sqlite().await;
+    let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
+    let missing = "INDEX sqlite_autoindex_missing_blob_1 (repository_id=? AND digest=?)";
+    for (text, search) in [
+        ("SELECT b.digest FROM blob b WHERE", missing),
+        ("SELECT b.digest, b.id FROM manifest_blob h", missing),
+        ("DELETE FROM missing_blob", missing),
+        (
+            "UPDATE manifest_child SET child_id = ?1",
+            "INDEX manifest_child_missing (repository_id=? AND digest=?)",
+        ),
+    ] {
+        let sql = STATEMENTS.iter().find(|sql| sql.sqlite().starts_with(text)).unwrap();
+        let plan = plan(&connection, sql);
+        assert!(plan.iter().any(|(_, step)| step.contains(search)), "{text}\n{plan:#?}");
+    }
+}

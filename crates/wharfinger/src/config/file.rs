@@ -55,6 +55,7 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => decimal(number),
+        DeValue::Boolean(switch) => Some(switch.to_string()),
         _ => None,
     }
 }

@@ -44,7 +44,9 @@ impl Reader {
         let trusted_proxies = self.optional(setting::TRUSTED_PROXIES, value::networks).unwrap_or_default();
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
-        let (rhythm, limits) = (self.rhythm(), self.limits());
+        let rhythm = self.rhythm();
+        let sparse_manifests = self.value(setting::SPARSE_MANIFESTS, value::switch);
+        let limits = self.limits();
         Some(Config {
             listen: listen?,
             data: data?,
@@ -55,6 +57,7 @@ impl Reader {
             trusted_proxies,
             log: Log { filter: filter?, format: format? },
             rhythm: rhythm?,
+            sparse_manifests: sparse_manifests?,
             limits: limits?,
             effective: Vec::new(),
             ignored: Vec::new(),

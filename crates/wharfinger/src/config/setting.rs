@@ -79,6 +79,8 @@ settings! {
     PRUNE_INTERVAL = "prune_interval" "DURATION", Value("1h"), "How often auto-prune policies are applied to a namespace";
     COLLECT_INTERVAL = "collect_interval" "DURATION", Value("30s"), "How often what nothing needs any more is freed";
     DRAIN_TIME = "drain_time" "DURATION", Value("20s"), "How long requests may go on after the signal to stop";
+    SPARSE_MANIFESTS = "sparse_manifests" "SWITCH", Value("false"),
+        "Whether to take images and indexes that name what their repository lacks: true or false";
     MAX_MANIFEST_SIZE = "max_manifest_size" "SIZE", Value("4MiB"), "The largest manifest";
     MAX_JSON_SIZE = "max_json_size" "SIZE", Value("1MiB"), "The largest JSON body";
     MAX_LIST_ENTRIES = "max_list_entries" "COUNT", Value("10000"),

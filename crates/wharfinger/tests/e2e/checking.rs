@@ -5,7 +5,7 @@ use std::process::Output;
 
 use wharfinger_model::Digest;
 
-use crate::support::{Image, Server, engines};
+use crate::support::{Engine, Image, Server, engines};
 
 fn lines(output: &Output) -> Vec<String> {
     String::from_utf8(output.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
@@ -67,7 +67,7 @@ fn what_is_wrong_is_told_and_put_aside_and_a_push_heals_it() {
 
 #[test]
 fn links_that_are_missing_are_mended() {
-    let mut server = Server::start(crate::support::Engine::Sqlite);
+    let mut server = Server::start(Engine::Sqlite);
     let image = Image::of("image");
     server.push("admin/app", "v1", &image);
     assert_eq!(server.stop(), Some(0));
@@ -80,4 +80,50 @@ fn links_that_are_missing_are_mended() {
     assert!(told.iter().all(|line| line.ends_with(": linked again")), "{told:?}");
     let mended = server.run(&["check"]);
     assert_eq!((lines(&mended), mended.status.code()), (vec![], Some(0)));
+}
+
+#[test]
+fn what_is_there_without_being_known_to_be_needed_is_told_and_mended() {
+    let mut server = Server::start(Engine::Sqlite);
+    let (image, child) = (Image::of("image"), Image::of("child"));
+    server.push("admin/app", "image", &image);
+    server.push("admin/app", "child", &child);
+    let index = Image::index(&[&child]);
+    server.push("admin/app", "index", &index);
+    assert_eq!(server.stop(), Some(0));
+    let layer = Digest::sha256(&image.blobs[1]);
+    let database = rusqlite::Connection::open(server.database()).unwrap();
+    // As no unit of work would leave it.
+    database
+        .execute_batch(&format!(
+            "UPDATE manifest_child SET child_id = NULL;
+             INSERT INTO missing_blob SELECT repository_id, '{layer}', id FROM manifest WHERE digest = '{}';
+             DELETE FROM manifest_blob WHERE blob_id = (SELECT id FROM blob WHERE digest = '{layer}');
+             UPDATE repository_blob SET held = FALSE;",
+            image.digest()
+        ))
+        .unwrap();
+    drop(database);
+    let found = server.run(&["check", "--repair"]);
+    let told = lines(&found);
+    for expected in [
+        format!(
+            "manifest admin/app@{}: blob {layer} is there, but not known to be needed: linked again",
+            image.digest()
+        ),
+        format!(
+            "index admin/app@{}: {} is there, but not known to be listed: linked again",
+            index.digest(),
+            child.digest()
+        ),
+    ] {
+        assert!(told.contains(&expected), "{told:#?}");
+    }
+    assert!(told.iter().all(|line| line.ends_with(": linked again")), "{told:#?}");
+    let mended = server.run(&["check"]);
+    assert_eq!((lines(&mended), mended.status.code()), (vec![], Some(0)));
+    server.spawn();
+    let token = server.push_token("admin/app");
+    let needed = format!("manifests/{}", child.digest());
+    server.v2(&token, "DELETE", "admin/app", &needed).send().is_oci_error(405, "UNSUPPORTED");
 }

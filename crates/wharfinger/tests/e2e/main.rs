@@ -25,6 +25,7 @@ mod pushes;
 mod registry;
 mod registry_tokens;
 mod siblings;
+mod sparse;
 mod start;
 mod support;
 mod tag_change;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wharfinger_model::{Digest, Reference, RepositoryName};
-use wharfinger_store::{lifetime, manifest};
+use wharfinger_store::{blob, lifetime, manifest, repository};
 
-use crate::access::{Read, check};
+use crate::access::{Read, Write, check};
 use crate::pulls::Pull;
 use crate::{Caller, Error, Registry, Result};
 
@@ -59,4 +59,53 @@ pub async fn pull(
         .await?;
     registry.0.pulls.count(pull);
     Ok(Pulled { digest: stored.digest, media_type: stored.media_type, content: stored.content.into() })
+}
+
+/// The same for `HEAD`. The answer makes somebody who may push leave out the push. So for them a manifest that they name
+/// by its digest then stays at least for half a lease, as after a push; and one is missing whose blobs have lost their
+/// bytes.
+///
+/// # Errors
+/// As for [`pull`].
+pub async fn head(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    reference: &Reference,
+) -> Result<Pulled> {
+    let pulled = pull(registry, caller, name, reference).await?;
+    let (caller, name, digest) = (Arc::clone(caller), name.clone(), pulled.digest.clone());
+    let sparse = registry.settings().sparse_manifests;
+    let (who, whither) = (Arc::clone(&caller), name.clone());
+    let lease_end = registry
+        .read(move |tx| {
+            let Ok(granted) = check::<Write>(tx, &who, &whither) else { return Ok(None) };
+            let summary = manifest::summary(tx, granted.id(), &digest)?.ok_or(Error::NoManifest)?;
+            if !sparse && blob::lost_of(tx, summary.id)?.is_some() {
+                return Err(Error::NoManifest);
+            }
+            Ok(Some(summary.lease_end))
+        })
+        .await?;
+    let renew_before = registry.now() + registry.settings().blob_lease / 2;
+    if let (Reference::Digest(digest), Some(lease_end)) = (reference, lease_end)
+        && lease_end < renew_before
+    {
+        renew(registry, caller, name, digest.clone()).await?;
+    }
+    Ok(pulled)
+}
+
+/// Lengthens the manifest's lease, unless it is gone meanwhile.
+async fn renew(registry: &Registry, caller: Arc<Caller>, name: RepositoryName, digest: Digest) -> Result<()> {
+    let lease_end = registry.now() + registry.settings().blob_lease;
+    registry
+        .write(move |tx| {
+            let granted = check::<Write>(tx, &caller, &name)?;
+            // Collection looks at what it takes away under the same lock.
+            repository::hold(tx, granted.id())?;
+            let found = manifest::summary(tx, granted.id(), &digest)?.filter(|found| found.deleted.is_none());
+            Ok(manifest::lease(tx, found.ok_or(Error::NoManifest)?.id, lease_end)?)
+        })
+        .await
 }

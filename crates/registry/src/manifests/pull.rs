@@ -75,13 +75,12 @@ pub async fn head(
 ) -> Result<Pulled> {
     let pulled = pull(registry, caller, name, reference).await?;
     let (caller, name, digest) = (Arc::clone(caller), name.clone(), pulled.digest.clone());
-    let sparse = registry.settings().sparse_manifests;
     let (who, whither) = (Arc::clone(&caller), name.clone());
     let lease_end = registry
         .read(move |tx| {
             let Ok(granted) = check::<Write>(tx, &who, &whither) else { return Ok(None) };
             let summary = manifest::summary(tx, granted.id(), &digest)?.ok_or(Error::NoManifest)?;
-            if !sparse && blob::lost_of(tx, summary.id)?.is_some() {
+            if blob::lost_of(tx, summary.id)?.is_some() {
                 return Err(Error::NoManifest);
             }
             Ok(Some(summary.lease_end))

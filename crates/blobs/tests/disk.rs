@@ -195,9 +195,9 @@ async fn a_file_in_a_wrong_folder_is_no_blob_and_hides_none() {
         listed.extend(page.into_iter().map(|blob| blob.digest));
     }
     assert_eq!(listed, stored);
-    assert_eq!(disk.strangers().await.unwrap(), [last.clone()]);
+    assert_eq!(disk.strangers().await.unwrap(), std::slice::from_ref(&last));
     disk.quarantine_stranger(&last).await.unwrap();
-    assert_eq!(disk.strangers().await.unwrap(), [PathBuf::new(); 0]);
+    assert!(disk.strangers().await.unwrap().is_empty());
     let aside = root.path().join("quarantine").join(format!("blobs-sha256-00-{}", "f".repeat(64)));
     assert_eq!(fs::read(aside).unwrap(), b"misplaced");
 }

@@ -54,16 +54,12 @@ struct Check<'a> {
 impl Check<'_> {
     /// Tells of a fault, after `mend` has done something about it if that was asked for.
     async fn found(&mut self, what: String, done: &'static str, mend: impl Future<Output = Result<()>>) {
-        let done = match self.repair {
-            Repair::No => None,
+        let (what, done) = match self.repair {
+            Repair::No => (what, None),
             Repair::Yes => match mend.await {
-                Ok(()) => Some(done),
+                Ok(()) => (what, Some(done)),
                 // What is wrong with one thing keeps nobody from looking at the next.
-                Err(error) => {
-                    let what = format!("{what}; it could not be mended: {error}");
-                    self.listener.fault(Fault { what, done: None });
-                    return;
-                }
+                Err(error) => (format!("{what}; it could not be mended: {error}"), None),
             },
         };
         self.listener.fault(Fault { what, done });

@@ -37,16 +37,21 @@ async fn delete_some(registry: &Registry, listed: Vec<(Digest, i64)>) -> Result<
         let still =
             registry.read(move |tx| asked.iter().map(|digest| Ok(doomed::contains(tx, digest)?)).collect());
         let still: Vec<bool> = still.await?;
-        let (mut freed, mut settled) = (0, Vec::with_capacity(listed.len()));
+        let (mut freed, mut settled, mut failed) = (0, Vec::with_capacity(listed.len()), Vec::new());
         for ((digest, size), still) in listed.into_iter().zip(still) {
             if still {
                 if let Err(error) = registry.bytes().delete(&digest).await {
-                    tracing::error!(%digest, %error, "a file could not be deleted; the next collection tries again");
+                    failed.push((digest, error));
                     continue;
                 }
                 freed += u64::try_from(size).unwrap_or(0);
             }
             settled.push(digest);
+        }
+        // On a disk that takes no changes it may be every file: one line for all of these.
+        if let Some((digest, error)) = failed.first() {
+            let files = failed.len();
+            tracing::error!(files, %digest, %error, "files could not be deleted; the next collection tries again");
         }
         registry
             .write(move |tx| Ok(settled.iter().try_for_each(|digest| doomed::forget(tx, digest))?))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wharfinger_model::{Digest, Reference, RepositoryName};
+use wharfinger_model::{Digest, Reference, RepositoryName, Timestamp};
 use wharfinger_store::{blob, lifetime, manifest, repository};
 
 use crate::access::{Read, Write, check};
@@ -74,29 +74,40 @@ pub async fn head(
     reference: &Reference,
 ) -> Result<Pulled> {
     let pulled = pull(registry, caller, name, reference).await?;
-    let (caller, name, digest) = (Arc::clone(caller), name.clone(), pulled.digest.clone());
-    let (who, whither) = (Arc::clone(&caller), name.clone());
-    let lease_end = registry
-        .read(move |tx| {
-            let Ok(granted) = check::<Write>(tx, &who, &whither) else { return Ok(None) };
-            let summary = manifest::summary(tx, granted.id(), &digest)?.ok_or(Error::NoManifest)?;
-            if blob::lost_of(tx, summary.id)?.is_some() {
-                return Err(Error::NoManifest);
-            }
-            Ok(Some(summary.lease_end))
-        })
-        .await?;
+    let Some(lease_end) = lease_end(registry, caller, name, &pulled.digest).await? else { return Ok(pulled) };
     let renew_before = registry.now() + registry.settings().blob_lease / 2;
-    if let (Reference::Digest(digest), Some(lease_end)) = (reference, lease_end)
-        && lease_end < renew_before
-    {
-        renew(registry, caller, name, digest.clone()).await?;
+    if matches!(reference, Reference::Digest(_)) && lease_end < renew_before {
+        renew(registry, caller, name, &pulled.digest).await?;
     }
     Ok(pulled)
 }
 
+/// Until when a manifest is kept that is there with all its bytes; `None` for whoever may not push.
+async fn lease_end(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<Option<Timestamp>> {
+    let (caller, name, digest) = (Arc::clone(caller), name.clone(), digest.clone());
+    registry
+        .read(move |tx| {
+            let Ok(granted) = check::<Write>(tx, &caller, &name) else { return Ok(None) };
+            let summary = manifest::summary(tx, granted.id(), &digest)?.ok_or(Error::NoManifest)?;
+            let lost = blob::lost_of(tx, summary.id)?;
+            if lost.is_none() { Ok(Some(summary.lease_end)) } else { Err(Error::NoManifest) }
+        })
+        .await
+}
+
 /// Lengthens the manifest's lease, unless it is gone meanwhile.
-async fn renew(registry: &Registry, caller: Arc<Caller>, name: RepositoryName, digest: Digest) -> Result<()> {
+async fn renew(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<()> {
+    let (caller, name, digest) = (Arc::clone(caller), name.clone(), digest.clone());
     let lease_end = registry.now() + registry.settings().blob_lease;
     registry
         .write(move |tx| {

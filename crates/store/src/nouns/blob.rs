@@ -37,7 +37,7 @@ pub fn visible(
 
 /// The key of the blob's row, which is made if there is none yet. Its bytes are there, and not doomed any more.
 pub fn ensure(tx: &mut Tx<'_>, digest: &Digest, size: i64, now: Timestamp) -> Result<BlobId> {
-    // The update that changes nothing makes the statement return the row that was there.
+    // Only with an update does the statement return the row that was there.
     let id = tx.one(
         sql!(
             "INSERT INTO blob (digest, size, created_ms) VALUES (?1, ?2, ?3)

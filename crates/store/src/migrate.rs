@@ -48,6 +48,12 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 6, common: include_str!("../migrations/0006_sparse.sql"), sqlite: "", postgres: "" },
     Migration { version: 7, common: include_str!("../migrations/0007_lists.sql"), sqlite: "", postgres: "" },
+    Migration {
+        version: 14,
+        common: include_str!("../migrations/0014_keeping.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

@@ -42,6 +42,12 @@ pub enum Error {
     /// There is no such user or organization.
     #[error("no such account")]
     NoAccount,
+    /// There is no such team.
+    #[error("no such team")]
+    NoTeam,
+    /// The caller has no such token.
+    #[error("no such token")]
+    NoToken,
     /// There is no such policy where it was looked for.
     #[error("no such policy")]
     NoPolicy,

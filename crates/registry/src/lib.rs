@@ -12,12 +12,14 @@ pub mod check;
 mod claims;
 mod clock;
 pub mod collect;
+pub mod default_permissions;
 mod error;
 pub mod identity;
 pub mod immutability;
 pub mod labels;
 pub mod logs;
 pub mod manifests;
+pub mod members;
 pub mod mounts;
 pub mod namespaces;
 pub mod organizations;
@@ -27,7 +29,9 @@ pub mod pulls;
 pub mod repositories;
 mod secrets;
 mod settings;
+pub mod superuser;
 pub mod tags;
+pub mod teams;
 pub mod uploads;
 
 use std::sync::Arc;
@@ -36,7 +40,7 @@ use wharfinger_blobs::Blobs;
 use wharfinger_model::Timestamp;
 use wharfinger_store::{Db, Tx};
 
-pub use access::{Caller, Origin};
+pub use access::{Caller, Origin, Privilege};
 pub use clock::Clock;
 pub use error::{Error, ManifestError, Result, UploadError};
 pub use settings::Settings;
@@ -51,6 +55,7 @@ struct Inner {
     clock: Clock,
     settings: Settings,
     keys: identity::KeyRing,
+    secret_key: identity::SecretKey,
     passwords: identity::Passwords,
     pulls: pulls::Counter,
     claims: Arc<claims::Claims>,
@@ -66,10 +71,11 @@ impl Registry {
     /// When the store fails.
     pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
+        let secret_key = identity::SecretKey::load(&db).await?;
         let passwords = identity::Passwords::new();
         let pulls = pulls::Counter::default();
         let claims = Arc::default();
-        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, passwords, pulls, claims })))
+        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, secret_key, passwords, pulls, claims })))
     }
 
     /// The settings it was opened with.

@@ -49,6 +49,18 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, common: include_str!("../migrations/0006_sparse.sql"), sqlite: "", postgres: "" },
     Migration { version: 7, common: include_str!("../migrations/0007_lists.sql"), sqlite: "", postgres: "" },
     Migration {
+        version: 8,
+        common: include_str!("../migrations/0008_secret_key.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
+        version: 10,
+        common: include_str!("../migrations/0010_people.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
         version: 14,
         common: include_str!("../migrations/0014_keeping.sql"),
         sqlite: "",

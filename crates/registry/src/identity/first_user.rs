@@ -12,7 +12,7 @@ use crate::{Error, Registry, Result, secrets};
 /// How long the first user's token lives.
 const TOKEN_LIFE: Duration = Duration::from_secs(9000);
 /// How long a browser session lives.
-const SESSION_LIFE: Duration = Duration::from_secs(31 * 24 * 3600);
+pub(super) const SESSION_LIFE: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// Whether an access token is wanted along with the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -154,6 +154,8 @@ impl From<Error> for Problem {
             }
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
             Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
+            Error::NoTeam => Self::not_found("UNSUPPORTED", "no such team"),
+            Error::NoToken => Self::not_found("UNSUPPORTED", "no such token"),
             Error::NoAccount => Self::not_found("NAME_UNKNOWN", "no such user or organization"),
             Error::NoTag | Error::NoManifest | Error::NoLabel => {
                 Self::not_found("MANIFEST_UNKNOWN", "manifest unknown")

@@ -186,6 +186,8 @@ impl From<Error> for Problem {
             | Error::NoBlob
             | Error::NoUpload
             | Error::NoPolicy
+            | Error::NoTeam
+            | Error::NoToken
             | Error::NoAccount => Self::not_found(),
             Error::Tag { name, refusal } => tag_refused(&name, refusal),
             Error::InvalidRequest(detail) => Self::invalid_request(detail),

@@ -46,6 +46,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 9,
+        common: include_str!("../migrations/0009_signin.sql"),
+        sqlite: include_str!("../migrations/0009_signin.sqlite.sql"),
+        postgres: include_str!("../migrations/0009_signin.postgres.sql"),
+    },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

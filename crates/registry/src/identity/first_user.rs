@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
 use wharfinger_model::{Namespace, Scopes, Timestamp};
 use wharfinger_store::account::{self, Kind, NewAccount};
 use wharfinger_store::{AccountId, Tx, access_token, session};
@@ -128,10 +129,14 @@ fn store(
 fn store_token(tx: &mut Tx<'_>, account: AccountId, token: &str, now: Timestamp) -> Result<()> {
     let (lookup, secret) = token.split_at(token.len() / 2);
     let new = access_token::NewToken {
+        uuid: &Uuid::new_v4().to_string(),
         lookup,
         secret_hash: &secrets::hash(secret),
         account,
+        application_id: None,
         application: "automation",
+        name: None,
+        created_by: None,
         scopes: Scopes::all(),
         expires: now + TOKEN_LIFE,
     };

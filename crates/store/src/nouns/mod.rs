@@ -2,7 +2,9 @@
 
 pub mod access_token;
 pub mod account;
+pub mod application;
 pub mod audit;
+pub mod authorization_code;
 pub mod blob;
 pub mod doomed;
 pub mod examination;
@@ -22,4 +24,4 @@ pub mod session;
 pub mod signing_key;
 pub mod upload;
 
-pub use ids::{AccountId, BlobId, LifetimeId, ManifestId, RepositoryId};
+pub use ids::{AccountId, ApplicationId, BlobId, LifetimeId, ManifestId, RepositoryId};

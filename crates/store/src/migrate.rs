@@ -47,6 +47,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
     },
     Migration {
+        version: 8,
+        common: include_str!("../migrations/0008_secret_key.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
         version: 9,
         common: include_str!("../migrations/0009_signin.sql"),
         sqlite: include_str!("../migrations/0009_signin.sqlite.sql"),

@@ -20,6 +20,7 @@ pub mod permission;
 pub mod prune;
 pub mod pulls;
 pub mod repository;
+pub mod secret_key;
 pub mod session;
 pub mod signing_key;
 pub mod upload;

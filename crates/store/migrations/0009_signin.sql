@@ -16,7 +16,7 @@ CREATE TABLE application (
     application_uri {text} NOT NULL,
     redirect_uri    {text} NOT NULL, -- empty: only the registry's own page gets tokens
     avatar_email    {text},
-    secret_nonce    {bytes} NOT NULL,
+    secret_nonce    {text} NOT NULL,
     created_ms      BIGINT NOT NULL
 );
 CREATE INDEX application_organization ON application (organization_id, id);

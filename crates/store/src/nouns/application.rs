@@ -30,7 +30,7 @@ pub struct Application {
     /// Whose it is.
     pub organization: AccountId,
     /// What its secret is derived from.
-    pub secret_nonce: Vec<u8>,
+    pub secret_nonce: String,
     /// What is said of it.
     pub profile: Profile,
 }
@@ -63,7 +63,7 @@ pub fn insert(
     client_id: &str,
     organization: AccountId,
     profile: &Profile,
-    secret_nonce: &[u8],
+    secret_nonce: &str,
     now: Timestamp,
 ) -> Result<()> {
     tx.execute(
@@ -134,7 +134,7 @@ pub fn update(tx: &mut Tx<'_>, id: ApplicationId, profile: &Profile) -> Result<(
 }
 
 /// Gives an application another secret.
-pub fn set_secret_nonce(tx: &mut Tx<'_>, id: ApplicationId, nonce: &[u8]) -> Result<()> {
+pub fn set_secret_nonce(tx: &mut Tx<'_>, id: ApplicationId, nonce: &str) -> Result<()> {
     tx.execute(sql!("UPDATE application SET secret_nonce = ?2 WHERE id = ?1"), params![id, nonce]).map(drop)
 }
 

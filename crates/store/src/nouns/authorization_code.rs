@@ -19,12 +19,7 @@ pub struct AuthorizationCode {
 }
 
 /// Adds a code.
-pub fn insert(
-    tx: &mut Tx<'_>,
-    code_hash: &[u8],
-    code: &AuthorizationCode,
-    expires: Timestamp,
-) -> Result<()> {
+pub fn insert(tx: &mut Tx<'_>, code_hash: &[u8], code: &AuthorizationCode, expires: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
             "INSERT INTO authorization_code (code_hash, application_id, account_id, redirect_uri, scopes, expires_ms)

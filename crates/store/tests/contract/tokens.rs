@@ -35,7 +35,7 @@ fn application(tx: &mut Tx<'_>, client_id: &str) -> Result<Application> {
         None => account(tx, "acme", Kind::Organization)?,
     };
     let profile = Profile { name: format!("the {client_id}"), ..Profile::default() };
-    application::insert(tx, client_id, acme, &profile, b"nonce", NOW)?;
+    application::insert(tx, client_id, acme, &profile, "nonce", NOW)?;
     Ok(application::by_client_id(tx, client_id)?.unwrap())
 }
 
@@ -268,8 +268,8 @@ async fn an_application_is_found_by_its_client_id_and_listed_with_its_organizati
                 avatar_email: Some("a".into()),
             };
             application::update(tx, ci.id, &profile)?;
-            application::set_secret_nonce(tx, ci.id, b"other")?;
-            let updated = Application { profile, secret_nonce: b"other".to_vec(), ..ci.clone() };
+            application::set_secret_nonce(tx, ci.id, "other")?;
+            let updated = Application { profile, secret_nonce: "other".into(), ..ci.clone() };
             assert_eq!(application::by_client_id(tx, "ci")?, Some(updated));
             application::delete(tx, ci.id)?;
             assert_eq!(application::list(tx, ci.organization, 10)?, [cd]);

@@ -58,6 +58,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0009_signin.sqlite.sql"),
         postgres: include_str!("../migrations/0009_signin.postgres.sql"),
     },
+    Migration {
+        version: 10,
+        common: include_str!("../migrations/0010_people.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

@@ -39,7 +39,7 @@ pub fn find(tx: &mut Tx<'_>, cookie_hash: &[u8], now: Timestamp) -> Result<Optio
         sql!(
             "SELECT s.verified_ms, a.id, a.name, a.kind, a.email, a.superuser, a.window_ms
              FROM session s JOIN account a ON a.id = s.account_id
-             WHERE s.cookie_hash = ?1 AND s.expires_ms > ?2"
+             WHERE s.cookie_hash = ?1 AND s.expires_ms > ?2 AND a.enabled = TRUE"
         ),
         params![cookie_hash, now],
         |row| Ok(Session { verified: row.get(0)?, account: Account::from_row(row, 1)? }),

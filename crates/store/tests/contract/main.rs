@@ -9,6 +9,7 @@ mod history_stands;
 mod lifetimes;
 mod lists;
 mod manifests;
+mod people;
 mod pruning;
 mod records;
 mod repositories;

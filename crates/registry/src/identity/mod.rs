@@ -7,6 +7,7 @@ pub mod first_user;
 mod hmac;
 pub mod key_ring;
 pub mod last_used;
+pub mod operator;
 mod passwords;
 pub mod registry_token;
 pub mod sessions;

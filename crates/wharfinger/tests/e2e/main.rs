@@ -19,6 +19,7 @@ mod labels;
 mod logs;
 mod manifest_view;
 mod mounts;
+mod oauth;
 mod proxies;
 mod pulls;
 mod pushes;

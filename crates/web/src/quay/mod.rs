@@ -1,5 +1,7 @@
 //! `/api/v1/`: Quay's API, one file for each chapter of its guide. What it can do is one table, `table::CHAPTERS`.
 
+mod application;
+mod authorization;
 mod autoprune;
 mod error_type;
 mod field;
@@ -12,6 +14,7 @@ mod organization;
 mod permission;
 mod repository;
 mod request;
+mod session;
 mod table;
 mod tag;
 mod user;

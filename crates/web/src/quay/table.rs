@@ -7,8 +7,8 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    autoprune, error_type, immutability, label, logs, manifest, organization, permission, repository, tag,
-    user,
+    application, authorization, autoprune, error_type, immutability, label, logs, manifest, organization,
+    permission, repository, session, tag, user,
 };
 
 /// Where the API begins.
@@ -62,12 +62,24 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         operations: &[organization::OPERATIONS],
     },
     Chapter { name: "user", about: "The first user, and oneself.", operations: &[user::OPERATIONS] },
+    Chapter {
+        name: "session",
+        about: "Sign in and out, as browsers do.",
+        operations: &[session::OPERATIONS],
+    },
+    Chapter {
+        name: "oauth",
+        about: "Applications that act for people, and their tokens.",
+        operations: &[application::OPERATIONS, application::TOKENS, authorization::OPERATIONS],
+    },
     Chapter { name: "logs", about: "What was done, by whom and when.", operations: &[logs::OPERATIONS] },
     Chapter { name: "error", about: "What errors mean.", operations: &[error_type::OPERATIONS] },
 ];
 
 /// The parameters of paths, and what they are.
 const PATH_PARAMETERS: &[(&str, &str)] = &[
+    ("access_token_uuid", "The id of an access token that lends one's rights."),
+    ("client_id", "The client id of an OAuth 2 application."),
     ("error_type", "A type of errors, as in `not_found`."),
     ("labelid", "The id of a label."),
     ("manifestref", "The digest of a manifest."),
@@ -75,6 +87,7 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("policy_uuid", "The id of a policy."),
     ("repository", "The full name of a repository, as in `namespace/name`."),
     ("tag", "The name of a tag."),
+    ("token_uuid", "The id of a token."),
     ("username", "The name of a user or robot."),
 ];
 

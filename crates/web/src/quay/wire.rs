@@ -8,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, X_CONTENT_TYPE_OPTIO
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
-use wharfinger_model::{Algorithm, QuayDate, Timestamp};
+use wharfinger_model::{Algorithm, QuayDate, Rfc3339, Timestamp};
 
 use crate::auth::SESSION_COOKIE;
 use crate::serve::Scheme;
@@ -58,6 +58,15 @@ impl Formatter for Ascii {
 /// An instant as the API writes it.
 pub(super) fn date(instant: Timestamp) -> String {
     QuayDate(instant).to_string()
+}
+
+/// An instant as the API writes those of access tokens: ISO 8601 with microseconds, if there are any.
+pub(super) fn iso(instant: Timestamp) -> String {
+    let text = Rfc3339(instant).to_string();
+    match text.strip_suffix(".000Z") {
+        Some(whole) => format!("{whole}Z"),
+        None => text.replace('Z', "000Z"),
+    }
 }
 
 /// The absolute name of a type of error.
@@ -153,6 +162,13 @@ mod tests {
                 "kind": "user",
             })
         );
+    }
+
+    #[test]
+    fn an_instant_of_a_token_has_a_fraction_only_if_it_is_not_zero() {
+        for (ms, text) in [(120, "2026-08-03T09:05:07.120000Z"), (0, "2026-08-03T09:05:07Z")] {
+            assert_eq!(iso(Timestamp::from_ms(1_785_747_907_000 + ms)), text);
+        }
     }
 
     #[test]

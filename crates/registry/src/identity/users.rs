@@ -51,9 +51,10 @@ pub fn authorize_admin(caller: &Caller) -> Result<AccountId> {
 /// Sets what users can set about themselves; what they see of themselves then.
 ///
 /// # Errors
-/// When the caller may not; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
+/// When the caller may not, or has not shown the password lately; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
 pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: NamespaceUpdate) -> Result<UserView> {
     let id = authorize_admin(caller)?;
+    caller.require_fresh_login(registry.now())?;
     let (caller, now, settings) = (Arc::clone(caller), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
+mod applications;
 mod autoprune;
 mod autoprune_cost;
 mod autoprune_policies;
@@ -20,11 +21,13 @@ mod logs;
 mod manifest_view;
 mod mounts;
 mod oauth;
+mod operator;
 mod proxies;
 mod pulls;
 mod pushes;
 mod registry;
 mod registry_tokens;
+mod sessions;
 mod siblings;
 mod start;
 mod support;

@@ -1,6 +1,7 @@
 //! The vocabulary and the rules, pure: no I/O, no clock, no async.
 
 mod access;
+pub mod client;
 mod digest;
 pub mod grant;
 pub mod image;
@@ -11,6 +12,7 @@ pub mod path;
 mod pattern;
 pub mod prune;
 pub mod range;
+mod redirect_uri;
 pub mod referrers;
 pub mod rules;
 pub mod tag;
@@ -23,4 +25,5 @@ pub use name::{
     Reference, RepositoryName, RobotName, TagName,
 };
 pub use pattern::{InvalidPattern, Pattern};
+pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use time::{QuayDate, Rfc3339, Timestamp};

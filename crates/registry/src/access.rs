@@ -3,11 +3,12 @@
 mod namespace;
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
-use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes};
+use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes, Timestamp};
 use wharfinger_store::account::{Account, Kind, Membership};
 use wharfinger_store::repository::{self, Repository, Standing};
 use wharfinger_store::{AccountId, RepositoryId, Tx};
@@ -16,11 +17,14 @@ pub(crate) use namespace::{check_namespace, check_organization};
 
 use crate::{Error, Result, Settings};
 
+/// How long a session counts as fresh after its password was shown.
+const FRESH: Duration = Duration::from_secs(600);
+
 /// Where a request came from, for the audit log.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The client's address.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
     /// What the client calls itself.
     pub user_agent: Option<String>,
 }
@@ -88,7 +92,10 @@ impl Privilege {
 #[derive(Debug, Clone)]
 pub(crate) enum Authority {
     /// A browser session.
-    Session,
+    Session {
+        /// When the password was last shown in it.
+        verified: Timestamp,
+    },
     /// The account's own password.
     Password,
     /// A robot's token, or an app-specific token: made for what is done in repositories.
@@ -143,7 +150,7 @@ impl Caller {
 
     /// Whether a browser session vouches for the caller.
     pub fn is_session(&self) -> bool {
-        self.account.is_some() && matches!(self.authority, Authority::Session)
+        self.account.is_some() && matches!(self.authority, Authority::Session { .. })
     }
 
     /// As in `user alice` or `oauthtoken for user alice`; `None` for somebody anonymous.
@@ -181,7 +188,7 @@ impl Caller {
     /// Whether the scopes of the caller's token, if it came with one, allow this.
     pub(crate) fn has_scope(&self, scope: Scope) -> bool {
         match &self.authority {
-            Authority::Session | Authority::Password | Authority::Itself => true,
+            Authority::Session { .. } | Authority::Password | Authority::Itself => true,
             Authority::Token { scopes } => scopes.contains(scope),
             Authority::Login | Authority::Grant(_) => false,
         }
@@ -196,13 +203,35 @@ impl Caller {
         if self.has_scope(scope) { Ok(account) } else { Err(Error::Forbidden) }
     }
 
+    /// Whether the caller could give this away: it is within its scopes, and what only superusers have it has.
+    pub(crate) fn holds(&self, scope: Scope) -> bool {
+        let in_scope = match &self.authority {
+            Authority::Session { .. } | Authority::Password | Authority::Itself => true,
+            Authority::Token { scopes } => scopes.covers(scope),
+            Authority::Login | Authority::Grant(_) => false,
+        };
+        in_scope && (scope != Scope::SuperUser || self.is_superuser())
+    }
+
+    /// Checks that nobody has only come upon a browser that was left alone: the password was shown in its session not
+    /// long ago. Other credentials are shown each time.
+    ///
+    /// # Errors
+    /// [`Error::FreshLoginRequired`].
+    pub fn require_fresh_login(&self, now: Timestamp) -> Result<()> {
+        match self.authority {
+            Authority::Session { verified } if verified + FRESH < now => Err(Error::FreshLoginRequired),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the caller may do everything: the registry itself, and a superuser by session, or by a token that says
     /// so.
     pub fn is_superuser(&self) -> bool {
         let superuser = self.privilege() == Privilege::Superuser;
         match &self.authority {
             Authority::Itself => true,
-            Authority::Session => superuser,
+            Authority::Session { .. } => superuser,
             Authority::Token { scopes } => superuser && scopes.contains(Scope::SuperUser),
             Authority::Password | Authority::Login | Authority::Grant(_) => false,
         }
@@ -214,7 +243,7 @@ impl Caller {
         self.is_superuser()
             || self.is_read_only()
                 && match &self.authority {
-                    Authority::Session | Authority::Password => true,
+                    Authority::Session { .. } | Authority::Password => true,
                     Authority::Token { scopes } => scopes.contains(Scope::SuperUser),
                     Authority::Itself | Authority::Login | Authority::Grant(_) => false,
                 }
@@ -296,7 +325,7 @@ impl Caller {
             (false, false) => return None,
         };
         match &self.authority {
-            Authority::Session | Authority::Password | Authority::Itself => Some(role),
+            Authority::Session { .. } | Authority::Password | Authority::Itself => Some(role),
             Authority::Token { scopes } => scopes.namespace_ceiling().map(|ceiling| role.min(ceiling)),
             Authority::Login => Some(role.min(NamespaceRole::Creator)),
             Authority::Grant(_) => None,
@@ -311,7 +340,7 @@ impl Caller {
         let own = match &self.authority {
             _ if standing.disabled => None,
             _ if self.is_superuser() => Some(Role::Admin),
-            Authority::Session | Authority::Password | Authority::Login | Authority::Itself => {
+            Authority::Session { .. } | Authority::Password | Authority::Login | Authority::Itself => {
                 self.given_role(standing)
             }
             Authority::Token { scopes } => scopes
@@ -340,7 +369,7 @@ impl Caller {
             _ if self.reads_everything() => Sight::All,
             Authority::Grant(scopes) => granted_sight(scopes, self.account.as_ref()),
             Authority::Token { scopes } if scopes.repository_ceiling().is_none() => Sight::Public,
-            Authority::Session
+            Authority::Session { .. }
             | Authority::Password
             | Authority::Login
             | Authority::Itself

@@ -22,6 +22,7 @@ pub mod manifests;
 pub mod members;
 pub mod mounts;
 pub mod namespaces;
+pub mod oauth;
 pub mod organizations;
 pub mod permissions;
 pub mod prune;
@@ -57,6 +58,8 @@ struct Inner {
     keys: identity::KeyRing,
     secret_key: identity::SecretKey,
     passwords: identity::Passwords,
+    backoff: identity::Backoff,
+    last_used: identity::LastUsed,
     pulls: pulls::Counter,
     claims: Arc<claims::Claims>,
 }
@@ -72,10 +75,19 @@ impl Registry {
     pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let secret_key = identity::SecretKey::load(&db).await?;
-        let passwords = identity::Passwords::new();
-        let pulls = pulls::Counter::default();
-        let claims = Arc::default();
-        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, secret_key, passwords, pulls, claims })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            blobs,
+            clock,
+            settings,
+            keys,
+            secret_key,
+            passwords: identity::Passwords::new(),
+            backoff: identity::Backoff::default(),
+            last_used: identity::LastUsed::default(),
+            pulls: pulls::Counter::default(),
+            claims: Arc::default(),
+        })))
     }
 
     /// The settings it was opened with.

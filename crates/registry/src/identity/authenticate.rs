@@ -1,14 +1,16 @@
 //! Credentials and whom they stand for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wharfinger_model::Timestamp;
-use wharfinger_store::account::Kind;
+use wharfinger_store::account::{Account, Kind};
 use wharfinger_store::{
     access_token as tokens, account, app_token as app_tokens, robot as robots, session as sessions,
 };
 
+use super::Passwords;
 use super::derived::Purpose;
 use crate::access::{AccessToken, Authority, Caller, Origin};
 use crate::{Registry, Result, secrets};
@@ -36,6 +38,7 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
     let (lookup, hash, now) = (lookup.to_owned(), secrets::hash(secret), registry.now());
     let stored = registry.read(move |tx| Ok(tokens::by_lookup(tx, &lookup, now)?)).await?;
     Ok(stored.filter(|stored| secrets::same(&stored.secret_hash, &hash)).map(|stored| {
+        registry.0.last_used.note(stored.id, now);
         let authority = Authority::Token { scopes: stored.scopes };
         let caller = Caller::new(stored.owner, authority, origin, registry.settings());
         Arc::new(caller.by(Some(AccessToken { id: stored.id, application: stored.application })))
@@ -48,9 +51,11 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
 /// When the store fails.
 pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Result<Option<Arc<Caller>>> {
     let (hash, now) = (secrets::hash(cookie), registry.now());
-    let account = registry.read(move |tx| Ok(sessions::account(tx, &hash, now)?)).await?;
-    let caller = |account| Arc::new(Caller::new(account, Authority::Session, origin, registry.settings()));
-    Ok(account.map(caller))
+    let found = registry.read(move |tx| Ok(sessions::find(tx, &hash, now)?)).await?;
+    Ok(found.map(|found| {
+        let authority = Authority::Session { verified: found.verified };
+        Arc::new(Caller::new(found.account, authority, origin, registry.settings()))
+    }))
 }
 
 /// Whoever has that name and password. The name `$oauthtoken` goes with an access token as the password, `$app` with an
@@ -58,7 +63,8 @@ pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Resul
 /// whether or not there is anybody of that name.
 ///
 /// # Errors
-/// When the store fails.
+/// [`Error::TooManyAttempts`](crate::Error::TooManyAttempts) when too many passwords were wrong, whether or not there is
+/// such a user.
 pub async fn password(
     registry: &Registry,
     user: &str,
@@ -71,6 +77,25 @@ pub async fn password(
         robot if robot.contains('+') => return self::robot(registry, robot, password, origin).await,
         _ => {}
     }
+    let account = account(registry, user, password, origin.address).await?;
+    Ok(account
+        .map(|account| Arc::new(Caller::new(account, Authority::Password, origin, registry.settings()))))
+}
+
+/// The user of that name, if that is their password: the one place where passwords are tried.
+///
+/// # Errors
+/// As [`password`].
+pub(super) async fn account(
+    registry: &Registry,
+    user: &str,
+    password: &str,
+    address: Option<IpAddr>,
+) -> Result<Option<Account>> {
+    if !Passwords::can_be_one(password) {
+        return Ok(None);
+    }
+    let pair = registry.0.backoff.admit(user, address, registry.now())?;
     let name = user.to_owned();
     let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
     let (account, hash) = match found {
@@ -78,8 +103,12 @@ pub async fn password(
         _ => (None, None),
     };
     let right = registry.0.passwords.verify(password, hash).await?;
-    let caller = |account| Arc::new(Caller::new(account, Authority::Password, origin, registry.settings()));
-    Ok(account.filter(|_| right).map(caller))
+    if right {
+        registry.0.backoff.succeeded(pair);
+    } else {
+        registry.0.backoff.failed(pair, registry.now());
+    }
+    Ok(account.filter(|_| right))
 }
 
 /// The robot of that name, if the token is its own.

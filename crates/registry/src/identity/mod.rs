@@ -2,14 +2,21 @@
 
 pub mod app_tokens;
 pub mod authenticate;
+mod backoff;
 mod derived;
 pub mod first_user;
 mod hmac;
+pub mod key_ring;
+pub mod last_used;
+pub mod operator;
 mod passwords;
 pub mod registry_token;
 pub mod robots;
+pub mod sessions;
 pub mod users;
 
-pub(crate) use derived::SecretKey;
+pub(crate) use backoff::Backoff;
+pub(crate) use derived::{Purpose, SecretKey, new_nonce};
+pub(crate) use key_ring::KeyRing;
+pub(crate) use last_used::LastUsed;
 pub(crate) use passwords::Passwords;
-pub(crate) use registry_token::KeyRing;

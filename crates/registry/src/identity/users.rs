@@ -9,7 +9,8 @@ use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::{AccountId, Tx, session};
 
 use super::authenticate::new_cookie;
-use super::first_user::{self, SESSION_LIFE, is_email};
+use super::first_user::{self, is_email};
+use super::sessions;
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
 use crate::namespaces::{self, NamespaceUpdate};
@@ -98,6 +99,7 @@ pub struct SignedIn {
 /// When the caller may not; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
 pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdate) -> Result<SignedIn> {
     let id = authorize_admin(caller)?;
+    caller.require_fresh_login(registry.now())?;
     let hash = match &update.password {
         Some(password) => Some(registry.0.passwords.hash(password).await?),
         None => None,
@@ -119,7 +121,7 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
                 audit::write(tx, &caller, subject, "account_change_password", json!({}), now)?;
             }
             if let Some(cookie) = &cookie {
-                session::insert(tx, &secrets::hash(cookie), id, now, now + SESSION_LIFE)?;
+                session::insert(tx, &secrets::hash(cookie), id, now, now + sessions::LIFE)?;
             }
             let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
             Ok(SignedIn { user: view(tx, account, privilege, true)?, cookie: cookie.clone() })
@@ -152,7 +154,7 @@ pub async fn sign_up(
     registry
         .write(move |tx| {
             let account = new.insert(tx, &caller, now)?;
-            session::insert(tx, &secrets::hash(&cookie), account.id, now, now + SESSION_LIFE)?;
+            session::insert(tx, &secrets::hash(&cookie), account.id, now, now + sessions::LIFE)?;
             let privilege = Privilege::of(&account, &settings);
             Ok(SignedIn { user: view(tx, account, privilege, true)?, cookie: Some(cookie.clone()) })
         })
@@ -225,6 +227,7 @@ impl NewUser {
 /// When the caller may not; [`Error::InvalidRequest`] for superusers, without whom nobody could look after the registry.
 pub async fn delete(registry: &Registry, caller: &Arc<Caller>) -> Result<()> {
     let id = authorize_admin(caller)?;
+    caller.require_fresh_login(registry.now())?;
     let (caller, now, settings) = (Arc::clone(caller), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {

@@ -69,8 +69,6 @@ pub(crate) enum Error {
     SizeOutOfRange(Masked),
     #[error("`{0}` is not a count: write a whole number from 1 to 1000000")]
     NotACount(Masked),
-    #[error("`{0}` is no switch: write `true` or `false`")]
-    NotASwitch(Masked),
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, Error> {
@@ -212,10 +210,6 @@ pub(super) fn count(text: &str) -> Result<NonZeroUsize, Error> {
         _ => None,
     };
     count.filter(|count| count.get() <= MOST).ok_or_else(|| Error::NotACount(text.into()))
-}
-
-pub(super) fn switch(text: &str) -> Result<bool, Error> {
-    text.parse().map_err(|_| Error::NotASwitch(text.into()))
 }
 
 /// The digits in front, and what follows them. The number is none when it is too large to be counted.

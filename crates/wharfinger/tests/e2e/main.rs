@@ -4,6 +4,7 @@
 
 mod api_access;
 mod api_documents;
+mod applications;
 mod autoprune;
 mod autoprune_cost;
 mod autoprune_policies;
@@ -21,11 +22,14 @@ mod labels;
 mod logs;
 mod manifest_view;
 mod mounts;
+mod oauth;
+mod operator;
 mod proxies;
 mod pulls;
 mod pushes;
 mod registry;
 mod registry_tokens;
+mod sessions;
 mod siblings;
 mod sparse;
 mod start;

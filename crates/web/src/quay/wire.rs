@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, X_CONTENT_TYPE_OPTIO
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
+use utoipa::ToSchema;
 use wharfinger_model::{Algorithm, QuayDate, Timestamp};
 
 use crate::auth::SESSION_COOKIE;
@@ -79,17 +80,47 @@ pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme)
     }
 }
 
+/// That something was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Success)]
+pub(super) struct Done {
+    /// True.
+    success: bool,
+}
+
+impl Done {
+    /// It was.
+    pub(super) const DONE: Self = Self { success: true };
+}
+
+/// The name of a policy.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PolicyId<'a> {
+    pub(super) uuid: &'a str,
+}
+
+/// Members by their names, in an order of their own.
+pub(super) struct Named<T>(pub(super) Vec<(String, T)>);
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
 /// What is drawn for somebody.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Avatar {
     name: String,
+    /// SHA-256 of the e-mail address, or else of the name, in hexadecimal.
     hash: String,
+    /// As in `#2bd806`.
     color: String,
     kind: AvatarKind,
 }
 
 /// For whom an avatar is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AvatarKind {
     /// A person.

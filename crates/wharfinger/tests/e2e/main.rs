@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
+mod app_tokens;
 mod autoprune;
 mod autoprune_cost;
 mod autoprune_policies;
@@ -9,6 +10,7 @@ mod bad_input;
 mod bad_json;
 mod checking;
 mod collection;
+mod default_permissions;
 mod discovery;
 mod durability;
 mod guide;
@@ -19,13 +21,16 @@ mod labels;
 mod logs;
 mod manifest_view;
 mod mounts;
+mod organizations;
 mod proxies;
 mod pulls;
 mod pushes;
 mod registry;
 mod registry_tokens;
+mod robots;
 mod siblings;
 mod start;
+mod superusers;
 mod support;
 mod tag_change;
 mod tag_deletion;
@@ -35,6 +40,8 @@ mod tag_immutability;
 mod tag_list;
 mod tag_matrix;
 mod tag_purge;
+mod team_permissions;
 mod tls;
 mod uploads;
+mod users;
 mod windows;

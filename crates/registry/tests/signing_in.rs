@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::operator::{self, NewUser, Standing};
+use wharfinger_registry::identity::users::UserUpdate;
 use wharfinger_registry::identity::{authenticate, last_used, sessions, users};
 use wharfinger_registry::namespaces::NamespaceUpdate;
 use wharfinger_registry::{Caller, Error, Origin, Registry};
@@ -97,7 +98,10 @@ async fn what_is_sensitive_needs_a_session_whose_password_was_shown_lately() {
     let registry = &place.registry;
     add(registry, "alice").await;
     let cookie = sign_in(registry, "alice", PASSWORD).await.unwrap();
-    let update = || NamespaceUpdate { email: Some("a@example.com".into()), window_s: None };
+    let update = || UserUpdate {
+        namespace: NamespaceUpdate { email: Some("a@example.com".into()), ..NamespaceUpdate::default() },
+        password: None,
+    };
     place.clock.advance(Duration::from_secs(600));
     let caller = holder(registry, &cookie).await.unwrap();
     users::update(registry, &caller, update()).await.unwrap();

@@ -1,5 +1,6 @@
-//! Who is who: users, their passwords, sessions and tokens.
+//! Who is who: users, robots, their passwords, sessions and tokens.
 
+pub mod app_tokens;
 pub mod authenticate;
 mod backoff;
 mod derived;
@@ -10,6 +11,7 @@ pub mod last_used;
 pub mod operator;
 mod passwords;
 pub mod registry_token;
+pub mod robots;
 pub mod sessions;
 pub mod users;
 

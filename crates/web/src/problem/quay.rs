@@ -162,6 +162,7 @@ impl From<Error> for Problem {
             | Error::NoApplication
             | Error::NoToken
             | Error::UnknownScope
+            | Error::NoTeam
             | Error::NoAccount => Self::not_found(),
             Error::RedirectUri => Self::Error(StatusCode::BAD_REQUEST, "invalid_request".into()),
             Error::FreshLoginRequired => {

@@ -78,8 +78,8 @@ pub async fn password(
         _ => {}
     }
     let account = account(registry, user, password, origin.address).await?;
-    Ok(account
-        .map(|account| Arc::new(Caller::new(account, Authority::Password, origin, registry.settings()))))
+    let caller = |account| Arc::new(Caller::new(account, Authority::Password, origin, registry.settings()));
+    Ok(account.map(caller))
 }
 
 /// The user of that name, if that is their password: the one place where passwords are tried.

@@ -199,10 +199,10 @@ impl From<Error> for Problem {
             | Error::NoBlob
             | Error::NoUpload
             | Error::NoPolicy
-            | Error::NoTeam
             | Error::NoApplication
             | Error::NoToken
             | Error::UnknownScope
+            | Error::NoTeam
             | Error::NoAccount => Self::not_found(),
             Error::RedirectUri => Self::Error(StatusCode::BAD_REQUEST, "invalid_request".into()),
             Error::FreshLoginRequired => {

@@ -152,10 +152,10 @@ pub(crate) enum AvatarKind {
     Robot,
     /// An organization.
     Org,
-    /// A team.
-    Team,
     /// An OAuth 2 application.
     App,
+    /// A team.
+    Team,
 }
 
 impl Avatar {

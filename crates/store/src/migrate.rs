@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
     },
     Migration { version: 7, common: include_str!("../migrations/0007_lists.sql"), sqlite: "", postgres: "" },
+    Migration { version: 13, common: include_str!("../migrations/0013_rules.sql"), sqlite: "", postgres: "" },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

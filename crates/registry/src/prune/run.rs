@@ -11,7 +11,7 @@ use wharfinger_store::{AccountId, LifetimeId, RepositoryId, Tx, lifetime, prune,
 use super::rules::Rules;
 use super::walk::walk;
 use crate::access::{Delete, Granted, unasked};
-use crate::tags::{Cause, Context, TagChange, apply, lock};
+use crate::tags::{Cause, Context, TagChange, apply_all, lock};
 use crate::{Caller, Error, Origin, Registry, Result};
 
 /// How many namespaces are done in one round.
@@ -168,18 +168,18 @@ fn delete_batch(tx: &mut Tx<'_>, found: &Found, from: usize, revision: i64, now:
     let unchanged = repository::revision(tx, *id)? == revision + 1 && now < found.good_until;
     let caller = Caller::anonymous(Origin::default());
     let context = Context { granted: &granted, caller: &caller, now };
-    let mut pruned = 0;
+    let mut changes = Vec::new();
     for tag in found.overdue.iter().skip(from).take(BATCH) {
         // What depends on other tags is only known if none was changed.
         let known = unchanged || !tag.reason.is_relative();
         if known && is_still_overdue(tx, &granted, tag, now)? {
             let policy = found.rules.uuid(tag.by).unwrap_or_default().to_owned();
             let cause = Cause::Prune { policy, reason: tag.reason.word() };
-            apply(tx, context, &TagChange { name: tag.name.clone(), change: Change::Delete, cause })?;
-            pruned += 1;
+            changes.push(TagChange { name: tag.name.clone(), change: Change::Delete, cause });
         }
     }
-    Ok(pruned)
+    apply_all(tx, context, &changes)?;
+    Ok(changes.len() as u64)
 }
 
 /// Whether the tag must still go, as far as it can be told from the tag itself.

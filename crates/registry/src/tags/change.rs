@@ -1,8 +1,11 @@
 //! The one function through which every change of a tag goes.
 
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use wharfinger_model::rules::is_sibling;
 use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan};
 use wharfinger_model::{Digest, TagName, Timestamp};
 use wharfinger_store::lifetime::{self, Recorded};
@@ -93,6 +96,37 @@ impl<L> Clone for Context<'_, L> {
 /// # Errors
 /// [`Error::Tag`] when the change is refused; the unit of work must then be given up.
 pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagChange) -> Result<()> {
+    apply_all(tx, context, [change])
+}
+
+/// Changes tags one after the other, as [`apply`] does each. What goes with the last tag of a manifest is looked at once
+/// for all of them.
+///
+/// # Errors
+/// As [`apply`], with the first that is refused.
+pub(crate) fn apply_all<L>(
+    tx: &mut Tx<'_>,
+    context: Context<'_, L>,
+    changes: impl IntoIterator<Item: Borrow<TagChange>>,
+) -> Result<()> {
+    let mut left = BTreeMap::new();
+    for change in changes {
+        let of_one = apply_alone(tx, context, change.borrow())?;
+        left.extend(of_one.map(|left| (left.manifest, left)));
+    }
+    left.values().try_for_each(|left| siblings::end(tx, context.granted, left))
+}
+
+/// A manifest that an ordinary tag has left.
+pub(super) struct Left {
+    pub(super) digest: Digest,
+    pub(super) manifest: ManifestId,
+    /// When.
+    pub(super) at: Timestamp,
+}
+
+/// Changes a tag and nothing else. The manifest that it has left, unless the tag belongs to another manifest itself.
+fn apply_alone<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagChange) -> Result<Option<Left>> {
     let Context { granted, now, .. } = context;
     let newest = lifetime::newest(tx, granted.id(), &change.name)?;
     let known = Known { newest, current: newest.filter(|newest| newest.is_alive(now)) };
@@ -108,11 +142,6 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
         }
         None => None,
     };
-    if let Some(before) = &before
-        && leaves(&plan, before.lifetime.manifest)
-    {
-        siblings::end(tx, granted, &change.name, before, now)?;
-    }
     record(tx, context, change, before.as_ref())?;
     if matches!(plan, Plan::Begin(_)) && birth.by_policy {
         let metadata = json!({
@@ -121,7 +150,8 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
         let kind = "tag_made_immutable_by_policy";
         audit::write(tx, &Caller::itself(), Subject::repository(granted), kind, metadata, context.now)?;
     }
-    Ok(())
+    let left = before.filter(|before| leaves(&plan, before.lifetime.manifest) && !is_sibling(&change.name));
+    Ok(left.map(|Before { digest, lifetime }| Left { digest, manifest: lifetime.manifest, at: now }))
 }
 
 /// What is known of a tag before the change.
@@ -226,9 +256,9 @@ pub(crate) fn may_amend<L>(
 }
 
 /// What a tag was before the change.
-pub(super) struct Before {
-    pub(super) digest: Digest,
-    pub(super) lifetime: Lifetime<ManifestId>,
+struct Before {
+    digest: Digest,
+    lifetime: Lifetime<ManifestId>,
 }
 
 /// Leaves the audit entries of a change that was made.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wharfinger_model::tag::Lifetime;
 use wharfinger_model::{Digest, RepositoryName, TagName, Timestamp};
-use wharfinger_store::{audit, lifetime, manifest, repository};
+use wharfinger_store::{ManifestId, RepositoryId, Tx, audit, lifetime, manifest, repository};
 
 use crate::support::{Answer, Engine, Image, Server, engines, now_s, tick};
 
@@ -297,13 +297,24 @@ pub(crate) fn seed_tags(server: &Server, repository: &'static str, digest: &str,
         let (repository, ..) = repository::by_name(tx, &name)?.unwrap();
         let manifest = manifest::summary(tx, repository.id, &digest)?.unwrap().id;
         for tag in 1..=number {
-            let name: TagName = format!("seeded-{tag}").parse().unwrap();
-            let start = Timestamp::from_ms(now - 1000 - number + tag);
-            let begun = Lifetime { manifest, start, end: None, reversion: false, immutable: false };
-            lifetime::begin(tx, repository.id, &name, &begun)?;
+            begin_tag(tx, repository.id, manifest, tag, now - 1000 - number + tag)?;
         }
         Ok(())
     });
+}
+
+/// Begins the tag with a number at a manifest.
+pub(crate) fn begin_tag(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    manifest: ManifestId,
+    number: i64,
+    start_ms: i64,
+) -> wharfinger_store::Result<()> {
+    let name: TagName = format!("seeded-{number}").parse().unwrap();
+    let start = Timestamp::from_ms(start_ms);
+    let begun = Lifetime { manifest, start, end: None, reversion: false, immutable: false };
+    lifetime::begin(tx, repository, &name, &begun).map(drop)
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod manifest;
 mod name;
 pub mod path;
 mod pattern;
+mod period;
 pub mod prune;
 pub mod range;
 pub mod referrers;
@@ -23,4 +24,5 @@ pub use name::{
     RepositoryName, TagName,
 };
 pub use pattern::{InvalidPattern, Pattern};
+pub use period::{InvalidPeriod, Period};
 pub use time::{QuayDate, Rfc3339, Timestamp};

@@ -12,6 +12,7 @@ pub mod check;
 mod claims;
 mod clock;
 pub mod collect;
+mod domain;
 mod error;
 pub mod identity;
 pub mod immutability;
@@ -52,7 +53,7 @@ struct Inner {
     settings: Settings,
     keys: identity::KeyRing,
     passwords: identity::Passwords,
-    pulls: pulls::Counter,
+    pulls: Arc<pulls::Counter>,
     claims: Arc<claims::Claims>,
 }
 
@@ -67,7 +68,7 @@ impl Registry {
     pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let passwords = identity::Passwords::new();
-        let pulls = pulls::Counter::default();
+        let pulls = Arc::default();
         let claims = Arc::default();
         Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, passwords, pulls, claims })))
     }

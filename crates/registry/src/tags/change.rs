@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wharfinger_model::rules::is_sibling;
-use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan};
+use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan, Protection};
 use wharfinger_model::{Digest, TagName, Timestamp};
 use wharfinger_store::lifetime::{self, Recorded};
 use wharfinger_store::{ManifestId, Tx, manifest, past, pulls};
@@ -50,7 +50,7 @@ pub(crate) enum Cause {
     },
     /// Somebody deleted it.
     Delete,
-    /// A policy that was laid down while it lived; the log has one entry for all the tags that it holds for.
+    /// A policy that was laid down while it lived; the log has one entry for all that are made immutable in one unit of work.
     Policy,
     /// Somebody purged what it pointed at.
     Purge {
@@ -143,7 +143,7 @@ fn apply_alone<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagChange) 
         None => None,
     };
     record(tx, context, change, before.as_ref())?;
-    if matches!(plan, Plan::Begin(_)) && birth.by_policy {
+    if birth.by_policy && matches!(&plan, Plan::Begin(begun) if begun.immutable) {
         let metadata = json!({
             "tag": change.name.as_str(), "repo": granted.name.name(), "namespace": granted.name.namespace(), "immutable": true,
         });
@@ -248,8 +248,12 @@ pub(crate) fn may_amend<L>(
     name: &TagName,
     amendment: Amendment,
 ) -> Result<()> {
+    if amendment.protection != Some(Protection::Unset) {
+        return Ok(());
+    }
     let newest = lifetime::newest(tx, context.granted.id(), name)?;
-    let immutable = newest.is_some_and(|it| it.is_alive(context.now) && it.lifetime.immutable);
+    let immutable = newest.is_some_and(|it| it.is_alive(context.now) && it.lifetime.immutable)
+        || immutability::freezes(tx, context.granted, name)?;
     tag::still_immutable(immutable, amendment, context.granted.role)
         .map(drop)
         .map_err(|refusal| Error::Tag { name: name.clone(), refusal })

@@ -4,6 +4,7 @@ pub mod access_token;
 pub mod account;
 pub mod audit;
 pub mod blob;
+mod domain;
 pub mod doomed;
 pub mod examination;
 pub mod garbage;
@@ -22,4 +23,5 @@ pub mod session;
 pub mod signing_key;
 pub mod upload;
 
+pub use domain::Domain;
 pub use ids::{AccountId, BlobId, LifetimeId, ManifestId, RepositoryId};

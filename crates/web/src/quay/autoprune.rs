@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 use wharfinger_model::RepositoryName;
 use wharfinger_model::prune::{self as rules, Verdict};
 use wharfinger_registry::prune::{self, Domain, Judged, NewPolicy, Page, PolicyView, Preview, Summaries};
@@ -58,15 +58,28 @@ pub(super) async fn one(
         }
         Method::PUT => {
             prune::authorize(call.registry, &call.caller, domain).await?;
+            nothing_to_try(call)?;
             let new = new_policy(&call.document(body).await?)?;
             prune::update(call.registry, &call.caller, domain, uuid, new).await?;
             Ok(wire::no_content())
         }
         Method::DELETE => {
+            prune::authorize(call.registry, &call.caller, domain).await?;
+            nothing_to_try(call)?;
             prune::delete(call.registry, &call.caller, domain, uuid).await?;
             Ok(wire::json(StatusCode::OK, &json!({"uuid": uuid})))
         }
         _ => Err(Problem::Method("GET, HEAD, PUT, DELETE, OPTIONS")),
+    }
+}
+
+/// Refuses to try what would be done for good.
+fn nothing_to_try(call: &Call<'_>) -> Result<(), Problem> {
+    match call.query().flag("dryRun", Flag::No) {
+        Flag::Yes => Err(Problem::invalid_request(
+            "dryRun is for POST alone, which tells what a policy would do beside those that hold: nothing was changed",
+        )),
+        Flag::No => Ok(()),
     }
 }
 
@@ -82,9 +95,11 @@ pub(super) async fn preview(call: &Call<'_>, name: &RepositoryName) -> Result<Re
 }
 
 async fn dry_run(call: &Call<'_>, domain: &Domain, new: NewPolicy) -> Result<Response, Problem> {
-    if let Domain::Repository(name) = domain {
-        let page = page(call, TAGS, MOST_TAGS)?;
-        let preview = prune::try_in_repository(call.registry, &call.caller, name, new, page).await?;
+    let within = call.query().text("repository");
+    if within.is_some() || matches!(domain, Domain::Repository(_)) {
+        let (page, within) = (page(call, TAGS, MOST_TAGS)?, within.as_deref());
+        let preview =
+            prune::try_in_repository(call.registry, &call.caller, domain, within, new, page).await?;
         return Ok(wire::json(StatusCode::OK, &previewed(&preview, page)));
     }
     let page = page(call, REPOSITORIES, REPOSITORIES)?;
@@ -100,13 +115,18 @@ fn page(call: &Call<'_>, default: i64, most: i64) -> Result<Page, Problem> {
     })
 }
 
+/// Whether a number is a whole one. What is too large to be counted is read as if it might have a fraction.
+fn is_whole(number: &Number) -> bool {
+    !number.is_f64() || number.as_f64().is_some_and(|number| number.abs() >= i64::MAX as f64)
+}
+
 fn new_policy(document: &Document) -> Result<NewPolicy, Problem> {
     let method = document.required("method")?;
     let value = match document.value("value") {
         None => return Err(Problem::invalid_request("'value' is a required property")),
         Some(Value::String(text)) => rules::Value::Text(text),
         // Whole numbers of any size are of the right type; one that can't be counted is never a right value.
-        Some(Value::Number(number)) if !number.is_f64() => rules::Value::Number(number.as_i64().unwrap_or(0)),
+        Some(Value::Number(number)) if is_whole(number) => rules::Value::Number(number.as_i64().unwrap_or(0)),
         Some(other) => return Err(mismatch(other, "'integer', 'string'")),
     };
     // Answers have null for none, so it may be sent back.

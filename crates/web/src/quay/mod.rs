@@ -27,7 +27,6 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use wharfinger_model::RepositoryName;
 use wharfinger_model::path::quay::{self, NamespaceResource, Resource};
-use wharfinger_registry::immutability::Place;
 use wharfinger_registry::logs::Log;
 use wharfinger_registry::prune::Domain;
 use wharfinger_registry::{Caller, Error, Registry};
@@ -116,14 +115,14 @@ async fn of_organization(
     resource: &NamespaceResource,
     body: Body,
 ) -> Result<Response, Problem> {
-    let place = || Place::Namespace(name.to_owned());
+    let either = || Domain::Namespace(name.to_owned());
     let (log, domain) = (|| Log::Organization(name.to_owned()), || Domain::Organization(name.to_owned()));
     match resource {
         NamespaceResource::Namespace => organization::one(call, name, body).await,
         NamespaceResource::Logs => logs::list(call, log()).await,
         NamespaceResource::LogTotals => logs::totals(call, log()).await,
-        NamespaceResource::ImmutabilityPolicies => immutability::all(call, &place(), body).await,
-        NamespaceResource::ImmutabilityPolicy(uuid) => immutability::one(call, &place(), uuid, body).await,
+        NamespaceResource::ImmutabilityPolicies => immutability::all(call, &either(), body).await,
+        NamespaceResource::ImmutabilityPolicy(uuid) => immutability::one(call, &either(), uuid, body).await,
         NamespaceResource::PrunePolicies => autoprune::all(call, &domain(), body).await,
         NamespaceResource::PrunePolicy(uuid) => autoprune::one(call, &domain(), uuid, body).await,
         NamespaceResource::MissingSlash => Ok(slashed(call.parts)),
@@ -183,9 +182,9 @@ async fn resource(call: &Call<'_>, path: &quay::Path, body: Body) -> Result<Resp
         Resource::Visibility => repository::change_visibility(call, &name, body).await,
         Resource::UserPermissions => permission::list(call, &name).await,
         Resource::UserPermission(user) => permission::one(call, &name, user, body).await,
-        Resource::ImmutabilityPolicies => immutability::all(call, &Place::Repository(name), body).await,
+        Resource::ImmutabilityPolicies => immutability::all(call, &Domain::Repository(name), body).await,
         Resource::ImmutabilityPolicy(uuid) => {
-            immutability::one(call, &Place::Repository(name), uuid, body).await
+            immutability::one(call, &Domain::Repository(name), uuid, body).await
         }
         Resource::Logs => logs::list(call, Log::Repository(name)).await,
         Resource::LogTotals => logs::totals(call, Log::Repository(name)).await,

@@ -66,7 +66,7 @@ impl Place {
 fn location(answer: &Answer) -> &str {
     assert_eq!(answer.status, 302, "{answer:?}");
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "browsers must name our forms' origin");
     answer.header("location").unwrap()
 }
 
@@ -208,7 +208,8 @@ fn what_is_wrong_with_a_request_is_told_to_whom_it_concerns() {
     for missing in ["client_id", "redirect_uri", "scope"] {
         let expected = json!({"error": format!("Required param: {missing}")});
         place.ask(&[(missing, "")]).is(400, expected.clone());
-        place.agree(&[(missing, "")]).is(400, expected);
+        place.agree(&[(missing, "")]).is(400, expected.clone());
+        place.ask(&[(missing, "a\0b")]).is(400, expected);
     }
     is_page(&place.ask(&[("client_id", "nobody")]), 404);
     is_page(&place.agree(&[("client_id", "nobody")]), 404);
@@ -236,6 +237,7 @@ fn what_is_wrong_with_a_request_is_told_to_whom_it_concerns() {
     is_page(&place.server.call("GET", &path).basic("admin", ADMIN_PASSWORD).send(), 200);
     is_page(&place.server.call("GET", "/oauth/nothing").send(), 404);
     is_page(&place.server.call("GET", "/oauth/authorizeapp").send(), 405);
+    assert_eq!(place.server.call("HEAD", &path).header("cookie", &place.server.cookie).send().status, 405);
 }
 
 #[test]
@@ -362,6 +364,32 @@ fn a_code_is_exchanged_once_by_its_application_for_its_address_in_its_time() {
 #[track_caller]
 fn answer_is(answer: &Answer, document: &Value, expected: &Value) {
     assert_eq!((answer.status, document), (200, expected), "{answer:?}");
+}
+
+#[test]
+fn what_is_stored_tells_no_secret() {
+    let place = Place::new(Server::start(Engine::Sqlite));
+    let agreed = place.agree(&[]);
+    let token = token_in(location(&agreed)).to_owned();
+    let coded = place.agree(&[("response_type", "code")]);
+    let code = location(&coded).split("code=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    let secret = place.server.client_secret("acme", &place.client_id);
+    let file = place.server.database();
+    let stored: Vec<u8> =
+        [file.clone(), format!("{file}-wal")].iter().flat_map(|file| std::fs::read(file).unwrap()).collect();
+    let holds = |text: &str| stored.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds(&place.client_id) && holds(&token[..20]), "the public halves are there");
+    let cookie = place.server.cookie.split_once('=').unwrap().1;
+    for (what, text) in [
+        ("token", &token[20..]),
+        ("first token", &place.server.admin[20..]),
+        ("code", code.as_str()),
+        ("client secret", secret.as_str()),
+        ("cookie", cookie),
+        ("password", ADMIN_PASSWORD),
+    ] {
+        assert!(!holds(text), "{what}");
+    }
 }
 
 #[test]

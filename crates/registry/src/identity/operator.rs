@@ -50,8 +50,9 @@ pub fn new_password() -> Result<String> {
 /// # Errors
 /// [`Error::InvalidRequest`] when name, address or password will not do, or the name is taken.
 pub async fn create(registry: &Registry, new: NewUser, password: &str) -> Result<()> {
-    let prepared = users::prepare(registry, &new.name, password, new.email.as_deref()).await?;
-    let (prepared, now) = (users::NewUser { superuser: new.superuser, ..prepared }, registry.now());
+    let mut prepared = users::prepare(registry, &new.name, password, new.email.as_deref()).await?;
+    prepared.superuser = new.superuser;
+    let now = registry.now();
     registry
         .write(move |tx| {
             let first = !account::any_user(tx)?;
@@ -99,8 +100,7 @@ pub async fn reset_password(registry: &Registry, user: &str, password: &str) -> 
 pub enum Standing {
     /// What they may.
     Enabled,
-    /// Nothing: neither passwords nor sessions nor tokens of theirs, or of their robots, are taken. Registry tokens that
-    /// were given out before run out within the hour.
+    /// Nothing but what anybody may, whatever they or their robots show.
     Disabled,
 }
 

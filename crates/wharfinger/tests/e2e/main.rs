@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
+mod app_tokens;
 mod applications;
 mod autoprune;
 mod autoprune_cost;
@@ -10,6 +11,7 @@ mod bad_input;
 mod bad_json;
 mod checking;
 mod collection;
+mod default_permissions;
 mod discovery;
 mod durability;
 mod guide;
@@ -22,14 +24,17 @@ mod manifest_view;
 mod mounts;
 mod oauth;
 mod operator;
+mod organizations;
 mod proxies;
 mod pulls;
 mod pushes;
 mod registry;
 mod registry_tokens;
+mod robots;
 mod sessions;
 mod siblings;
 mod start;
+mod superusers;
 mod support;
 mod tag_change;
 mod tag_deletion;
@@ -39,6 +44,8 @@ mod tag_immutability;
 mod tag_list;
 mod tag_matrix;
 mod tag_purge;
+mod team_permissions;
 mod tls;
 mod uploads;
+mod users;
 mod windows;

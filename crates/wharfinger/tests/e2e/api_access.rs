@@ -142,6 +142,8 @@ const ROWS: &[(&str, Needs)] = &[
     ("deleteOrganization", Superuser),
     ("takeOwnership", Superuser),
     ("listAllAppTokens", Superuser),
+    ("listAllLogs", Superuser),
+    ("getAllAggregateLogs", Superuser),
     ("discovery", Nothing),
     ("getOpenApi", Nothing),
     ("getRegistryCapabilities", Nothing),

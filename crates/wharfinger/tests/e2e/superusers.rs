@@ -169,6 +169,27 @@ fn a_superuser_renames_takes_and_deletes_organizations() {
 }
 
 #[test]
+fn a_superuser_reads_what_was_done_anywhere() {
+    each_engine(|server| {
+        server.add_user("alice");
+        let alice = server.token("alice", "user:admin repo:admin repo:create");
+        server.create_repository_by(&alice, "alice/web", "private");
+        server.create_repository("admin/app", "private");
+        let logged = |query: &str| {
+            let page = server.by_admin("GET", &format!("/api/v1/superuser/logs{query}")).send().json();
+            let logs = page["logs"].as_array().unwrap().clone();
+            logs.iter().map(|it| it["metadata"]["repo"].as_str().unwrap_or("").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(logged("")[..2], ["app", "web"]);
+        assert_eq!(logged("?performer=alice"), ["web"]);
+        assert_eq!(logged("?performer=nobody"), [""; 0]);
+        let totals = server.by_admin("GET", "/api/v1/superuser/aggregatelogs?performer=alice").send().json();
+        let total = &totals["aggregated"][0];
+        assert_eq!((&total["kind"], &total["count"]), (&json!("create_repo"), &json!(1)));
+    });
+}
+
+#[test]
 fn nobody_else_looks_after_others() {
     let server = Server::start(Engine::Sqlite);
     server.add_user("alice");
@@ -186,6 +207,8 @@ fn nobody_else_looks_after_others() {
         ("DELETE", "/api/v1/superuser/organizations/acme"),
         ("POST", "/api/v1/superuser/takeownership/alice"),
         ("GET", "/api/v1/superuser/apptokens"),
+        ("GET", "/api/v1/superuser/logs"),
+        ("GET", "/api/v1/superuser/aggregatelogs"),
     ] {
         for token in [&ordinary, &without] {
             let answer = server.call(method, path).bearer(token).json(&body).send();

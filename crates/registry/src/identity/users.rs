@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use wharfinger_model::{Namespace, Scope, Timestamp};
-use wharfinger_store::account::{self, Account, Kind, NewAccount, Organization};
+pub use wharfinger_store::account::Organization;
+use wharfinger_store::account::{self, Account, Kind, NewAccount};
 use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::{AccountId, Tx, session};
 

@@ -4,6 +4,7 @@ mod app_token;
 mod application;
 mod authorization;
 mod autoprune;
+pub(crate) mod documents;
 mod error_type;
 mod field;
 mod immutability;

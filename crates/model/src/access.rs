@@ -43,6 +43,46 @@ impl FromStr for Role {
 #[error("a role is `read`, `write` or `admin`")]
 pub struct UnknownRole;
 
+/// What a team's members may do in their organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TeamRole {
+    /// Nothing by itself.
+    Member,
+    /// Create repositories.
+    Creator,
+    /// Everything.
+    Admin,
+}
+
+impl TeamRole {
+    /// The role's name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Creator => "creator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for TeamRole {
+    type Err = UnknownTeamRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTeamRole> {
+        match text {
+            "member" => Ok(Self::Member),
+            "creator" => Ok(Self::Creator),
+            "admin" => Ok(Self::Admin),
+            _ => Err(UnknownTeamRole),
+        }
+    }
+}
+
+/// The text is not `member`, `creator` or `admin`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a team's role is `member`, `creator` or `admin`")]
+pub struct UnknownTeamRole;
+
 /// What somebody may do in a namespace; the higher includes the lower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NamespaceRole {

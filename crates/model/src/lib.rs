@@ -16,11 +16,11 @@ pub mod rules;
 pub mod tag;
 mod time;
 
-pub use access::{NamespaceRole, Role, Scope, Scopes, UnknownRole, UnknownScope};
+pub use access::{NamespaceRole, Role, Scope, Scopes, TeamRole, UnknownRole, UnknownScope, UnknownTeamRole};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use name::{
-    InvalidNamespace, InvalidReference, InvalidRepositoryName, InvalidTagName, Namespace, Reference,
-    RepositoryName, TagName,
+    InvalidNamespace, InvalidReference, InvalidRepositoryName, InvalidRobotName, InvalidTagName, Namespace,
+    Reference, RepositoryName, RobotName, TagName,
 };
 pub use pattern::{InvalidPattern, Pattern};
 pub use time::{QuayDate, Rfc3339, Timestamp};

@@ -51,6 +51,7 @@ struct Inner {
     clock: Clock,
     settings: Settings,
     keys: identity::KeyRing,
+    secret_key: identity::SecretKey,
     passwords: identity::Passwords,
     pulls: pulls::Counter,
     claims: Arc<claims::Claims>,
@@ -66,10 +67,11 @@ impl Registry {
     /// When the store fails.
     pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
+        let secret_key = identity::SecretKey::load(&db).await?;
         let passwords = identity::Passwords::new();
         let pulls = pulls::Counter::default();
         let claims = Arc::default();
-        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, passwords, pulls, claims })))
+        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, secret_key, passwords, pulls, claims })))
     }
 
     /// The settings it was opened with.

@@ -65,7 +65,7 @@ pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option
             "SELECT t.id, t.secret_hash, t.scopes, t.application,
                     a.id, a.name, a.kind, a.email, a.superuser, a.window_ms
              FROM access_token t JOIN account a ON a.id = t.account_id
-             WHERE t.lookup = ?1 AND t.expires_ms > ?2"
+             WHERE t.lookup = ?1 AND t.expires_ms > ?2 AND a.enabled = TRUE"
         ),
         params![lookup, now],
         |row| {

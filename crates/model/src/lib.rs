@@ -12,6 +12,7 @@ mod pattern;
 pub mod prune;
 pub mod range;
 pub mod referrers;
+mod repository_state;
 pub mod rules;
 pub mod tag;
 mod time;
@@ -23,4 +24,5 @@ pub use name::{
     Reference, RepositoryName, RobotName, TagName,
 };
 pub use pattern::{InvalidPattern, Pattern};
+pub use repository_state::{RepositoryState, UnknownRepositoryState};
 pub use time::{QuayDate, Rfc3339, Timestamp};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
-use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes};
+use wharfinger_model::{NamespaceRole, RepositoryName, RepositoryState, Role, Scope, Scopes};
 use wharfinger_store::account::{self, Account, Kind, Membership};
 use wharfinger_store::repository::{self, Repository, Standing};
 use wharfinger_store::{AccountId, RepositoryId, Tx};
@@ -219,6 +219,14 @@ impl Caller {
         }
     }
 
+    /// What the caller may do with a repository, as far as a registry token can tell.
+    pub(crate) fn may(&self, name: &RepositoryName, standing: &Standing, action: Action) -> bool {
+        let state =
+            standing.repository.as_ref().map_or(RepositoryState::Normal, |repository| repository.state);
+        let role = self.role(name, standing, Need::Read);
+        role >= Some(action.needs()) && (action == Action::Pull || state == RepositoryState::Normal)
+    }
+
     /// The role on the repository that the caller has within the ceilings of its token, for something that needs
     /// `need`.
     pub(crate) fn role(&self, name: &RepositoryName, standing: &Standing, need: Need) -> Option<Role> {
@@ -300,10 +308,12 @@ fn granted_role(scopes: &[ResourceScope], name: &RepositoryName, need: Need) -> 
 pub(crate) enum Need {
     /// To read.
     Read,
-    /// To write.
+    /// To change what is in the repository, which must be in a state for it.
     Write,
-    /// To delete content: a writer's role, or a registry token made for deleting.
+    /// The same by deleting: a writer's role, or a registry token made for that.
     Delete,
+    /// To write about the repository, which changes nothing in it.
+    Describe,
     /// To administer.
     Admin,
 }
@@ -312,9 +322,14 @@ impl Need {
     fn role(self) -> Role {
         match self {
             Self::Read => Role::Read,
-            Self::Write | Self::Delete => Role::Write,
+            Self::Write | Self::Delete | Self::Describe => Role::Write,
             Self::Admin => Role::Admin,
         }
+    }
+
+    /// Whether it is refused to everybody in this state of the repository.
+    fn forbidden_in(self, state: RepositoryState) -> bool {
+        state != RepositoryState::Normal && matches!(self, Self::Write | Self::Delete)
     }
 }
 
@@ -334,7 +349,7 @@ macro_rules! level {
         }
     )*};
 }
-level!(Read, Write, Delete, Admin);
+level!(Read, Write, Delete, Describe, Admin);
 
 /// Proof that the caller may do `L` with a repository: the only way to its key.
 #[derive(Debug, Clone)]
@@ -359,6 +374,11 @@ impl<L> Granted<L> {
         &self.repository
     }
 
+    /// Whether the caller could change what is in the repository.
+    pub(crate) fn can_write(&self) -> bool {
+        self.role >= Need::Write.role() && !Need::Write.forbidden_in(self.repository.state)
+    }
+
     /// The key of the namespace.
     pub(crate) fn namespace(&self) -> AccountId {
         self.standing.namespace
@@ -379,7 +399,8 @@ impl<L> Granted<L> {
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether the repository exists or not;
-/// [`Error::NoRepository`] when it does not, to somebody who would be allowed if it did.
+/// [`Error::NoRepository`] when it does not, to somebody who would be allowed if it did; [`Error::ReadOnly`] when its state
+/// allows it to nobody.
 pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &RepositoryName) -> Result<Granted<L>> {
     let refused = || if caller.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden };
     let standing = repository::standing(tx, name, caller.account().map(|account| account.id))?;
@@ -390,6 +411,9 @@ pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &Repositor
     let role =
         caller.role(name, &standing, L::NEED).filter(|role| *role >= L::NEED.role()).ok_or_else(refused)?;
     let repository = standing.repository.clone().ok_or(Error::NoRepository)?;
+    if L::NEED.forbidden_in(repository.state) {
+        return Err(Error::ReadOnly(name.clone()));
+    }
     Ok(Granted { name: name.clone(), role, standing, repository, level: PhantomData })
 }
 
@@ -416,11 +440,14 @@ pub(crate) fn check_namespace(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> R
 }
 
 /// What the registry itself may do with a repository when nobody asks it to: delete, but not what is immutable. `None`
-/// if there is no such repository any more.
+/// if there is no such repository any more, or nothing in it may change.
 pub(crate) fn unasked(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<Granted<Delete>>> {
     let standing = repository::standing(tx, name, None)?;
     Ok(standing.and_then(|standing| {
         let repository = standing.repository.clone()?;
+        if Need::Delete.forbidden_in(repository.state) {
+            return None;
+        }
         Some(Granted { name: name.clone(), role: Role::Write, standing, repository, level: PhantomData })
     }))
 }

@@ -21,6 +21,9 @@ pub enum Error {
     /// There is no such repository, and the caller may know that.
     #[error("no such repository")]
     NoRepository,
+    /// What is in the repository may not change.
+    #[error("{0} is in read-only mode")]
+    ReadOnly(RepositoryName),
     /// There is no living tag of that name.
     #[error("no such tag")]
     NoTag,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use wharfinger_model::{NamespaceRole, RepositoryName, Role, Timestamp};
-use wharfinger_store::{Tx, permission, repository};
+use wharfinger_model::{NamespaceRole, RepositoryName, RepositoryState, Role, Timestamp};
+use wharfinger_store::{Tx, immutability, permission, repository};
 
-use crate::access::{Admin, Read, Write, check};
+use crate::access::{Admin, Describe, Read, check};
 use crate::audit::{self, Subject};
 use crate::tags::{self, LivingTag};
 use crate::{Caller, Error, Registry, Result};
@@ -120,7 +120,9 @@ pub struct RepositoryView {
     pub is_public: bool,
     /// Whether it belongs to an organization.
     pub is_organization: bool,
-    /// Whether the caller may write.
+    /// Whether what is in it may change.
+    pub state: RepositoryState,
+    /// Whether the caller may change what is in it.
     pub can_write: bool,
     /// Whether the caller administers it.
     pub can_admin: bool,
@@ -153,7 +155,8 @@ pub async fn get(
                 description: granted.repository().description.clone(),
                 is_public: granted.repository().public,
                 is_organization: granted.is_organization(),
-                can_write: granted.role >= Role::Write,
+                state: granted.repository().state,
+                can_write: granted.can_write(),
                 can_admin: granted.role >= Role::Admin,
                 window_s: granted.window().as_secs(),
                 tags: listed,
@@ -171,6 +174,19 @@ pub async fn authorize_admin(registry: &Registry, caller: &Arc<Caller>, name: &R
     registry.read(move |tx| check::<Admin>(tx, &caller, &name).map(drop)).await
 }
 
+/// Checks that the caller may write about the repository, before anything else of a request is looked at.
+///
+/// # Errors
+/// When the caller may not, or the repository does not exist.
+pub async fn authorize_description(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+) -> Result<()> {
+    let (caller, name) = (Arc::clone(caller), name.clone());
+    registry.read(move |tx| check::<Describe>(tx, &caller, &name).map(drop)).await
+}
+
 /// Rewrites the description.
 ///
 /// # Errors
@@ -185,7 +201,7 @@ pub async fn set_description(
     let description = description.to_owned();
     registry
         .write(move |tx| {
-            let granted = check::<Write>(tx, &caller, &name)?;
+            let granted = check::<Describe>(tx, &caller, &name)?;
             repository::set_description(tx, granted.id(), Some(&description))?;
             let metadata =
                 json!({"repo": name.name(), "namespace": name.namespace(), "description": description});
@@ -211,6 +227,32 @@ pub async fn set_visibility(
             let metadata =
                 json!({"repo": name.name(), "namespace": name.namespace(), "visibility": visibility.as_str()});
             audit::write(tx, &caller, Subject::repository(&granted), "change_repo_visibility", metadata, now)
+        })
+        .await
+}
+
+/// Lets what is in the repository change, or refuses every push and every change of a tag.
+///
+/// # Errors
+/// When the caller does not administer the repository, or it does not exist.
+pub async fn set_state(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    state: RepositoryState,
+) -> Result<()> {
+    let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
+    registry
+        .write(move |tx| {
+            let granted = check::<Admin>(tx, &caller, &name)?;
+            repository::set_state(tx, granted.id(), state)?;
+            if state == RepositoryState::Normal {
+                // What policies would have made immutable meanwhile still has to be.
+                immutability::set_unapplied(tx, granted.namespace(), granted.id())?;
+            }
+            let metadata =
+                json!({"repo": name.name(), "namespace": name.namespace(), "state_changed": state.as_str()});
+            audit::write(tx, &caller, Subject::repository(&granted), "change_repo_state", metadata, now)
         })
         .await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use wharfinger_model::{Algorithm, Digest, Reference, Role};
+use wharfinger_model::{Algorithm, Digest, Reference, RepositoryState, Role};
 use wharfinger_registry::manifests::ReferrersQuery;
 use wharfinger_registry::repositories::{self, Tags, Visibility};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate};
@@ -46,6 +46,7 @@ pub(crate) enum UseCase {
     SetPermission,
     RemovePermission,
     SetVisibility,
+    SetState,
     DeleteRepository,
 }
 
@@ -56,11 +57,13 @@ pub(crate) enum Needs {
     Write,
     /// A writer's role, or a registry token made for deleting.
     Delete,
+    /// A writer's role, whatever the state of the repository is.
+    Describe,
     Admin,
 }
 
 /// Every use case and what it needs.
-pub(crate) const USE_CASES: [(UseCase, Needs); 31] = [
+pub(crate) const USE_CASES: [(UseCase, Needs); 32] = [
     (UseCase::ListTags, Needs::Read),
     (UseCase::NameTags, Needs::Read),
     (UseCase::Pull, Needs::Read),
@@ -82,7 +85,7 @@ pub(crate) const USE_CASES: [(UseCase, Needs); 31] = [
     (UseCase::Cancel, Needs::Write),
     (UseCase::PushWhole, Needs::Write),
     (UseCase::Mount, Needs::Write),
-    (UseCase::Describe, Needs::Write),
+    (UseCase::Describe, Needs::Describe),
     (UseCase::DeleteByTag, Needs::Delete),
     (UseCase::DeleteByDigest, Needs::Delete),
     (UseCase::DeleteBlob, Needs::Delete),
@@ -91,6 +94,7 @@ pub(crate) const USE_CASES: [(UseCase, Needs); 31] = [
     (UseCase::SetPermission, Needs::Admin),
     (UseCase::RemovePermission, Needs::Admin),
     (UseCase::SetVisibility, Needs::Admin),
+    (UseCase::SetState, Needs::Admin),
     // Last, because then the repository is gone.
     (UseCase::DeleteRepository, Needs::Admin),
 ];
@@ -104,6 +108,8 @@ pub(crate) enum Verdict {
     Unauthenticated,
     /// It would be allowed, but there is no such repository.
     NoRepository,
+    /// It would be allowed, but nothing in the repository may change.
+    ReadOnly,
 }
 
 /// What can be done without leaving a trace.
@@ -162,6 +168,7 @@ pub(crate) async fn attempt(
         | UseCase::SetPermission
         | UseCase::RemovePermission
         | UseCase::SetVisibility
+        | UseCase::SetState
         | UseCase::DeleteRepository => administer(registry, caller, repository, use_case).await,
         _ => write(registry, caller, repository, use_case).await,
     };
@@ -169,6 +176,7 @@ pub(crate) async fn attempt(
         Err(Error::Forbidden) => Verdict::Forbidden,
         Err(Error::Unauthenticated) => Verdict::Unauthenticated,
         Err(Error::NoRepository) => Verdict::NoRepository,
+        Err(Error::ReadOnly(_)) => Verdict::ReadOnly,
         Err(Error::Internal(message)) => panic!("{use_case:?}: {message}"),
         _ => Verdict::Allowed,
     }
@@ -265,6 +273,12 @@ async fn administer(
         UseCase::RemovePermission => permissions::remove(registry, caller, name, "nobody").await,
         UseCase::SetVisibility => {
             repositories::set_visibility(registry, caller, name, Visibility::Private).await
+        }
+        // As it is.
+        UseCase::SetState => {
+            let state = repositories::get(registry, caller, name, Tags::Omit).await.map(|view| view.state);
+            let state = state.unwrap_or(RepositoryState::Normal);
+            repositories::set_state(registry, caller, name, state).await
         }
         _ => repositories::delete(registry, caller, name).await,
     }

@@ -145,6 +145,11 @@ impl From<Error> for Problem {
             | Error::NoUpload
             | Error::NoPolicy
             | Error::NoAccount => Self::not_found(),
+            // The number is Quay's for READ_ONLY.
+            Error::ReadOnly(_) => Self::Message(
+                StatusCode::SERVICE_UNAVAILABLE,
+                json!("Repository is in read only or mirror mode: 1"),
+            ),
             Error::Tag { name, refusal } => tag_refused(&name, refusal),
             Error::InvalidRequest(detail) => Self::invalid_request(detail),
             Error::Message(text) => Self::message(text),

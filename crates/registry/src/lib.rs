@@ -29,6 +29,7 @@ mod secrets;
 mod settings;
 pub mod tags;
 pub mod uploads;
+mod visible;
 
 use std::sync::Arc;
 

@@ -26,6 +26,7 @@ pub mod robot;
 pub mod secret_key;
 pub mod session;
 pub mod signing_key;
+pub mod star;
 pub mod team;
 pub mod upload;
 

@@ -1,6 +1,12 @@
 //! Repositories.
 
+mod list;
+mod search;
+
 use wharfinger_model::{RepositoryName, RepositoryState, Role, Timestamp};
+
+pub use list::{Listed, Reader, Source, Span, list, names, starred};
+pub use search::{Found, search};
 
 use super::account::Kind;
 use super::{AccountId, RepositoryId, TeamId};
@@ -183,61 +189,6 @@ pub fn delete(tx: &mut Tx<'_>, id: RepositoryId, now: Timestamp) -> Result<()> {
         params![id, now],
     )
     .map(drop)
-}
-
-/// At most `limit` full names of repositories after `after`, in the order of their bytes.
-pub fn names(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
-    tx.all(
-        sql!(
-            "SELECT full_name FROM repository WHERE deleted_ms IS NULL AND full_name > ?1
-             ORDER BY full_name LIMIT ?2"
-        ),
-        params![after, limit],
-        |row| row.get(0),
-    )
-}
-
-/// The same of those that everybody may read.
-pub fn public_names(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
-    tx.all(
-        sql!(
-            "SELECT full_name FROM repository WHERE public = TRUE AND deleted_ms IS NULL AND full_name > ?1
-             ORDER BY full_name LIMIT ?2"
-        ),
-        params![after, limit],
-        |row| row.get(0),
-    )
-}
-
-/// The same of those on which `account` was given a role.
-pub fn granted_names(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<RepositoryName>> {
-    tx.all(
-        sql!(
-            "SELECT p.full_name FROM permission p JOIN repository r ON r.id = p.repository_id
-             WHERE p.account_id = ?1 AND p.full_name > ?2 AND r.deleted_ms IS NULL
-             ORDER BY p.full_name LIMIT ?3"
-        ),
-        params![account, after, limit],
-        |row| row.get(0),
-    )
-}
-
-/// The same of those on which a team was given a role.
-pub fn team_names(tx: &mut Tx<'_>, team: TeamId, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
-    tx.all(
-        sql!(
-            "SELECT p.full_name FROM team_permission p JOIN repository r ON r.id = p.repository_id
-             WHERE p.team_id = ?1 AND p.full_name > ?2 AND r.deleted_ms IS NULL
-             ORDER BY p.full_name LIMIT ?3"
-        ),
-        params![team, after, limit],
-        |row| row.get(0),
-    )
 }
 
 /// At most `limit` names in one namespace after `after`, without the namespace, in the order of their bytes.

@@ -1,10 +1,16 @@
 //! Repositories themselves: making, showing, describing, deleting.
 
+mod list;
+
 use std::sync::Arc;
 
 use serde_json::json;
 use wharfinger_model::{NamespaceRole, RepositoryName, RepositoryState, Role, Timestamp};
-use wharfinger_store::{Tx, immutability, permission, repository};
+use wharfinger_store::{Tx, immutability, permission, repository, star};
+
+pub use list::{
+    RepositoryEntry, RepositoryPage, Selection, add_star, list, list_starred, remove_star,
+};
 
 use crate::access::{Admin, Describe, Read, check};
 use crate::audit::{self, Subject};
@@ -126,6 +132,8 @@ pub struct RepositoryView {
     pub can_write: bool,
     /// Whether the caller administers it.
     pub can_admin: bool,
+    /// Whether the caller likes it.
+    pub is_starred: bool,
     /// How long dead tags can be restored, in seconds.
     pub window_s: u64,
     /// The newest living tags, newest first, if they were asked for.
@@ -150,6 +158,10 @@ pub async fn get(
                 Tags::Include => tags::newest_living(tx, &granted, VIEW_TAGS, now)?,
                 Tags::Omit => Vec::new(),
             };
+            let is_starred = match caller.account() {
+                Some(account) => star::is_set(tx, account.id, granted.id())?,
+                None => false,
+            };
             Ok(RepositoryView {
                 name: granted.name.clone(),
                 description: granted.repository().description.clone(),
@@ -158,6 +170,7 @@ pub async fn get(
                 state: granted.repository().state,
                 can_write: granted.can_write(),
                 can_admin: granted.role >= Role::Admin,
+                is_starred,
                 window_s: granted.window().as_secs(),
                 tags: listed,
             })

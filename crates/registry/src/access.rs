@@ -169,7 +169,7 @@ impl Caller {
 
     /// Whether the caller may do everything: the registry itself, and a superuser by session, or by a token that says
     /// so.
-    fn is_superuser(&self) -> bool {
+    pub(crate) fn is_superuser(&self) -> bool {
         let superuser = self.account.as_ref().is_some_and(|account| account.superuser);
         match &self.authority {
             Authority::Itself => true,

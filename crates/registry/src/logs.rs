@@ -20,6 +20,8 @@ const PAGE: usize = 20;
 /// Which log is asked for.
 #[derive(Debug, Clone)]
 pub enum Log {
+    /// Everything, for those who may read everything.
+    Everything,
     /// A repository's, for those who administer it.
     Repository(RepositoryName),
     /// An organization's with that of all of its repositories, for those who administer it.
@@ -54,6 +56,17 @@ pub struct LogEntry {
     pub at: Timestamp,
     /// Who did it; `None` for the registry itself, for somebody anonymous, and for an account that is gone.
     pub performer: Option<Performer>,
+    /// In whose namespace it was done.
+    pub namespace: Option<Namespace>,
+}
+
+/// A namespace in which something was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// Name.
+    pub name: String,
+    /// Whether it is an organization's.
+    pub is_organization: bool,
 }
 
 /// Who did something.
@@ -129,6 +142,9 @@ pub async fn totals(
 /// What is to be read; `None` when nobody of that name can have done anything.
 fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Result<Option<Stretch>> {
     let about = match log {
+        Log::Everything if caller.is_superuser() => About::Everything,
+        Log::Everything if caller.is_anonymous() => return Err(Error::Unauthenticated),
+        Log::Everything => return Err(Error::Forbidden),
         Log::Repository(name) => About::Repository(check::<Admin>(tx, caller, name)?.id()),
         Log::Organization(name) => About::Namespace(organizations::administered(tx, caller, name)?.id),
         Log::Own => About::Namespace(users::authorize_admin(caller)?),
@@ -150,9 +166,11 @@ fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Res
 
 impl From<Logged> for LogEntry {
     fn from(logged: Logged) -> Self {
-        let Logged { position, kind, address, metadata, performer } = logged;
+        let Logged { position, kind, address, metadata, performer, namespace } = logged;
         let performer = performer.map(|it| Performer { name: it.name, is_robot: it.kind == Kind::Robot });
+        let namespace =
+            namespace.map(|it| Namespace { name: it.name, is_organization: it.kind == Kind::Organization });
         let metadata = serde_json::from_str(&metadata).unwrap_or_default();
-        Self { kind, metadata, address, at: position.at, performer }
+        Self { kind, metadata, address, at: position.at, performer, namespace }
     }
 }

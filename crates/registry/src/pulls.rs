@@ -165,6 +165,7 @@ async fn write(registry: &Registry, batch: Arc<Batch>) -> Result<()> {
             }
             for (manifest, tally) in &batch.1 {
                 pulls::add_to_manifest(tx, *manifest, tally.count, tally.last)?;
+                pulls::add_to_repository(tx, *manifest, tally.count)?;
             }
             Ok(())
         })

@@ -1,4 +1,4 @@
-use wharfinger_model::{RepositoryName, Role};
+use wharfinger_model::{RepositoryName, RepositoryState, Role};
 use wharfinger_store::account::{self, Kind};
 use wharfinger_store::repository::{self, NewRepository};
 use wharfinger_store::testing::each_engine;

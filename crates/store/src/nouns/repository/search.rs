@@ -13,8 +13,6 @@ pub struct Found {
     pub listed: Listed,
     /// Whether its namespace is an organization or a user.
     pub namespace_kind: Kind,
-    /// The namespace's e-mail address, which its avatar is drawn by.
-    pub namespace_email: Option<String>,
     /// How many like it.
     pub stars: i64,
 }
@@ -33,7 +31,7 @@ pub fn search(
         sql!(concat!(
             "SELECT ",
             overview!(),
-            ", n.kind, n.email, (SELECT COUNT(*) FROM star s WHERE s.repository_id = r.id)
+            ", n.kind, (SELECT COUNT(*) FROM star s WHERE s.repository_id = r.id)
              FROM (SELECT r.id FROM repository r
                    WHERE r.deleted_ms IS NULL AND r.full_name LIKE ?1 ESCAPE '!' AND ",
             readable!(),
@@ -46,8 +44,7 @@ pub fn search(
             Ok(Found {
                 listed: Listed::from_row(row)?,
                 namespace_kind: row.get(8)?,
-                namespace_email: row.get(9)?,
-                stars: row.get(10)?,
+                stars: row.get(9)?,
             })
         },
     )

@@ -219,6 +219,12 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may see the teams and robots of a namespace: as a member, within the ceilings of its token.
+    pub(crate) fn looks_into(&self, namespace: Kind, membership: Membership) -> bool {
+        let scope = if namespace == Kind::Organization { Scope::OrgAdmin } else { Scope::UserAdmin };
+        self.is_superuser() || membership.member && self.has_scope(scope)
+    }
+
     /// What the caller may do with a repository, as far as a registry token can tell.
     pub(crate) fn may(&self, name: &RepositoryName, standing: &Standing, action: Action) -> bool {
         let state =

@@ -30,14 +30,23 @@ pub async fn list(registry: &Registry, caller: &Arc<Caller>, n: i64, last: &str)
         .scan(move |tx| {
             // One more than is wanted tells whether more follow.
             let limit = n.saturating_add(1);
-            let found =
-                visible(tx, &sight, PublicOnes::Included, &Span::after(&last), limit, |tx, source, span, limit| {
+            let found = visible(
+                tx,
+                &sight,
+                PublicOnes::Included,
+                &Span::after(&last),
+                limit,
+                |tx, source, span, limit| {
                     let names = repository::names(tx, source, span, limit)?;
                     Ok(names.into_iter().map(|name| (name, ())).collect())
-                })?;
+                },
+            )?;
             let wanted = usize::try_from(n).unwrap_or(0);
             let more = found.len() > wanted;
-            Ok(Catalog { repositories: found.into_iter().map(|(name, ())| name).take(wanted).collect(), more })
+            Ok(Catalog {
+                repositories: found.into_iter().map(|(name, ())| name).take(wanted).collect(),
+                more,
+            })
         })
         .await
 }

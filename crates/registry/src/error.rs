@@ -45,6 +45,9 @@ pub enum Error {
     /// There is no such user or organization.
     #[error("no such account")]
     NoAccount,
+    /// The repository has no such notification.
+    #[error("no such notification")]
+    NoNotification,
     /// There is no such policy where it was looked for.
     #[error("no such policy")]
     NoPolicy,

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on must fail")]
 
 use wharfinger_model::Timestamp;
-use wharfinger_store::testing::{Engine, TestStore, each_engine};
 use wharfinger_store::repository::{Source, Span};
+use wharfinger_store::testing::{Engine, TestStore, each_engine};
 use wharfinger_store::{Db, Error, Result, account, params, repository, signing_key, sql};
 
 async fn add_key(db: &Db, name: &'static str) -> Result<()> {

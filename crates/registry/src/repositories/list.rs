@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharfinger_model::{RepositoryName, RepositoryState, Scope, Timestamp};
-use wharfinger_store::repository::{self, Listed, Source, Span};
+use wharfinger_store::repository::{self, Listed, Span};
 use wharfinger_store::{Tx, star};
 
 use crate::access::{Identity, Read, check};

@@ -2,17 +2,16 @@
 
 mod list;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
 use wharfinger_model::{NamespaceRole, RepositoryName, RepositoryState, Role, Timestamp};
-use wharfinger_store::{Tx, immutability, permission, repository, star};
+use wharfinger_store::{Tx, audit as stored_audit, immutability, permission, repository, star};
 
-pub use list::{
-    RepositoryEntry, RepositoryPage, Selection, add_star, list, list_starred, remove_star,
-};
+pub use list::{RepositoryEntry, RepositoryPage, Selection, add_star, list, list_starred, remove_star};
 
-use crate::access::{Admin, Describe, Read, check};
+use crate::access::{Admin, Describe, Granted, Read, check};
 use crate::audit::{self, Subject};
 use crate::tags::{self, LivingTag};
 use crate::{Caller, Error, Registry, Result};
@@ -115,6 +114,27 @@ pub enum Tags {
     Omit,
 }
 
+/// Whether a view shall tell how much was done on each of the last days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stats {
+    /// Yes.
+    Include,
+    /// No.
+    Omit,
+}
+
+/// For how many days it is told how much was done.
+const STATS_DAYS: i64 = 92;
+
+/// How much was done on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayCount {
+    /// The day's first instant, UTC.
+    pub day: Timestamp,
+    /// How many entries the log has.
+    pub count: i64,
+}
+
 /// A repository as its caller may see it.
 #[derive(Debug, Clone)]
 pub struct RepositoryView {
@@ -138,6 +158,8 @@ pub struct RepositoryView {
     pub window_s: u64,
     /// The newest living tags, newest first, if they were asked for.
     pub tags: Vec<LivingTag>,
+    /// How much was done on each of the last days, newest first, if that was asked for.
+    pub stats: Vec<DayCount>,
 }
 
 /// A repository.
@@ -149,6 +171,7 @@ pub async fn get(
     caller: &Arc<Caller>,
     name: &RepositoryName,
     tags: Tags,
+    stats: Stats,
 ) -> Result<RepositoryView> {
     let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
     registry
@@ -173,9 +196,23 @@ pub async fn get(
                 is_starred,
                 window_s: granted.window().as_secs(),
                 tags: listed,
+                stats: match stats {
+                    Stats::Include => daily(tx, &granted, now)?,
+                    Stats::Omit => Vec::new(),
+                },
             })
         })
         .await
+}
+
+/// How much was done on each of the last days, also on those on which nothing was.
+fn daily(tx: &mut Tx<'_>, granted: &Granted<Read>, now: Timestamp) -> Result<Vec<DayCount>> {
+    let today = now.day();
+    let days = (0..STATS_DAYS).map(|back| today - back);
+    let since = Timestamp::from_day(today - STATS_DAYS + 1);
+    let counted: HashMap<_, _> = stored_audit::daily(tx, granted.id(), since)?.into_iter().collect();
+    let count = |day| counted.get(&day).copied().unwrap_or(0);
+    Ok(days.map(|day| DayCount { day: Timestamp::from_day(day), count: count(day) }).collect())
 }
 
 /// Checks that the caller administers the repository, before anything else of a request is looked at.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use wharfinger_model::{Algorithm, Digest, Reference, RepositoryState, Role};
 use wharfinger_registry::manifests::ReferrersQuery;
-use wharfinger_registry::repositories::{self, Tags, Visibility};
+use wharfinger_registry::repositories::{self, Stats, Tags, Visibility};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate};
 use wharfinger_registry::uploads::{self, BodyError, Part};
 use wharfinger_registry::{Caller, Error, Registry, Result, blobs, manifests, mounts, permissions, pulls};
@@ -205,7 +205,7 @@ async fn look(registry: &Registry, caller: &Arc<Caller>, at: &Repository, use_ca
         UseCase::CountManifest => pulls::of_manifest(registry, caller, name, digest.as_str()).await.map(drop),
         UseCase::HeadBlob => blobs::head(registry, caller, name, &digest).await.map(drop),
         UseCase::OpenBlob => blobs::open(registry, caller, name, &digest).await.map(drop),
-        _ => repositories::get(registry, caller, name, Tags::Include).await.map(drop),
+        _ => repositories::get(registry, caller, name, Tags::Include, Stats::Omit).await.map(drop),
     }
 }
 
@@ -276,7 +276,9 @@ async fn administer(
         }
         // As it is.
         UseCase::SetState => {
-            let state = repositories::get(registry, caller, name, Tags::Omit).await.map(|view| view.state);
+            let state = repositories::get(registry, caller, name, Tags::Omit, Stats::Omit)
+                .await
+                .map(|view| view.state);
             let state = state.unwrap_or(RepositoryState::Normal);
             repositories::set_state(registry, caller, name, state).await
         }

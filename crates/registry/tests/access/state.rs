@@ -4,7 +4,7 @@ use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{RepositoryState, Role};
 use wharfinger_registry::Origin;
 use wharfinger_registry::identity::registry_token::{issue, verify};
-use wharfinger_registry::repositories::{self, Tags};
+use wharfinger_registry::repositories::{self, Stats, Tags};
 use wharfinger_store::repository;
 use wharfinger_store::testing::each_engine;
 
@@ -27,7 +27,9 @@ async fn nobody_changes_what_is_in_a_read_only_repository_until_it_is_normal_aga
 
         let read_only = RepositoryState::ReadOnly;
         repositories::set_state(&place.registry, &caller, &repository.name, read_only).await.unwrap();
-        let view = repositories::get(&place.registry, &caller, &repository.name, Tags::Omit).await.unwrap();
+        let view = repositories::get(&place.registry, &caller, &repository.name, Tags::Omit, Stats::Omit)
+            .await
+            .unwrap();
         assert_eq!((view.state, view.can_write, view.can_admin), (read_only, false, true));
         for (use_case, needs) in USE_CASES {
             if use_case == UseCase::DeleteRepository {

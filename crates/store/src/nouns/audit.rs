@@ -183,9 +183,11 @@ pub fn list(tx: &mut Tx<'_>, stretch: &Stretch, limit: i64) -> Result<Vec<Logged
             params![since, at, id, limit, repository],
             Logged::from_row,
         ),
-        About::Namespace(namespace) => {
-            tx.all(logged!("e.namespace_id = ?5 AND "), params![since, at, id, limit, namespace], Logged::from_row)
-        }
+        About::Namespace(namespace) => tx.all(
+            logged!("e.namespace_id = ?5 AND "),
+            params![since, at, id, limit, namespace],
+            Logged::from_row,
+        ),
         // The plus keeps the engine off the namespace's index, in which all others' entries would have to be passed over.
         About::Performer { namespace, account } => tx.all(
             logged!("e.account_id = ?6 AND +e.namespace_id = ?5 AND "),

@@ -68,11 +68,9 @@ pub fn insert(tx: &mut Tx<'_>, repository: RepositoryId, new: &NewNotification<'
 
 /// How many the repository has.
 pub fn count(tx: &mut Tx<'_>, repository: RepositoryId) -> Result<i64> {
-    tx.one(
-        sql!("SELECT COUNT(*) FROM notification WHERE repository_id = ?1"),
-        params![repository],
-        |row| row.get(0),
-    )
+    tx.one(sql!("SELECT COUNT(*) FROM notification WHERE repository_id = ?1"), params![repository], |row| {
+        row.get(0)
+    })
 }
 
 /// At most `limit` notifications of the repository, oldest first.

@@ -199,15 +199,27 @@ const IN_ORDER: &[(&str, &[&str])] = &[
     ),
     (
         "WHERE e.repository_id = ?5 AND e.at_ms",
-        &["SEARCH e USING INDEX audit_repository (repository_id=? AND at_ms>? AND at_ms<?)", PERFORMER, NAMESPACE],
+        &[
+            "SEARCH e USING INDEX audit_repository (repository_id=? AND at_ms>? AND at_ms<?)",
+            PERFORMER,
+            NAMESPACE,
+        ],
     ),
     (
         "WHERE e.namespace_id = ?5 AND e.at_ms",
-        &["SEARCH e USING INDEX audit_namespace (namespace_id=? AND at_ms>? AND at_ms<?)", PERFORMER, NAMESPACE],
+        &[
+            "SEARCH e USING INDEX audit_namespace (namespace_id=? AND at_ms>? AND at_ms<?)",
+            PERFORMER,
+            NAMESPACE,
+        ],
     ),
     (
         "WHERE e.account_id = ?6 AND +e.namespace_id = ?5",
-        &["SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)", PERFORMER, NAMESPACE],
+        &[
+            "SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)",
+            PERFORMER,
+            NAMESPACE,
+        ],
     ),
 ];
 

@@ -5,9 +5,9 @@ use wharfinger_store::account::{self, Kind};
 use wharfinger_store::app_token::{self, AppToken};
 use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::prototype::{self, Delegate};
+use wharfinger_store::repository::{Source, Span};
 use wharfinger_store::robot::{self, NewRobot};
 use wharfinger_store::testing::each_engine;
-use wharfinger_store::repository::{Source, Span};
 use wharfinger_store::{AccountId, Result, Tx, permission, repository, session, team};
 
 use crate::fixture::{NOW, account, at, repository as add_repository, unit, user};
@@ -53,7 +53,10 @@ async fn an_account_stands_to_a_repository_as_its_best_team_does() {
             assert_eq!(permission::transitive(tx, web, bob)?.len(), 2);
             permission::grant(tx, web, bob, Role::Admin)?;
             assert_eq!(granted(tx)?, Some(Role::Admin));
-            assert_eq!(repository::names(tx, Source::Team(writers), &Span::after(""), 10)?, ["acme/web".parse().unwrap()]);
+            assert_eq!(
+                repository::names(tx, Source::Team(writers), &Span::after(""), 10)?,
+                ["acme/web".parse().unwrap()]
+            );
             assert_eq!(repository::names(tx, Source::Team(writers), &Span::after("acme/web"), 10)?, []);
             permission::revoke(tx, web, bob)?;
             team::delete(tx, writers)?;
@@ -205,7 +208,10 @@ async fn whatever_is_called_after_an_account_is_renamed_with_it() {
             account::rename(tx, acme, &"umbrella".parse().unwrap())?;
             let expected = "umbrella/team/web".parse().unwrap();
             assert_eq!(repository::name_of(tx, web)?.as_ref(), Some(&expected));
-            assert_eq!(repository::names(tx, Source::Granted(bob), &Span::after(""), 10)?, [expected.clone()]);
+            assert_eq!(
+                repository::names(tx, Source::Granted(bob), &Span::after(""), 10)?,
+                [expected.clone()]
+            );
             assert_eq!(repository::names(tx, Source::Team(staff), &Span::after(""), 10)?, [expected]);
             assert_eq!(account::by_id(tx, robot)?.unwrap().name, "umbrella+ci");
             Ok(())

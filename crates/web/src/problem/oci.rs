@@ -157,6 +157,7 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, "DENIED", format!("{name} is in read-only mode."))
                     .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"))
             }
+            Error::NoNotification => Self::not_found("UNSUPPORTED", "no such notification"),
             Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
             Error::NoAccount => Self::not_found("NAME_UNKNOWN", "no such user or organization"),
             Error::NoTag | Error::NoManifest | Error::NoLabel => {

@@ -146,6 +146,7 @@ impl From<Error> for Problem {
             | Error::NoBlob
             | Error::NoUpload
             | Error::NoPolicy
+            | Error::NoNotification
             | Error::NoAccount => Self::not_found(),
             // The number is Quay's for READ_ONLY.
             Error::ReadOnly(_) => Self::Message(

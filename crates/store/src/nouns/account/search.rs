@@ -25,12 +25,7 @@ pub fn users_beginning(
 }
 
 /// At most `limit` full names of robots of `owner` whose short names begin with `prefix`, by name.
-pub fn robots_beginning(
-    tx: &mut Tx<'_>,
-    owner: AccountId,
-    prefix: &str,
-    limit: i64,
-) -> Result<Vec<String>> {
+pub fn robots_beginning(tx: &mut Tx<'_>, owner: AccountId, prefix: &str, limit: i64) -> Result<Vec<String>> {
     tx.all(
         sql!(
             "SELECT a.name FROM robot b JOIN account a ON a.id = b.account_id
@@ -44,12 +39,7 @@ pub fn robots_beginning(
 
 /// At most `limit` full names of robots that contain `text` and belong to `account` or to an organization that it
 /// administers.
-pub fn robots_containing(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    text: &str,
-    limit: i64,
-) -> Result<Vec<String>> {
+pub fn robots_containing(tx: &mut Tx<'_>, account: AccountId, text: &str, limit: i64) -> Result<Vec<String>> {
     tx.all(
         sql!(
             "SELECT a.name FROM robot b JOIN account a ON a.id = b.account_id

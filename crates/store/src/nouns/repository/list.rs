@@ -176,7 +176,9 @@ pub fn list(
     let (sql, key) = match source {
         Source::All => (listed!(overview!(), ""), None),
         Source::Public => (listed!(overview!(), "r.public = TRUE AND "), None),
-        Source::Granted(account) => (listed!(overview!(), "permission", "t.account_id = ?6"), Some(account.get())),
+        Source::Granted(account) => {
+            (listed!(overview!(), "permission", "t.account_id = ?6"), Some(account.get()))
+        }
         Source::Team(team) => (listed!(overview!(), "team_permission", "t.team_id = ?6"), Some(team.get())),
     };
     let (after, before) = (&span.after, &span.before);

@@ -40,12 +40,6 @@ pub fn search(
              ORDER BY CASE WHEN r.name = ?8 THEN 0 ELSE 1 END, 7 DESC, r.full_name LIMIT ?2 OFFSET ?3"
         )),
         params![&pattern, limit, offset, now, viewer, reader.everything, reader.account, text],
-        |row| {
-            Ok(Found {
-                listed: Listed::from_row(row)?,
-                namespace_kind: row.get(8)?,
-                stars: row.get(9)?,
-            })
-        },
+        |row| Ok(Found { listed: Listed::from_row(row)?, namespace_kind: row.get(8)?, stars: row.get(9)? }),
     )
 }

@@ -1,6 +1,7 @@
 //! `/api/v1/`: Quay's API, one file for each chapter of its guide. What it can do is one table, `table::CHAPTERS`.
 
 mod autoprune;
+pub(crate) mod documents;
 mod error_type;
 mod field;
 mod immutability;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use wharfinger_model::{RepositoryName, Timestamp};
+use wharfinger_model::{RepositoryName, Scope, Timestamp};
 use wharfinger_store::account::{self, Kind};
 use wharfinger_store::{Tx, notification, team};
 
@@ -273,6 +273,14 @@ pub async fn delete(
             log(tx, &caller, &granted, "delete_repo_notification", &found, now)
         })
         .await
+}
+
+/// Checks that the caller may see what it was told itself.
+///
+/// # Errors
+/// When nobody is signed in, or the token's scopes do not allow it.
+pub fn authorize_own(caller: &Caller) -> Result<()> {
+    caller.with_scope(Scope::UserRead).map(drop)
 }
 
 /// What has this name is looked for in the repository alone: another's may be anybody's business.

@@ -103,21 +103,30 @@ impl Found {
         }
     }
 
-    /// How much more likely one kind of thing is meant than another.
-    fn weight(&self) -> f64 {
-        match self {
-            Self::Repository(_) => 4.0,
+    /// How well it fits what was looked for: the more of its name that is, the better. One kind of thing is more often
+    /// meant than another.
+    pub fn score(&self, text: &str) -> f64 {
+        let weight = match self {
+            Self::Repository(found) => return found.score(text),
             Self::Team { .. } => 2.0,
             Self::Robot(_) | Self::User(_) | Self::Organization(_) => 1.0,
-        }
+        };
+        weight * closeness(self.name(), text)
     }
+}
 
-    /// How well it fits what was looked for: the more of its name that is, the better.
+impl FoundRepository {
+    /// As [`Found::score`].
     pub fn score(&self, text: &str) -> f64 {
-        let (name, text) = (self.name(), text.to_ascii_lowercase());
-        let closeness = if name.contains(&text) { text.len() as f64 / name.len().max(1) as f64 } else { 0.0 };
-        self.weight() * f64::midpoint(1.0, closeness)
+        4.0 * closeness(self.entry.name.name(), text)
     }
+}
+
+/// From a half to one: how much of the name the text is.
+fn closeness(name: &str, text: &str) -> f64 {
+    let text = text.to_ascii_lowercase();
+    let part = if name.contains(&text) { text.len() as f64 / name.len().max(1) as f64 } else { 0.0 };
+    f64::midpoint(1.0, part)
 }
 
 /// Whatever the caller may see and has a text in its name: the best first. Namespaces have it at the beginning.

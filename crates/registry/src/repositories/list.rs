@@ -123,6 +123,14 @@ fn fan(caller: &Caller) -> Result<&Identity> {
     caller.with_scope(Scope::UserRead)
 }
 
+/// Checks that the caller may say what it likes, before anything else of a request is looked at.
+///
+/// # Errors
+/// When nobody is signed in, or the token's scopes do not allow it.
+pub fn authorize_stars(caller: &Caller) -> Result<()> {
+    fan(caller).map(drop)
+}
+
 /// A page of what the caller likes.
 ///
 /// # Errors

@@ -9,7 +9,9 @@ use serde_json::json;
 use wharfinger_model::{NamespaceRole, RepositoryName, RepositoryState, Role, Timestamp};
 use wharfinger_store::{Tx, audit as stored_audit, immutability, permission, repository, star};
 
-pub use list::{RepositoryEntry, RepositoryPage, Selection, add_star, list, list_starred, remove_star};
+pub use list::{
+    RepositoryEntry, RepositoryPage, Selection, add_star, authorize_stars, list, list_starred, remove_star,
+};
 
 use crate::access::{Admin, Describe, Granted, Read, check};
 use crate::audit::{self, Subject};

@@ -1,13 +1,17 @@
 //! Chapter "repository": creating, reading, describing, showing and deleting.
 
+mod list;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use wharfinger_model::Scope;
 use wharfinger_registry::Error;
-use wharfinger_registry::repositories::{self, NewRepository, RepositoryView, Tags, Visibility};
-use wharfinger_registry::tags::{self, LivingTag};
+use wharfinger_registry::repositories::{self, NewRepository, RepositoryView, Stats, Tags, Visibility};
+use wharfinger_registry::tags::LivingTag;
+
+pub(super) use list::OPERATIONS as LISTS;
 
 use super::Call;
 use super::field::{Field, Kind, Null, words};
@@ -37,7 +41,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: REPOSITORY,
         access: Access::Scope(Scope::RepoRead),
         summary: "Describe a repository.",
-        query: &[Parameter::boolean("includeTags", "Whether to list the tags. Default true.")],
+        query: &[
+            Parameter::boolean("includeTags", "Whether to list the tags. Default true."),
+            Parameter::boolean("includeStats", "Whether to count what was done each day. Default false."),
+        ],
         body: None,
         answers: &[Answer::free_form(
             StatusCode::OK,
@@ -116,7 +123,11 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
         Flag::Yes => Tags::Include,
         Flag::No => Tags::Omit,
     };
-    let view = repositories::get(call.registry, &call.caller, &name, tags).await?;
+    let stats = match call.query().flag("includeStats", Flag::No) {
+        Flag::Yes => Stats::Include,
+        Flag::No => Stats::Omit,
+    };
+    let view = repositories::get(call.registry, &call.caller, &name, tags, stats).await?;
     let mut document = document(&view);
     if tags == Tags::Include {
         let tags: Map<_, _> = view.tags.iter().map(|tag| (tag.name.to_string(), tag_document(tag))).collect();
@@ -127,7 +138,7 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let name = call.repository()?;
-    tags::authorize_write(call.registry, &call.caller, &name).await?;
+    repositories::authorize_description(call.registry, &call.caller, &name).await?;
     let document = call.document(body).await?;
     let description = document.required("description")?;
     repositories::set_description(call.registry, &call.caller, &name, description).await?;
@@ -158,12 +169,12 @@ fn document(view: &RepositoryView) -> Value {
         "description": view.description,
         "is_public": view.is_public,
         "is_organization": view.is_organization,
-        "is_starred": false,
+        "is_starred": view.is_starred,
         "status_token": "",
         "trust_enabled": false,
         "tag_expiration_s": view.window_s,
         "is_free_account": true,
-        "state": "NORMAL",
+        "state": view.state.as_str(),
         "can_write": view.can_write,
         "can_admin": view.can_admin,
     })

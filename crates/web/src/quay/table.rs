@@ -7,8 +7,8 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    autoprune, documents, error_type, immutability, label, logs, manifest, organization, permission,
-    repository, tag, user,
+    autoprune, documents, error_type, immutability, label, logs, manifest, message, notification,
+    organization, permission, repository, search, tag, user,
 };
 
 /// Where the API begins.
@@ -27,7 +27,7 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "repository",
         about: "Create, describe, show and delete repositories.",
-        operations: &[repository::OPERATIONS],
+        operations: &[repository::OPERATIONS, repository::LISTS],
     },
     Chapter {
         name: "tag",
@@ -38,6 +38,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         name: "manifest",
         about: "Look at manifests, and label them.",
         operations: &[manifest::OPERATIONS, label::OPERATIONS],
+    },
+    Chapter {
+        name: "repositorynotification",
+        about: "Say who is told of what happens in a repository.",
+        operations: &[notification::OPERATIONS],
     },
     Chapter {
         name: "permission",
@@ -60,6 +65,12 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         operations: &[organization::OPERATIONS],
     },
     Chapter { name: "user", about: "The first user, and oneself.", operations: &[user::OPERATIONS] },
+    Chapter {
+        name: "search",
+        about: "Find repositories, namespaces, teams and robots.",
+        operations: &[search::OPERATIONS],
+    },
+    Chapter { name: "messages", about: "Tell everybody something.", operations: &[message::OPERATIONS] },
     Chapter { name: "logs", about: "What was done, by whom and when.", operations: &[logs::OPERATIONS] },
     Chapter {
         name: "discovery",
@@ -76,8 +87,10 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("manifestref", "The digest of a manifest."),
     ("orgname", "The name of an organization."),
     ("policy_uuid", "The id of a policy."),
+    ("prefix", "How a name begins."),
     ("repository", "The full name of a repository, as in `namespace/name`."),
     ("tag", "The name of a tag."),
+    ("uuid", "The id of a notification or message."),
     ("username", "The name of a user or robot."),
 ];
 

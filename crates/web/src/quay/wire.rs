@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, X_CONTENT_TYPE_OPTIO
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
+use utoipa::ToSchema;
 use wharfinger_model::{Algorithm, QuayDate, Timestamp};
 
 use crate::auth::SESSION_COOKIE;
@@ -80,16 +81,18 @@ pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme)
 }
 
 /// What is drawn for somebody.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Avatar {
     name: String,
+    /// SHA-256 of the e-mail address, or else of the name, in hexadecimal.
     hash: String,
+    /// As in `#2bd806`.
     color: String,
     kind: AvatarKind,
 }
 
 /// For whom an avatar is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AvatarKind {
     /// A person.
@@ -98,6 +101,8 @@ pub(super) enum AvatarKind {
     Robot,
     /// An organization.
     Org,
+    /// A team of one.
+    Team,
 }
 
 impl Avatar {

@@ -56,7 +56,7 @@ pub struct LogEntry {
     pub at: Timestamp,
     /// Who did it; `None` for the registry itself, for somebody anonymous, and for an account that is gone.
     pub performer: Option<Performer>,
-    /// In whose namespace it was done.
+    /// In whose namespace it was done, where that is not known already.
     pub namespace: Option<Namespace>,
 }
 
@@ -112,7 +112,11 @@ pub async fn list(registry: &Registry, caller: &Arc<Caller>, log: Log, query: Lo
             let more = logged.len() > PAGE;
             logged.truncate(PAGE);
             let next = logged.last().map(|last| last.position).filter(|_| more);
-            Ok(LogPage { entries: logged.into_iter().map(LogEntry::from).collect(), next })
+            let mut entries: Vec<_> = logged.into_iter().map(LogEntry::from).collect();
+            if !matches!(log, Log::Everything) {
+                entries.iter_mut().for_each(|entry| entry.namespace = None);
+            }
+            Ok(LogPage { entries, next })
         })
         .await
 }

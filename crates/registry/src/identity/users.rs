@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use wharfinger_model::Scope;
 use wharfinger_store::AccountId;
-use wharfinger_store::account::{self, Account, Kind, Organization};
+pub use wharfinger_store::account::Organization;
+use wharfinger_store::account::{self, Account, Kind};
 
 use crate::namespaces::{self, NamespaceUpdate};
 use crate::{Caller, Error, Registry, Result};

@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::users;
 use wharfinger_registry::namespaces::NamespaceUpdate;
@@ -17,8 +18,10 @@ use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
 
 const ORGANIZATION: &str = "/api/v1/organization/{orgname}";
-const VIEW: Answer =
-    Answer::free_form(StatusCode::OK, "The organization, with its settings for administrators.");
+const VIEW: Answer = Answer::of::<Described<'static>>(
+    StatusCode::OK,
+    "The organization, with its settings for administrators.",
+);
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -80,7 +83,7 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let view = organizations::get(call.registry, &call.caller, call.param("orgname")).await?;
-    Ok(wire::json(StatusCode::OK, &document(&view)))
+    Ok(wire::json(StatusCode::OK, &Described::from(&view)))
 }
 
 async fn change(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -88,7 +91,7 @@ async fn change(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     organizations::authorize_admin(call.registry, &call.caller, name).await?;
     let update = namespace_update(&call.document(body).await?);
     let view = organizations::update(call.registry, &call.caller, name, update).await?;
-    Ok(wire::json(StatusCode::OK, &document(&view)))
+    Ok(wire::json(StatusCode::OK, &Described::from(&view)))
 }
 
 /// What users can set about themselves, and administrators about their organization.
@@ -99,20 +102,48 @@ pub(super) fn namespace_update(document: &Document) -> NamespaceUpdate {
     }
 }
 
-fn document(view: &OrganizationView) -> Value {
-    let email = view.email.as_deref();
-    let mut document = json!({
-        "name": view.name,
-        "email": email.unwrap_or_default(),
-        "avatar": Avatar::new(AvatarKind::Org, &view.name, email),
-        "is_admin": view.is_admin,
-        "is_member": view.is_member,
-    });
-    if view.is_admin {
-        document["invoice_email"] = json!(false);
-        document["invoice_email_address"] = json!(null);
-        document["tag_expiration_s"] = json!(view.window_s);
-        document["is_free_account"] = json!(true);
+/// An organization.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Organization)]
+struct Described<'a> {
+    name: &'a str,
+    /// Empty for whoever does not administer it.
+    email: &'a str,
+    avatar: Avatar,
+    /// Whether the caller administers it.
+    is_admin: bool,
+    is_member: bool,
+    #[serde(flatten)]
+    settings: Option<Settings>,
+}
+
+/// What those see of an organization who administer it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrganizationSettings)]
+struct Settings {
+    invoice_email: bool,
+    #[schema(required)]
+    invoice_email_address: Option<String>,
+    /// How long dead tags can be restored, in seconds.
+    tag_expiration_s: i64,
+    is_free_account: bool,
+}
+
+impl<'a> From<&'a OrganizationView> for Described<'a> {
+    fn from(view: &'a OrganizationView) -> Self {
+        let email = view.email.as_deref();
+        Self {
+            name: &view.name,
+            email: email.unwrap_or_default(),
+            avatar: Avatar::new(AvatarKind::Org, &view.name, email),
+            is_admin: view.is_admin,
+            is_member: view.is_member,
+            settings: view.is_admin.then_some(Settings {
+                invoice_email: false,
+                invoice_email_address: None,
+                tag_expiration_s: view.window_s,
+                is_free_account: true,
+            }),
+        }
     }
-    document
 }

@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::{Role, Scope};
 use wharfinger_registry::permissions::{self, UserPermission};
 use wharfinger_registry::repositories;
@@ -11,11 +12,11 @@ use wharfinger_registry::repositories;
 use super::Call;
 use super::field::{Field, Kind, words};
 use super::operation::{Access, Answer, Operation};
-use super::wire::{self, Avatar, AvatarKind};
+use super::wire::{self, Avatar, AvatarKind, Named};
 use crate::problem::quay::Problem;
 
 const OF_USER: &str = "/api/v1/repository/{repository}/permissions/user/{username}";
-const PERMISSION: Answer = Answer::free_form(StatusCode::OK, "The user's role.");
+const PERMISSION: Answer = Answer::of::<Permission>(StatusCode::OK, "The user's role.");
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -26,10 +27,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "List the roles that users have on a repository.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(
-            StatusCode::OK,
-            "`permissions`: by name, what each user or robot may do.",
-        )],
+        answers: &[Answer::of::<UserPermissions>(StatusCode::OK, "What each user and robot may do.")],
         handler: |call, _| Box::pin(list(call)),
     },
     Operation {
@@ -71,15 +69,15 @@ const ROLES: [(&str, Role); 3] = [("read", Role::Read), ("write", Role::Write), 
 
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let given = permissions::list(call.registry, &call.caller, &call.repository()?).await?;
-    let given: Map<_, _> =
-        given.iter().map(|permission| (permission.name.clone(), document(permission))).collect();
-    Ok(wire::json(StatusCode::OK, &json!({"permissions": given})))
+    let given = given.into_iter().map(|permission| (permission.name.clone(), permission.into()));
+    let document = UserPermissions { permissions: Named(given.collect()) };
+    Ok(wire::json(StatusCode::OK, &document))
 }
 
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let name = call.repository()?;
     let permission = permissions::get(call.registry, &call.caller, &name, call.param("username")).await?;
-    Ok(wire::json(StatusCode::OK, &document(&permission)))
+    Ok(wire::json(StatusCode::OK, &Permission::from(permission)))
 }
 
 async fn change(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -87,7 +85,7 @@ async fn change(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     repositories::authorize_admin(call.registry, &call.caller, &name).await?;
     let role = call.document(body).await?.required_word("role", &ROLES)?;
     let permission = permissions::set(call.registry, &call.caller, &name, user, role).await?;
-    Ok(wire::json(StatusCode::OK, &document(&permission)))
+    Ok(wire::json(StatusCode::OK, &Permission::from(permission)))
 }
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
@@ -96,14 +94,33 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(wire::no_content())
 }
 
-fn document(permission: &UserPermission) -> Value {
-    let UserPermission { name, is_robot, role, is_org_member } = permission;
-    let kind = if *is_robot { AvatarKind::Robot } else { AvatarKind::User };
-    let mut document = json!({
-        "role": role.as_str(), "name": name, "is_robot": is_robot, "avatar": Avatar::new(kind, name, None),
-    });
-    if let Some(is_member) = is_org_member {
-        document["is_org_member"] = json!(is_member);
+/// The roles of users and robots, by their names.
+#[derive(Serialize, ToSchema)]
+struct UserPermissions {
+    #[schema(value_type = BTreeMap<String, Permission>)]
+    permissions: Named<Permission>,
+}
+
+/// The role of a user or robot on a repository.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserPermission)]
+struct Permission {
+    /// `read`, `write` or `admin`.
+    role: &'static str,
+    name: String,
+    is_robot: bool,
+    avatar: Avatar,
+    /// Whether the user is a member of the organization, if it is one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    is_org_member: Option<bool>,
+}
+
+impl From<UserPermission> for Permission {
+    fn from(permission: UserPermission) -> Self {
+        let UserPermission { name, is_robot, role, is_org_member } = permission;
+        let kind = if is_robot { AvatarKind::Robot } else { AvatarKind::User };
+        let avatar = Avatar::new(kind, &name, None);
+        Self { role: role.as_str(), name, is_robot, avatar, is_org_member }
     }
-    document
 }

@@ -80,6 +80,34 @@ pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme)
     }
 }
 
+/// That something was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Success)]
+pub(super) struct Done {
+    /// True.
+    success: bool,
+}
+
+impl Done {
+    /// It was.
+    pub(super) const DONE: Self = Self { success: true };
+}
+
+/// The name of a policy.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PolicyId<'a> {
+    pub(super) uuid: &'a str,
+}
+
+/// Members by their names, in an order of their own.
+pub(super) struct Named<T>(pub(super) Vec<(String, T)>);
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
 /// What is drawn for somebody.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Avatar {

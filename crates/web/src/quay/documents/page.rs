@@ -73,10 +73,14 @@ fn parameters(operation: &Operation) -> Markup {
     let in_query = operation.query.iter().map(|parameter| (parameter.name, "query", parameter.about));
     let in_path =
         operation.path_parameters().map(|name| (name, "path", path_parameter(name).unwrap_or_default()));
+    let all: Vec<_> = in_path.chain(in_query).collect();
     html! {
-        table {
-            @for (name, place, about) in in_path.chain(in_query) {
-                tr { th scope="row" { code { (name) } } td { (place) } td { (about) } }
+        @if !all.is_empty() {
+            h3 { "Parameters" }
+            table {
+                @for (name, place, about) in all {
+                    tr { th scope="row" { code { (name) } } td { (place) } td { (about) } }
+                }
             }
         }
     }

@@ -61,6 +61,15 @@ pub fn duration(text: &str) -> Option<Duration> {
     i64::try_from(duration.as_millis()).is_ok().then_some(duration)
 }
 
+/// A duration in the form that [`duration`] reads, in the largest unit up to weeks that it is a multiple of.
+pub fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(7 * 86_400, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
+    let unit = units.into_iter().find(|(length, _)| seconds > 0 && seconds.is_multiple_of(*length));
+    let (length, letter) = unit.unwrap_or((1, 's'));
+    format!("{}{letter}", seconds / length)
+}
+
 /// The endings by which Cosign names what belongs to an image.
 const SIBLINGS: [&str; 3] = [".sig", ".att", ".sbom"];
 
@@ -87,6 +96,13 @@ mod tests {
 
     fn wishes(expires_after: Option<Duration>, immutable: bool) -> Wishes {
         Wishes { expires_after, immutable }
+    }
+
+    #[test]
+    fn durations_are_written_in_the_largest_unit_that_fits() {
+        for text in ["0s", "1s", "90s", "5m", "25h", "1d", "2w", "53w"] {
+            assert_eq!(duration_text(duration(text).unwrap_or_default()), text);
+        }
     }
 
     #[test]

@@ -156,11 +156,16 @@ fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Res
     if query.until <= query.since {
         return Err(Error::Message("endtime must not lie before starttime".into()));
     }
-    let about = match (about, &query.performer) {
-        (About::Namespace(namespace), Some(performer)) => match account::by_name(tx, performer)? {
-            Some(performer) => About::Performer { namespace, account: performer.id },
+    let performer = match &query.performer {
+        Some(name) if !matches!(about, About::Repository(_)) => match account::by_name(tx, name)? {
+            Some(performer) => Some(performer.id),
             None => return Ok(None),
         },
+        _ => None,
+    };
+    let about = match (about, performer) {
+        (About::Namespace(namespace), Some(account)) => About::Performer { namespace, account },
+        (About::Everything, Some(account)) => About::Account(account),
         (about, _) => about,
     };
     let end = Position { at: query.until, id: i64::MIN };

@@ -11,6 +11,7 @@ mod problem;
 mod quay;
 mod seldom;
 pub mod serve;
+mod ui_config;
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -83,6 +83,8 @@ pub fn newest(tx: &mut Tx<'_>, repository: RepositoryId, limit: i64) -> Result<V
 pub enum About {
     /// What was done anywhere.
     Everything,
+    /// What one account did anywhere.
+    Account(AccountId),
     /// What was done in a repository.
     Repository(RepositoryId),
     /// What was done in a namespace and all of its repositories, also those that are gone.
@@ -178,6 +180,11 @@ pub fn list(tx: &mut Tx<'_>, stretch: &Stretch, limit: i64) -> Result<Vec<Logged
     let Stretch { about, since, before: Position { at, id } } = *stretch;
     match about {
         About::Everything => tx.all(logged!(""), params![since, at, id, limit], Logged::from_row),
+        About::Account(account) => tx.all(
+            logged!("e.account_id = ?5 AND "),
+            params![since, at, id, limit, account],
+            Logged::from_row,
+        ),
         About::Repository(repository) => tx.all(
             logged!("e.repository_id = ?5 AND "),
             params![since, at, id, limit, repository],
@@ -232,6 +239,9 @@ pub fn totals(tx: &mut Tx<'_>, stretch: &Stretch) -> Result<Vec<Total>> {
     let Stretch { about, since, before: Position { at, id } } = *stretch;
     match about {
         About::Everything => tx.all(totals!(""), params![since, at, id], Total::from_row),
+        About::Account(account) => {
+            tx.all(totals!("account_id = ?4 AND "), params![since, at, id, account], Total::from_row)
+        }
         About::Repository(repository) => {
             tx.all(totals!("repository_id = ?4 AND "), params![since, at, id, repository], Total::from_row)
         }

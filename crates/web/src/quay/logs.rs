@@ -232,7 +232,8 @@ struct Whose {
 impl From<Namespace> for Whose {
     fn from(namespace: Namespace) -> Self {
         let Namespace { name, is_organization } = namespace;
-        let (kind, drawn) = if is_organization { ("org", AvatarKind::Org) } else { ("user", AvatarKind::User) };
+        let (kind, drawn) =
+            if is_organization { ("org", AvatarKind::Org) } else { ("user", AvatarKind::User) };
         Self { kind, avatar: Avatar::new(drawn, &name, None), name }
     }
 }

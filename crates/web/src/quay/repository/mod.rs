@@ -9,7 +9,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::{RepositoryState, Rfc3339, Scope};
 use wharfinger_registry::Error;
-use wharfinger_registry::repositories::{self, DayCount, NewRepository, RepositoryView, Stats, Tags, Visibility};
+use wharfinger_registry::repositories::{
+    self, DayCount, NewRepository, RepositoryView, Stats, Tags, Visibility,
+};
 use wharfinger_registry::tags::LivingTag;
 
 pub(super) use list::OPERATIONS as LISTS;

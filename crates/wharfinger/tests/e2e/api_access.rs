@@ -22,12 +22,14 @@ enum Needs {
     Admin,
     /// To administer the organization.
     Organization,
+    /// To be a superuser.
+    Superuser,
     /// To be anybody, with this scope.
     Oneself(&'static str),
     /// To be anybody. With which right depends on the body, where this scope is enough.
     Somebody(&'static str),
 }
-use Needs::{Admin, AnyCaller, Nothing, Oneself, Organization, Read, Somebody, Write};
+use Needs::{Admin, AnyCaller, Nothing, Oneself, Organization, Read, Somebody, Superuser, Write};
 
 const ROWS: &[(&str, Needs)] = &[
     ("createRepo", Somebody("repo:create")),
@@ -35,6 +37,11 @@ const ROWS: &[(&str, Needs)] = &[
     ("updateRepo", Write),
     ("deleteRepository", Admin),
     ("changeRepoVisibility", Admin),
+    ("changeRepoState", Admin),
+    ("listRepos", AnyCaller),
+    ("listStarredRepos", Oneself("user:read")),
+    ("createStar", Oneself("user:read")),
+    ("deleteStar", Oneself("user:read")),
     ("listRepoTags", Read),
     ("changeTag", Write),
     ("deleteFullTag", Write),
@@ -47,6 +54,21 @@ const ROWS: &[(&str, Needs)] = &[
     ("addManifestLabel", Write),
     ("getManifestLabel", Read),
     ("deleteManifestLabel", Write),
+    ("listRepoNotifications", Admin),
+    ("createRepoNotification", Admin),
+    ("getRepoNotification", Admin),
+    ("resetRepositoryNotificationFailures", Admin),
+    ("deleteRepoNotification", Admin),
+    ("testRepoNotification", Admin),
+    ("listUserNotifications", Oneself("user:read")),
+    ("conductRepoSearch", AnyCaller),
+    ("conductSearch", AnyCaller),
+    ("getMatchingEntities", Somebody("repo:read")),
+    ("getGlobalMessages", Nothing),
+    ("createGlobalMessage", Superuser),
+    ("deleteGlobalMessage", Superuser),
+    ("listAllLogs", Superuser),
+    ("listAllAggregateLogs", Superuser),
     ("listRepoUserPermissions", Admin),
     ("getUserPermissions", Admin),
     ("changeUserPermissions", Admin),
@@ -96,6 +118,11 @@ const ROWS: &[(&str, Needs)] = &[
 ];
 
 impl Needs {
+    /// Who may do it with the right scope: the owner of everything here, or of the registry.
+    fn owner(self) -> &'static str {
+        if self == Superuser { "admin" } else { "alice" }
+    }
+
     /// The scope that is enough for the owner of everything.
     fn scope(self) -> Option<&'static str> {
         match self {
@@ -104,6 +131,7 @@ impl Needs {
             Write => Some("repo:write"),
             Admin => Some("repo:admin"),
             Organization => Some("org:admin"),
+            Superuser => Some("super:user"),
             Oneself(scope) | Somebody(scope) => Some(scope),
         }
     }
@@ -112,7 +140,7 @@ impl Needs {
     fn is_met_by(self, role: Option<Needs>) -> bool {
         match self {
             Nothing | AnyCaller | Oneself(_) | Somebody(_) => true,
-            Organization => false,
+            Organization | Superuser => false,
             Read => role.is_some(),
             Write => matches!(role, Some(Write | Admin)),
             Admin => role == Some(Admin),
@@ -241,7 +269,7 @@ impl World {
             assert_eq!(answer.status, 403, "{id} by {name}: {answer:?}");
         }
         if let (Some(scope), false) = (needs.scope(), matches!(needs, Somebody(_))) {
-            let answer = self.ask(operation, Some(&self.server.token("alice", &without(scope))));
+            let answer = self.ask(operation, Some(&self.server.token(needs.owner(), &without(scope))));
             assert!(is_refused(&answer), "{id} without {scope}: {answer:?}");
         }
         for (name, _, token) in self.callers.iter().filter(|(_, role, _)| met(role)) {
@@ -249,7 +277,7 @@ impl World {
             assert!(!is_refused(&answer) && answer.status < 500, "{id} by {name}: {answer:?}");
         }
         if let Some(scope) = needs.scope() {
-            let answer = self.ask(operation, Some(&self.server.token("alice", scope)));
+            let answer = self.ask(operation, Some(&self.server.token(needs.owner(), scope)));
             assert!(!is_refused(&answer) && answer.status < 500, "{id} with {scope}: {answer:?}");
         }
     }

@@ -58,8 +58,10 @@ pub async fn repositories(
     text: &str,
     page: i64,
 ) -> Result<FoundPage> {
-    let (caller, text, page) = (Arc::clone(caller), shortened(text), page.clamp(1, LAST_PAGE));
-    let now = registry.now();
+    let (caller, now, page) = (Arc::clone(caller), registry.now(), page.clamp(1, LAST_PAGE));
+    let Some(text) = wanted(text) else {
+        return Ok(FoundPage { repositories: Vec::new(), page, more: false });
+    };
     registry
         .scan(move |tx| {
             let reader = caller.sight().reader(tx)?;
@@ -134,10 +136,8 @@ fn closeness(name: &str, text: &str) -> f64 {
 /// # Errors
 /// When the store fails.
 pub async fn everything(registry: &Registry, caller: &Arc<Caller>, text: &str) -> Result<Vec<Found>> {
-    let (caller, text, now) = (Arc::clone(caller), shortened(text), registry.now());
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
+    let (caller, now) = (Arc::clone(caller), registry.now());
+    let Some(text) = wanted(text).filter(|text| !text.is_empty()) else { return Ok(Vec::new()) };
     registry
         .scan(move |tx| {
             let reader = caller.sight().reader(tx)?;
@@ -162,9 +162,10 @@ pub async fn everything(registry: &Registry, caller: &Arc<Caller>, text: &str) -
         .await
 }
 
-/// Names have lower case only.
-fn shortened(text: &str) -> String {
-    text.trim().chars().take(LONGEST).collect::<String>().to_ascii_lowercase()
+/// What to look for: names have lower case only. `None` for what no name can have and not every store takes.
+fn wanted(text: &str) -> Option<String> {
+    let text = text.trim().chars().take(LONGEST).collect::<String>().to_ascii_lowercase();
+    (!text.contains('\0')).then_some(text)
 }
 
 /// Somebody who can be given something.
@@ -216,7 +217,7 @@ pub async fn entities(registry: &Registry, caller: &Arc<Caller>, query: EntityQu
 }
 
 fn find_entities(tx: &mut Tx<'_>, caller: &Caller, query: &EntityQuery) -> Result<Vec<Entity>> {
-    let prefix = shortened(&query.prefix);
+    let Some(prefix) = wanted(&query.prefix) else { return Ok(Vec::new()) };
     let named = match &query.namespace {
         Some(name) => account::by_name(tx, name)?.filter(|account| account.kind != Kind::Robot),
         None => None,

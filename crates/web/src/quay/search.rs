@@ -154,7 +154,7 @@ enum AnyResult {
 
 async fn repositories(call: &Call<'_>) -> Result<Response, Problem> {
     let query = call.query();
-    let text = query.text("query").map(|text| lookup(&text).to_owned()).unwrap_or_default();
+    let text = query.text("query").unwrap_or_default();
     let wants_usage = query.flag("includeUsage", Flag::No) == Flag::Yes;
     let found = search::repositories(call.registry, &call.caller, &text, query.integer("page", 1)?).await?;
     let results = found.repositories.into_iter().map(|found| {
@@ -177,7 +177,7 @@ async fn repositories(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 async fn everything(call: &Call<'_>) -> Result<Response, Problem> {
-    let text = call.query().text("query").map(|text| lookup(&text).to_owned()).unwrap_or_default();
+    let text = call.query().text("query").unwrap_or_default();
     let found = search::everything(call.registry, &call.caller, &text).await?;
     let own = call.caller.account().map(|account| account.name.as_str());
     let results = found.into_iter().map(|found| any_result(found, &text, own)).collect();

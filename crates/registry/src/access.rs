@@ -169,13 +169,25 @@ impl Caller {
 
     /// Whether the caller may do everything: the registry itself, and a superuser by session, or by a token that says
     /// so.
-    pub(crate) fn is_superuser(&self) -> bool {
+    fn is_superuser(&self) -> bool {
         let superuser = self.account.as_ref().is_some_and(|account| account.superuser);
         match &self.authority {
             Authority::Itself => true,
             Authority::Session => superuser,
             Authority::Token { scopes } => superuser && scopes.contains(Scope::SuperUser),
             Authority::Password | Authority::Grant(_) => false,
+        }
+    }
+
+    /// Checks that the caller may do everything.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Forbidden`].
+    pub(crate) fn check_superuser(&self) -> Result<()> {
+        match self.is_superuser() {
+            true => Ok(()),
+            false if self.is_anonymous() => Err(Error::Unauthenticated),
+            false => Err(Error::Forbidden),
         }
     }
 

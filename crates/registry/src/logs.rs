@@ -146,9 +146,10 @@ pub async fn totals(
 /// What is to be read; `None` when nobody of that name can have done anything.
 fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Result<Option<Stretch>> {
     let about = match log {
-        Log::Everything if caller.is_superuser() => About::Everything,
-        Log::Everything if caller.is_anonymous() => return Err(Error::Unauthenticated),
-        Log::Everything => return Err(Error::Forbidden),
+        Log::Everything => {
+            caller.check_superuser()?;
+            About::Everything
+        }
         Log::Repository(name) => About::Repository(check::<Admin>(tx, caller, name)?.id()),
         Log::Organization(name) => About::Namespace(organizations::administered(tx, caller, name)?.id),
         Log::Own => About::Namespace(users::authorize_admin(caller)?),

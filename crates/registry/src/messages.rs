@@ -66,11 +66,7 @@ pub async fn list(registry: &Registry) -> Result<Vec<Message>> {
 /// # Errors
 /// When the caller is no superuser.
 pub fn authorize(caller: &Caller) -> Result<()> {
-    match () {
-        () if caller.is_superuser() => Ok(()),
-        () if caller.is_anonymous() => Err(Error::Unauthenticated),
-        () => Err(Error::Forbidden),
-    }
+    caller.check_superuser()
 }
 
 /// Tells everybody something.

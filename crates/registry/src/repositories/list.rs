@@ -95,6 +95,8 @@ pub async fn list(
                 Selection::Readable { namespace } => (namespace, PublicOnes::Included),
             };
             let span = match namespace {
+                // That would be a part of a repository's name.
+                Some(namespace) if namespace.contains('/') => None,
                 Some(namespace) => Span::of(namespace).and(&behind),
                 None => Some(behind),
             };

@@ -237,6 +237,20 @@ async fn lists_are_read_in_their_order_from_where_a_page_begins() {
 }
 
 #[tokio::test]
+async fn entries_of_the_log_are_counted_on_an_index_alone() {
+    let store = TestStore::sqlite().await;
+    let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
+    let counts: Vec<_> =
+        STATEMENTS.iter().filter(|sql| sql.sqlite().contains("SELECT at_ms / 86400000")).collect();
+    assert_eq!(counts.len(), 6, "a count has come or gone");
+    for sql in counts {
+        let plan = plan(&connection, sql);
+        let alone = plan.iter().any(|(_, step)| step.starts_with("SEARCH audit USING COVERING INDEX audit_"));
+        assert!(alone, "{}\n{plan:#?}", sql.sqlite());
+    }
+}
+
+#[tokio::test]
 async fn collection_looks_at_nothing_that_is_alive() {
     let store = TestStore::sqlite().await;
     let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();

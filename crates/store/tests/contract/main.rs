@@ -14,4 +14,5 @@ mod people;
 mod pruning;
 mod records;
 mod repositories;
+mod seeing;
 mod tokens;

@@ -50,7 +50,9 @@ fn a_list_names_what_its_caller_may_read_and_tells_what_was_asked() {
         assert_eq!(names(alice, "namespace=alice"), ["alice/team/deep"]);
         assert_eq!(names(alice, "namespace=admin"), ["admin/given"]);
         assert_eq!(names(alice, "namespace=admin&public=1"), ["admin/given", "admin/open"]);
-        assert_eq!(names(alice, "namespace=nobody&public=1"), [""; 0]);
+        for nothing in ["nobody", "admi", "alice/team", "alice%00", "%F0%9F%98%80", "~"] {
+            assert_eq!(names(alice, &format!("namespace={nothing}&public=1")), [""; 0], "{nothing}");
+        }
         assert_eq!(names(alice, "namespace=alice&repo_kind=application"), [""; 0]);
         // The ceiling of a token counts.
         let poor = server.token("alice", "user:read");

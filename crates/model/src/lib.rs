@@ -1,6 +1,7 @@
 //! The vocabulary and the rules, pure: no I/O, no clock, no async.
 
 mod access;
+pub mod client;
 mod digest;
 pub mod grant;
 pub mod image;
@@ -11,6 +12,7 @@ pub mod path;
 mod pattern;
 pub mod prune;
 pub mod range;
+mod redirect_uri;
 pub mod referrers;
 mod repository_state;
 pub mod rules;
@@ -24,5 +26,6 @@ pub use name::{
     Reference, RepositoryName, RobotName, TagName,
 };
 pub use pattern::{InvalidPattern, Pattern};
+pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use repository_state::{RepositoryState, UnknownRepositoryState};
 pub use time::{QuayDate, Rfc3339, Timestamp};

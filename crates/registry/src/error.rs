@@ -1,5 +1,7 @@
 //! What the registry can refuse. How that looks on the wire is the web's business.
 
+use std::time::Duration;
+
 use wharfinger_model::manifest::InvalidManifest;
 use wharfinger_model::{Digest, RepositoryName, TagName, tag};
 
@@ -48,9 +50,33 @@ pub enum Error {
     /// The repository has no such notification.
     #[error("no such notification")]
     NoNotification,
+    /// There is no such team.
+    #[error("no such team")]
+    NoTeam,
+    /// There is no such token where it was looked for.
+    #[error("no such token")]
+    NoToken,
     /// There is no such policy where it was looked for.
     #[error("no such policy")]
     NoPolicy,
+    /// There is no such OAuth 2 application, or the organization has none.
+    #[error("no such application")]
+    NoApplication,
+    /// An application's answer can't go to where it is asked for: it is not registered for that.
+    #[error("the redirect URI is not the application's")]
+    RedirectUri,
+    /// A scope is asked for that there is not.
+    #[error("no such scope")]
+    UnknownScope,
+    /// The session's password was shown too long ago for this.
+    #[error("the password must be shown again")]
+    FreshLoginRequired,
+    /// Too many passwords were wrong, so that the next one has to wait.
+    #[error("too many failed attempts to sign in")]
+    TooManyAttempts {
+        /// How long, at least.
+        retry_after: Duration,
+    },
     /// The change of a tag was refused.
     #[error("tag `{name}`: {refusal}")]
     Tag {

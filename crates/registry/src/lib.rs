@@ -12,16 +12,19 @@ pub mod check;
 mod claims;
 mod clock;
 pub mod collect;
+pub mod default_permissions;
 mod error;
 pub mod identity;
 pub mod immutability;
 pub mod labels;
 pub mod logs;
 pub mod manifests;
+pub mod members;
 pub mod messages;
 pub mod mounts;
 pub mod namespaces;
 pub mod notifications;
+pub mod oauth;
 pub mod organizations;
 pub mod permissions;
 pub mod prune;
@@ -30,7 +33,9 @@ pub mod repositories;
 pub mod search;
 mod secrets;
 mod settings;
+pub mod superuser;
 pub mod tags;
+pub mod teams;
 pub mod uploads;
 mod visible;
 
@@ -40,7 +45,7 @@ use wharfinger_blobs::Blobs;
 use wharfinger_model::Timestamp;
 use wharfinger_store::{Db, Tx};
 
-pub use access::{Caller, Origin};
+pub use access::{Caller, Origin, Privilege};
 pub use clock::Clock;
 pub use error::{Error, ManifestError, Result, UploadError};
 pub use settings::Settings;
@@ -57,6 +62,8 @@ struct Inner {
     keys: identity::KeyRing,
     secret_key: identity::SecretKey,
     passwords: identity::Passwords,
+    backoff: identity::Backoff,
+    last_used: identity::LastUsed,
     pulls: pulls::Counter,
     claims: Arc<claims::Claims>,
 }
@@ -72,10 +79,19 @@ impl Registry {
     pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let secret_key = identity::SecretKey::load(&db).await?;
-        let passwords = identity::Passwords::new();
-        let pulls = pulls::Counter::default();
-        let claims = Arc::default();
-        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, secret_key, passwords, pulls, claims })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            blobs,
+            clock,
+            settings,
+            keys,
+            secret_key,
+            passwords: identity::Passwords::new(),
+            backoff: identity::Backoff::default(),
+            last_used: identity::LastUsed::default(),
+            pulls: pulls::Counter::default(),
+            claims: Arc::default(),
+        })))
     }
 
     /// The settings it was opened with.

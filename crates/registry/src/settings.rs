@@ -31,6 +31,14 @@ pub struct Settings {
     pub prune_interval: Duration,
     /// How often what nothing needs any more is looked for.
     pub collect_interval: Duration,
+    /// Users who may do everything, besides the first. Their accounts may not be there yet.
+    pub superusers: Vec<String>,
+    /// Users who may read everything and write nothing. Their accounts may not be there yet.
+    pub global_readonly_superusers: Vec<String>,
+    /// Whether anybody may make an account.
+    pub user_creation: bool,
+    /// How long app-specific tokens are good; for ever if it is not set.
+    pub app_token_expiration: Option<Duration>,
 }
 
 impl Settings {
@@ -59,6 +67,10 @@ impl Default for Settings {
             pull_count_flush: Duration::from_secs(1),
             prune_interval: HOUR,
             collect_interval: Duration::from_secs(30),
+            superusers: Vec::new(),
+            global_readonly_superusers: Vec::new(),
+            user_creation: true,
+            app_token_expiration: None,
         }
     }
 }

@@ -1,15 +1,22 @@
-//! Who is who: users, their passwords, sessions and tokens.
+//! Who is who: users, robots, their passwords, sessions and tokens.
 
+pub mod app_tokens;
 pub mod authenticate;
-#[allow(dead_code, reason = "robots come with the next change")]
+mod backoff;
 mod derived;
 pub mod first_user;
 mod hmac;
+pub mod key_ring;
+pub mod last_used;
+pub mod operator;
 mod passwords;
 pub mod registry_token;
+pub mod robots;
+pub mod sessions;
 pub mod users;
 
-#[allow(unused_imports, reason = "robots come with the next change")]
+pub(crate) use backoff::Backoff;
 pub(crate) use derived::{Purpose, SecretKey, new_nonce};
+pub(crate) use key_ring::KeyRing;
+pub(crate) use last_used::LastUsed;
 pub(crate) use passwords::Passwords;
-pub(crate) use registry_token::KeyRing;

@@ -126,23 +126,33 @@ impl Place {
 
     /// The person with an access token of these scopes.
     pub(crate) async fn with_token(&self, person: Person, scopes: &[Scope]) -> Arc<Caller> {
+        let token = self.token(person, scopes).await;
+        let caller = authenticate::access_token(&self.registry, &token, Origin::default()).await.unwrap();
+        caller.expect("the token was just made")
+    }
+
+    /// An access token of the person.
+    pub(crate) async fn token(&self, person: Person, scopes: &[Scope]) -> String {
         let scopes: Scopes = scopes.iter().copied().collect();
         let (lookup, secret) = (format!("{:020}", unique()), "a-secret-of-20-bytes");
         let (token, hash) = (format!("{lookup}{secret}"), digest(&SHA256, secret.as_bytes()));
         let add = move |tx: &mut wharfinger_store::Tx<'_>| {
             let new = access_token::NewToken {
+                uuid: &lookup,
                 lookup: &lookup,
                 secret_hash: hash.as_ref(),
                 account: person.0,
+                application_id: None,
                 application: "tests",
+                name: None,
+                created_by: None,
                 scopes,
                 expires: Timestamp::YEAR_10000,
             };
             access_token::insert(tx, &new, START)
         };
         self.db.write(add).await.unwrap();
-        let caller = authenticate::access_token(&self.registry, &token, Origin::default()).await.unwrap();
-        caller.expect("the token was just made")
+        token
     }
 
     /// The person with a token that lowers nothing of what is done in repositories.

@@ -44,6 +44,10 @@ impl AccountId {
 }
 
 id! {
+    /// An OAuth 2 application's key.
+    ApplicationId
+}
+id! {
     /// A team's key.
     TeamId
 }

@@ -3,7 +3,9 @@
 pub mod access_token;
 pub mod account;
 pub mod app_token;
+pub mod application;
 pub mod audit;
+pub mod authorization_code;
 pub mod blob;
 pub mod doomed;
 pub mod examination;
@@ -32,4 +34,4 @@ pub mod star;
 pub mod team;
 pub mod upload;
 
-pub use ids::{AccountId, BlobId, LifetimeId, ManifestId, RepositoryId, TeamId};
+pub use ids::{AccountId, ApplicationId, BlobId, LifetimeId, ManifestId, RepositoryId, TeamId};

@@ -76,7 +76,7 @@ const SORTING: &[&str] = &[
     "FROM prune_policy p LEFT JOIN pruned",
     // Some of the repositories that see a blob, at most 200, and the blobs that were stored last, by their keys.
     "FROM (SELECT l.repository_id FROM blob b JOIN repository_blob l",
-    "SELECT digest FROM blob ORDER BY id DESC LIMIT ?1",
+    "SELECT digest FROM blob WHERE NOT lost ORDER BY id DESC LIMIT ?1",
     // Repositories by a part of their names: every name is looked at, and a thousand of those that were found are ranked.
     "AND r.full_name LIKE",
     // The teams of one account and of the organizations that it administers, and robots likewise.
@@ -86,6 +86,9 @@ const SORTING: &[&str] = &[
     "SELECT at_ms / 86400000, COUNT(*)",
     // What operators tell everybody: a few messages, by their keys.
     "FROM message ORDER BY id",
+    // Whether any blob is lost, in an index that holds nothing else; and only then what one manifest needs.
+    "SELECT 1 FROM blob WHERE lost = TRUE LIMIT 1",
+    "WITH RECURSIVE needed",
     // Whether there is any user: it stops at the first, which is among the first accounts.
     "FROM account WHERE kind = 'user' LIMIT 1",
 ];

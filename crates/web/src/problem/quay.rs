@@ -1,5 +1,7 @@
 //! How Quay's API says no: its shapes P (problem), M (message) and E (error).
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -19,6 +21,9 @@ use crate::quay::wire;
 pub(crate) const NOT_UNDERSTOOD: &str =
     "The browser (or proxy) sent a request that this server could not understand.";
 
+/// What is said to those whose passwords were wrong too often.
+pub(crate) const TOO_MANY_ATTEMPTS: &str = "Too many failed attempts to sign in; try again later";
+
 /// One refusal.
 #[derive(Debug)]
 pub(crate) enum Problem {
@@ -37,6 +42,8 @@ pub(crate) enum Problem {
     Message(StatusCode, Value),
     /// Shape E: a bare error.
     Error(StatusCode, String),
+    /// 429: so long no password is looked at.
+    TooManyAttempts(Duration),
     /// 405: the resource has other methods only, which this lists.
     Method(String),
 }
@@ -142,6 +149,12 @@ impl Problem {
                 response
             }
             Self::Error(status, error) => wire::json(status, &ApiFailure { error }),
+            Self::TooManyAttempts(wait) => {
+                let document = ApiMessage { message: json!(TOO_MANY_ATTEMPTS) };
+                let mut response = wire::json(StatusCode::TOO_MANY_REQUESTS, &document);
+                response.headers_mut().insert(RETRY_AFTER, super::retry_after(wait));
+                response
+            }
             Self::Method(allow) => {
                 let message = "The method is not allowed for the requested URL.";
                 let document = ApiMessage { message: json!(message) };
@@ -187,12 +200,21 @@ impl From<Error> for Problem {
             | Error::NoUpload
             | Error::NoPolicy
             | Error::NoNotification
+            | Error::NoApplication
+            | Error::NoToken
+            | Error::UnknownScope
+            | Error::NoTeam
             | Error::NoAccount => Self::not_found(),
             // The number is Quay's for READ_ONLY.
             Error::ReadOnly(_) => Self::Message(
                 StatusCode::SERVICE_UNAVAILABLE,
                 json!("Repository is in read only or mirror mode: 1"),
             ),
+            Error::RedirectUri => Self::Error(StatusCode::BAD_REQUEST, "invalid_request".into()),
+            Error::FreshLoginRequired => {
+                Self::typed(StatusCode::UNAUTHORIZED, "fresh_login_required", "Requires fresh login")
+            }
+            Error::TooManyAttempts { retry_after } => Self::TooManyAttempts(retry_after),
             Error::Tag { name, refusal } => tag_refused(&name, refusal),
             Error::InvalidRequest(detail) => Self::invalid_request(detail),
             Error::Message(text) => Self::message(text),

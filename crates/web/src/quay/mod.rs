@@ -1,5 +1,8 @@
 //! `/api/v1/`: Quay's API, one file for each chapter of its guide. What it can do is one table, `table::CHAPTERS`.
 
+mod app_token;
+mod application;
+mod authorization;
 mod autoprune;
 pub(crate) mod documents;
 mod error_type;
@@ -8,16 +11,22 @@ mod immutability;
 mod label;
 mod logs;
 mod manifest;
+mod member;
 mod message;
 mod notification;
 mod operation;
 mod organization;
 mod permission;
+mod prototype;
 mod repository;
 mod request;
+mod robot;
 mod search;
+mod session;
+mod superuser;
 mod table;
 mod tag;
+mod team;
 mod user;
 pub(crate) mod wire;
 
@@ -81,6 +90,12 @@ impl Call<'_> {
     async fn document(&self, body: Body) -> Result<Document, Problem> {
         let fields = self.operation.body.unwrap_or_default();
         Document::read(self.registry, &self.parts.headers, body, fields).await
+    }
+
+    /// The body, which may be left out.
+    async fn optional_document(&self, body: Body) -> Result<Document, Problem> {
+        let fields = self.operation.body.unwrap_or_default();
+        Document::read_optional(self.registry, &self.parts.headers, body, fields).await
     }
 
     /// What is said to whoever may not know whether something exists.

@@ -7,8 +7,9 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    autoprune, documents, error_type, immutability, label, logs, manifest, message, notification,
-    organization, permission, repository, search, tag, user,
+    app_token, application, authorization, autoprune, documents, error_type, immutability, label, logs,
+    manifest, member, message, notification, organization, permission, prototype, repository, robot, search,
+    session, superuser, tag, team, user,
 };
 
 /// Where the API begins.
@@ -62,9 +63,44 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "organization",
         about: "Create, describe and set up organizations.",
-        operations: &[organization::OPERATIONS],
+        operations: &[organization::OPERATIONS, member::OPERATIONS],
     },
-    Chapter { name: "user", about: "The first user, and oneself.", operations: &[user::OPERATIONS] },
+    Chapter {
+        name: "team",
+        about: "Say what groups of people and robots may do in an organization.",
+        operations: &[team::OPERATIONS],
+    },
+    Chapter {
+        name: "prototype",
+        about: "Permissions that are given on each new repository of an organization.",
+        operations: &[prototype::OPERATIONS],
+    },
+    Chapter {
+        name: "robot",
+        about: "Logins of machines.",
+        operations: &[robot::OPERATIONS_OF_USER, robot::OPERATIONS_OF_ORGANIZATION],
+    },
+    Chapter { name: "user", about: "The first user, oneself, and others.", operations: &[user::OPERATIONS] },
+    Chapter {
+        name: "appspecifictokens",
+        about: "Passwords of a user for single programs.",
+        operations: &[app_token::OPERATIONS],
+    },
+    Chapter {
+        name: "superuser",
+        about: "Look after everybody's accounts and organizations.",
+        operations: &[superuser::OPERATIONS],
+    },
+    Chapter {
+        name: "session",
+        about: "Sign in and out, as browsers do.",
+        operations: &[session::OPERATIONS],
+    },
+    Chapter {
+        name: "oauth",
+        about: "Applications that act for people, and their tokens.",
+        operations: &[application::OPERATIONS, application::TOKENS, authorization::OPERATIONS],
+    },
     Chapter {
         name: "search",
         about: "Find repositories, namespaces, teams and robots.",
@@ -82,16 +118,24 @@ pub(super) const CHAPTERS: &[Chapter] = &[
 
 /// The parameters of paths, and what they are.
 const PATH_PARAMETERS: &[(&str, &str)] = &[
+    ("access_token_uuid", "The id of an access token that lends one's rights."),
+    ("client_id", "The client id of an OAuth 2 application."),
     ("error_type", "A type of errors, as in `not_found`."),
     ("labelid", "The id of a label."),
     ("manifestref", "The digest of a manifest."),
+    ("membername", "The name of a member, or of a robot."),
+    ("namespace", "The name of a user or organization."),
     ("orgname", "The name of an organization."),
     ("policy_uuid", "The id of a policy."),
     ("prefix", "How a name begins."),
+    ("prototypeid", "The id of a default permission."),
     ("repository", "The full name of a repository, as in `namespace/name`."),
+    ("robot_shortname", "The name of a robot, without its namespace and the plus."),
     ("tag", "The name of a tag."),
-    ("uuid", "The id of a notification or message."),
+    ("teamname", "The name of a team."),
+    ("token_uuid", "The id of a token."),
     ("username", "The name of a user or robot."),
+    ("uuid", "The id of a notification or message."),
 ];
 
 /// What a parameter of a path is.

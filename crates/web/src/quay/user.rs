@@ -4,16 +4,18 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::first_user::{self, WantToken};
-use wharfinger_registry::identity::users::{self, Organization, UserView};
+use wharfinger_registry::identity::users::{self, SignedIn, UserUpdate, UserView};
+use wharfinger_registry::namespaces::{NamespaceUpdate, ProfileUpdate};
+use wharfinger_registry::{Error, Privilege};
 
 use super::Call;
-use super::field::{Field, Kind};
+use super::field::{Field, Kind, Null};
 use super::operation::{Access, Answer, Operation};
-use super::organization::{EMAIL, WINDOW, namespace_update};
+use super::organization::{EMAIL, INVOICE_ADDRESS, INVOICE_EMAIL, WINDOW, namespace_update};
 use super::request::Flag;
 use super::wire::{self, Avatar, AvatarKind};
 use crate::auth::{self, Refused};
@@ -22,10 +24,8 @@ use crate::problem::quay::Problem;
 /// The way to the first user. No page of another origin may call it.
 pub(super) const INITIALIZE: &str = "/api/v1/user/initialize";
 const OWN: &str = "/api/v1/user/";
-const VIEW: Answer = Answer::of::<Described<'static>>(
-    StatusCode::OK,
-    "The user, with all settings if the scope is `user:admin`.",
-);
+const VIEW: Answer =
+    Answer::free_form(StatusCode::OK, "The user, with all settings if the scope is `user:admin`.");
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -36,10 +36,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Create the first user of a registry that has none.",
         query: &[],
         body: Some(FIRST),
-        answers: &[Answer::of::<First<'static>>(
-            StatusCode::OK,
-            "The user, and a token if it was asked for.",
-        )],
+        answers: &[Answer::free_form(StatusCode::OK, "The user, and a token if it was asked for.")],
         handler: |call, body| Box::pin(initialize(call, body)),
     },
     Operation {
@@ -60,9 +57,42 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::UserAdmin),
         summary: "Change one's own settings.",
         query: &[],
-        body: Some(&[PASSWORD, EMAIL, WINDOW]),
+        body: Some(CHANGE),
         answers: &[VIEW],
         handler: |call, body| Box::pin(change(call, body)),
+    },
+    Operation {
+        id: "createNewUser",
+        method: Method::POST,
+        path: OWN,
+        access: Access::Anybody,
+        summary: "Create an account, and sign in to it.",
+        query: &[],
+        body: Some(NEW),
+        answers: &[VIEW],
+        handler: |call, body| Box::pin(create(call, body)),
+    },
+    Operation {
+        id: "deleteCurrentUser",
+        method: Method::DELETE,
+        path: OWN,
+        access: Access::Scope(Scope::UserAdmin),
+        summary: "Delete one's own account with everything in its namespace.",
+        query: &[],
+        body: None,
+        answers: &[Answer::nothing("It is gone, and its name is free.")],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+    Operation {
+        id: "getUserInformation",
+        method: Method::GET,
+        path: "/api/v1/users/{username}",
+        access: Access::Anybody,
+        summary: "Tell whether there is a user of that name.",
+        query: &[],
+        body: None,
+        answers: &[Answer::of::<SomeUser>(StatusCode::OK, "The user, as anybody may see it.")],
+        handler: |call, _| Box::pin(named(call)),
     },
 ];
 
@@ -72,7 +102,22 @@ const FIRST: &[Field] = &[
     Field::optional("access_token", Kind::Boolean, "Whether to answer an access token with every scope."),
     Field::optional("email", Kind::Text, "Where to reach the user."),
 ];
-const PASSWORD: Field = Field::optional("password", Kind::Text, "A new password, which can't be set yet.");
+const NEW: &[Field] = &[
+    Field::required("username", Kind::Text, "The user's name, which is that of a namespace."),
+    Field::required("password", Kind::Text, "The user's password."),
+    Field::optional("email", Kind::Text, "Where to reach the user.").null(Null::None),
+];
+const CHANGE: &[Field] = &[
+    Field::optional("password", Kind::Text, "A new password. Every other session ends."),
+    EMAIL,
+    WINDOW,
+    INVOICE_EMAIL,
+    INVOICE_ADDRESS,
+    Field::optional("given_name", Kind::Text, "The user's given name.").null(Null::None),
+    Field::optional("family_name", Kind::Text, "The user's family name.").null(Null::None),
+    Field::optional("company", Kind::Text, "Where the user works.").null(Null::None),
+    Field::optional("location", Kind::Text, "Where the user is.").null(Null::None),
+];
 
 async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     // A page that the operator happens to look at must not become the first user of a registry on their machine.
@@ -88,13 +133,15 @@ async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     };
     let email = document.text("email").filter(|email| !email.is_empty());
     let first = first_user::initialize(call.registry, username, password, email, want_token).await?;
-    let answer = First {
-        username: &first.username,
-        email: first.email.as_deref(),
+    let mut answer = json!({
+        "username": first.username,
+        "email": first.email,
         // Quay gives out the password in a form for its command line; here the password itself is used.
-        encrypted_password: "",
-        access_token: first.access_token.as_deref(),
-    };
+        "encrypted_password": "",
+    });
+    if let Some(token) = &first.access_token {
+        answer["access_token"] = json!(token);
+    }
     let mut response = wire::json(StatusCode::OK, &answer);
     wire::set_session(&mut response, &first.cookie, auth::session_scheme(call.registry, call.parts));
     Ok(response)
@@ -103,138 +150,119 @@ async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let view = users::me(call.registry, &call.caller).await?;
     let view = view.ok_or_else(|| Problem::unauthenticated().with("session_required", json!(false)))?;
-    Ok(wire::json(StatusCode::OK, &Described::from(&view)))
+    Ok(wire::json(StatusCode::OK, &document(&view)))
 }
 
 async fn change(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     users::authorize_admin(&call.caller)?;
     let sent = call.document(body).await?;
-    if sent.value("password").is_some() {
-        // To set the rest and leave this out would look like success.
-        return Err(Problem::invalid_request("A password can't be changed yet"));
+    let text = |name| sent.nullable_text(name).map(str::to_owned);
+    let namespace = namespace_update(&sent);
+    let profile = ProfileUpdate {
+        given_name: text("given_name"),
+        family_name: text("family_name"),
+        company: text("company"),
+        location: text("location"),
+        ..namespace.profile
+    };
+    let namespace = NamespaceUpdate { profile, ..namespace };
+    let update = UserUpdate { namespace, password: sent.text("password").map(str::to_owned) };
+    let changed = users::update(call.registry, &call.caller, update).await?;
+    Ok(signed_in(call, &changed))
+}
+
+async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    // A page that somebody happens to look at must not sign them in as anybody.
+    if auth::is_foreign_page(call.registry, call.parts) {
+        return Err(Refused::Csrf(None).into());
     }
-    let update = namespace_update(&sent);
-    let view = users::update(call.registry, &call.caller, update).await?;
-    Ok(wire::json(StatusCode::OK, &Described::from(&view)))
+    let sent = call.document(body).await?;
+    let (username, password) = (sent.required("username")?, sent.required("password")?);
+    let email = sent.text("email").filter(|email| !email.is_empty());
+    let created = users::sign_up(call.registry, &call.caller, username, password, email).await?;
+    Ok(signed_in(call, &created))
 }
 
-/// The first user.
-#[derive(Serialize, ToSchema)]
-#[schema(as = FirstUser)]
-struct First<'a> {
-    username: &'a str,
-    #[schema(required)]
-    email: Option<&'a str>,
-    /// Empty: the password itself is used.
-    encrypted_password: &'static str,
-    /// With every scope, if it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    access_token: Option<&'a str>,
+/// The user, with the cookie of the session if there is a new one.
+fn signed_in(call: &Call<'_>, signed_in: &SignedIn) -> Response {
+    let mut response = wire::json(StatusCode::OK, &document(&signed_in.user));
+    if let Some(cookie) = &signed_in.cookie {
+        wire::set_session(&mut response, cookie, auth::session_scheme(call.registry, call.parts));
+    }
+    response
 }
 
-/// Oneself.
-#[derive(Serialize, ToSchema)]
-#[schema(as = User)]
-struct Described<'a> {
+async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
+    users::delete(call.registry, &call.caller).await?;
+    Ok(wire::no_content())
+}
+
+/// A user, as anybody may see it.
+#[derive(Debug, Serialize, ToSchema)]
+struct SomeUser {
     anonymous: bool,
-    username: &'a str,
+    username: String,
     avatar: Avatar,
-    organizations: Vec<Membership<'a>>,
-    #[serde(flatten)]
-    settings: Option<Settings<'a>>,
 }
 
-/// What the scope `user:admin` shows of oneself.
-#[derive(Serialize, ToSchema)]
-#[schema(as = UserSettings)]
-struct Settings<'a> {
-    can_create_repo: bool,
-    is_me: bool,
-    verified: bool,
-    #[schema(required)]
-    email: Option<&'a str>,
-    logins: [&'static str; 0],
-    invoice_email: bool,
-    #[schema(required)]
-    invoice_email_address: Option<&'static str>,
-    preferred_namespace: bool,
-    /// How long dead tags can be restored, in seconds.
-    tag_expiration_s: i64,
-    prompts: [&'static str; 0],
-    #[schema(required)]
-    company: Option<&'static str>,
-    #[schema(required)]
-    family_name: Option<&'static str>,
-    #[schema(required)]
-    given_name: Option<&'static str>,
-    #[schema(required)]
-    location: Option<&'static str>,
-    is_free_account: bool,
-    has_password_set: bool,
+async fn named(call: &Call<'_>) -> Result<Response, Problem> {
+    let name = users::named(call.registry, call.param("username")).await;
+    let name = name.map_err(|error| match error {
+        Error::NoAccount => Problem::Message(StatusCode::NOT_FOUND, json!("Not Found")),
+        other => other.into(),
+    })?;
+    let avatar = Avatar::new(AvatarKind::User, &name, None);
+    Ok(wire::json(StatusCode::OK, &SomeUser { anonymous: false, username: name, avatar }))
 }
 
-/// An organization that the user is a member of.
-#[derive(Serialize, ToSchema)]
-struct Membership<'a> {
-    name: &'a str,
-    avatar: Avatar,
-    can_create_repo: bool,
-    public: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    is_org_admin: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    preferred_namespace: Option<bool>,
-}
-
-impl<'a> From<&'a UserView> for Described<'a> {
-    fn from(view: &'a UserView) -> Self {
-        let UserView { account, organizations, admin_scope } = view;
-        let email = account.email.as_deref();
-        Self {
-            anonymous: false,
-            username: &account.name,
-            avatar: Avatar::new(AvatarKind::User, &account.name, email),
-            organizations: organizations.iter().map(|it| Membership::new(it, *admin_scope)).collect(),
-            settings: admin_scope.then(|| Settings::new(email, account.window_ms / 1000)),
+fn document(view: &UserView) -> Value {
+    let account = &view.account;
+    let mut document = json!({
+        "anonymous": false,
+        "username": account.name,
+        "avatar": Avatar::new(AvatarKind::User, &account.name, account.email.as_deref()),
+        "organizations": organizations(view),
+    });
+    if view.admin_scope {
+        for (key, value) in [
+            ("can_create_repo", json!(true)),
+            ("is_me", json!(true)),
+            ("verified", json!(true)),
+            ("email", json!(account.email)),
+            ("logins", json!([])),
+            ("invoice_email", json!(view.profile.invoice_email)),
+            ("invoice_email_address", json!(view.profile.invoice_address)),
+            ("preferred_namespace", json!(true)),
+            ("tag_expiration_s", json!(account.window_ms / 1000)),
+            ("prompts", json!([])),
+            ("company", json!(view.profile.company)),
+            ("family_name", json!(view.profile.family_name)),
+            ("given_name", json!(view.profile.given_name)),
+            ("location", json!(view.profile.location)),
+            ("is_free_account", json!(true)),
+            ("has_password_set", json!(true)),
+            ("super_user", json!(view.privilege == Privilege::Superuser)),
+            ("global_readonly_super_user", json!(view.privilege == Privilege::ReadOnlySuperuser)),
+        ] {
+            document[key] = value;
         }
     }
+    document
 }
 
-impl<'a> Settings<'a> {
-    fn new(email: Option<&'a str>, tag_expiration_s: i64) -> Self {
-        Self {
-            can_create_repo: true,
-            is_me: true,
-            verified: true,
-            email,
-            logins: [],
-            invoice_email: false,
-            invoice_email_address: None,
-            preferred_namespace: true,
-            tag_expiration_s,
-            prompts: [],
-            company: None,
-            family_name: None,
-            given_name: None,
-            location: None,
-            is_free_account: true,
-            has_password_set: true,
+fn organizations(view: &UserView) -> Vec<Value> {
+    let described = view.organizations.iter().map(|organization| {
+        let mut document = json!({
+            "name": organization.name,
+            "avatar": Avatar::new(AvatarKind::Org, &organization.name, None),
+            "can_create_repo": organization.creator,
+            "public": false,
+        });
+        if view.admin_scope {
+            document["is_org_admin"] = json!(organization.admin);
+            document["preferred_namespace"] = json!(false);
         }
-    }
-}
-
-impl<'a> Membership<'a> {
-    fn new(organization: &'a Organization, admin_scope: bool) -> Self {
-        Self {
-            name: &organization.name,
-            avatar: Avatar::new(AvatarKind::Org, &organization.name, None),
-            can_create_repo: organization.creator,
-            public: false,
-            is_org_admin: admin_scope.then_some(organization.admin),
-            preferred_namespace: admin_scope.then_some(false),
-        }
-    }
+        document
+    });
+    described.collect()
 }

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use utoipa::ToSchema;
-use wharfinger_model::{Algorithm, QuayDate, Timestamp};
+use wharfinger_model::{Algorithm, QuayDate, Rfc3339, Timestamp};
 
 use crate::auth::SESSION_COOKIE;
 use crate::serve::Scheme;
@@ -29,6 +29,13 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     body.push(b'\n');
     let headers = [(CONTENT_TYPE, "application/json"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (status, headers, Body::from(body)).into_response()
+}
+
+/// The same for an answer that may hold a secret, which nobody on the way may keep.
+pub(crate) fn secret(status: StatusCode, document: &impl Serialize) -> Response {
+    let mut response = json(status, document);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// What a success answers that has nothing to tell.
@@ -61,6 +68,15 @@ pub(super) fn date(instant: Timestamp) -> String {
     QuayDate(instant).to_string()
 }
 
+/// An instant as the API writes those of access tokens: ISO 8601 with microseconds, if there are any.
+pub(super) fn iso(instant: Timestamp) -> String {
+    let text = Rfc3339(instant).to_string();
+    match text.strip_suffix(".000Z") {
+        Some(whole) => format!("{whole}Z"),
+        None => text.replace('Z', "000Z"),
+    }
+}
+
 /// The absolute name of a type of error.
 pub(crate) fn error_type_url(base: &str, error_type: &str) -> String {
     format!("{base}/api/v1/error/{error_type}")
@@ -78,6 +94,13 @@ pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme)
         }
         Err(error) => drop(crate::problem::report(&error)),
     }
+}
+
+/// Whether somebody of this name is a robot, and what is drawn for them: only a robot's name holds a plus.
+pub(super) fn somebody(name: &str) -> (bool, Avatar) {
+    let is_robot = name.contains('+');
+    let kind = if is_robot { AvatarKind::Robot } else { AvatarKind::User };
+    (is_robot, Avatar::new(kind, name, None))
 }
 
 /// That something was done.
@@ -110,7 +133,7 @@ impl<T: Serialize> Serialize for Named<T> {
 
 /// What is drawn for somebody.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Avatar {
+pub(crate) struct Avatar {
     name: String,
     /// SHA-256 of the e-mail address, or else of the name, in hexadecimal.
     hash: String,
@@ -122,20 +145,22 @@ pub(super) struct Avatar {
 /// For whom an avatar is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum AvatarKind {
+pub(crate) enum AvatarKind {
     /// A person.
     User,
     /// A machine's login.
     Robot,
     /// An organization.
     Org,
-    /// A team of one.
+    /// An OAuth 2 application.
+    App,
+    /// A team.
     Team,
 }
 
 impl Avatar {
     /// The avatar of whoever has this name, drawn by the e-mail address where that is known.
-    pub(super) fn new(kind: AvatarKind, name: &str, email: Option<&str>) -> Self {
+    pub(crate) fn new(kind: AvatarKind, name: &str, email: Option<&str>) -> Self {
         let seed = email.filter(|email| !email.is_empty()).unwrap_or(name).to_lowercase();
         let digest = Algorithm::Sha256.digest(seed.as_bytes());
         let hash = digest.as_str().split_once(':').map_or("", |(_, hex)| hex).to_owned();
@@ -184,6 +209,13 @@ mod tests {
                 "kind": "user",
             })
         );
+    }
+
+    #[test]
+    fn an_instant_of_a_token_has_a_fraction_only_if_it_is_not_zero() {
+        for (ms, text) in [(120, "2026-08-03T09:05:07.120000Z"), (0, "2026-08-03T09:05:07Z")] {
+            assert_eq!(iso(Timestamp::from_ms(1_785_747_907_000 + ms)), text);
+        }
     }
 
     #[test]

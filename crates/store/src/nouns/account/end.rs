@@ -86,6 +86,7 @@ pub fn delete(tx: &mut Tx<'_>, id: AccountId, now: Timestamp) -> Result<()> {
         params![id, now],
     )?;
     let owned = [
+        sql!("DELETE FROM application WHERE organization_id = ?1"),
         sql!("DELETE FROM prototype WHERE organization_id = ?1"),
         sql!("DELETE FROM team WHERE organization_id = ?1"),
         sql!("DELETE FROM immutability_policy WHERE namespace_id = ?1"),
@@ -104,6 +105,7 @@ fn leave(tx: &mut Tx<'_>, id: AccountId) -> Result<()> {
     session::delete_all(tx, id)?;
     let held = [
         sql!("DELETE FROM access_token WHERE account_id = ?1"),
+        sql!("DELETE FROM authorization_code WHERE account_id = ?1"),
         sql!("DELETE FROM app_token WHERE account_id = ?1"),
         sql!("DELETE FROM team_member WHERE account_id = ?1"),
         sql!("DELETE FROM permission WHERE account_id = ?1"),

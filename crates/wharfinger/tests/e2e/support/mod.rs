@@ -1,6 +1,7 @@
 //! What every test needs: a running registry, people in it, images, and calls whose answers are looked at whole.
 
 mod answer;
+mod browser;
 mod content;
 mod image;
 mod people;
@@ -12,6 +13,7 @@ mod tags;
 mod tls;
 
 pub(crate) use answer::{Answer, Call};
+pub(crate) use browser::Browser;
 pub(crate) use image::{INDEX, Image, MANIFEST};
 pub(crate) use people::{ADMIN_PASSWORD, EVERY_SCOPE};
 pub(crate) use schema::Schemas;

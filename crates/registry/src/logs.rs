@@ -146,27 +146,25 @@ pub async fn totals(
 /// What is to be read; `None` when nobody of that name can have done anything.
 fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Result<Option<Stretch>> {
     let about = match log {
+        Log::Repository(name) => About::Repository(check::<Inspect>(tx, caller, name)?.id()),
+        Log::Organization(name) => About::Namespace(check_organization::<Inspect>(tx, caller, name)?.id),
+        Log::Own => About::Namespace(users::authorize_admin(caller)?),
         Log::Everything => {
             caller.check_reads_everything()?;
             About::Everything
         }
-        Log::Repository(name) => About::Repository(check::<Inspect>(tx, caller, name)?.id()),
-        Log::Organization(name) => About::Namespace(check_organization::<Inspect>(tx, caller, name)?.id),
-        Log::Own => About::Namespace(users::authorize_admin(caller)?),
     };
     if query.until <= query.since {
         return Err(Error::Message("endtime must not lie before starttime".into()));
     }
-    let performer = match &query.performer {
-        Some(name) if !matches!(about, About::Repository(_)) => match account::by_name(tx, name)? {
-            Some(performer) => Some(performer.id),
-            None => return Ok(None),
-        },
-        _ => None,
-    };
-    let about = match (about, performer) {
-        (About::Namespace(namespace), Some(account)) => About::Performer { namespace, account },
-        (About::Everything, Some(account)) => About::Account(account),
+    let about = match (about, &query.performer) {
+        (about @ (About::Namespace(_) | About::Everything), Some(performer)) => {
+            let Some(performer) = account::by_name(tx, performer)? else { return Ok(None) };
+            match about {
+                About::Namespace(namespace) => About::Performer { namespace, account: performer.id },
+                _ => About::By(performer.id),
+            }
+        }
         (about, _) => about,
     };
     let end = Position { at: query.until, id: i64::MIN };

@@ -81,10 +81,6 @@ pub fn newest(tx: &mut Tx<'_>, repository: RepositoryId, limit: i64) -> Result<V
 /// Whose entries a list wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
-    /// What was done anywhere.
-    Everything,
-    /// What one account did anywhere.
-    Account(AccountId),
     /// What was done in a repository.
     Repository(RepositoryId),
     /// What was done in a namespace and all of its repositories, also those that are gone.
@@ -96,6 +92,10 @@ pub enum About {
         /// Who did it.
         account: AccountId,
     },
+    /// Everything.
+    Everything,
+    /// What one account did anywhere.
+    By(AccountId),
 }
 
 /// A place in the log, between entries: those of one instant are in the order in which they were written.
@@ -179,12 +179,6 @@ macro_rules! logged {
 pub fn list(tx: &mut Tx<'_>, stretch: &Stretch, limit: i64) -> Result<Vec<Logged>> {
     let Stretch { about, since, before: Position { at, id } } = *stretch;
     match about {
-        About::Everything => tx.all(logged!(""), params![since, at, id, limit], Logged::from_row),
-        About::Account(account) => tx.all(
-            logged!("e.account_id = ?5 AND "),
-            params![since, at, id, limit, account],
-            Logged::from_row,
-        ),
         About::Repository(repository) => tx.all(
             logged!("e.repository_id = ?5 AND "),
             params![since, at, id, limit, repository],
@@ -199,6 +193,12 @@ pub fn list(tx: &mut Tx<'_>, stretch: &Stretch, limit: i64) -> Result<Vec<Logged
         About::Performer { namespace, account } => tx.all(
             logged!("e.account_id = ?6 AND +e.namespace_id = ?5 AND "),
             params![since, at, id, limit, namespace, account],
+            Logged::from_row,
+        ),
+        About::Everything => tx.all(logged!(""), params![since, at, id, limit], Logged::from_row),
+        About::By(account) => tx.all(
+            logged!("e.account_id = ?5 AND "),
+            params![since, at, id, limit, account],
             Logged::from_row,
         ),
     }
@@ -238,10 +238,6 @@ macro_rules! totals {
 pub fn totals(tx: &mut Tx<'_>, stretch: &Stretch) -> Result<Vec<Total>> {
     let Stretch { about, since, before: Position { at, id } } = *stretch;
     match about {
-        About::Everything => tx.all(totals!(""), params![since, at, id], Total::from_row),
-        About::Account(account) => {
-            tx.all(totals!("account_id = ?4 AND "), params![since, at, id, account], Total::from_row)
-        }
         About::Repository(repository) => {
             tx.all(totals!("repository_id = ?4 AND "), params![since, at, id, repository], Total::from_row)
         }
@@ -253,6 +249,10 @@ pub fn totals(tx: &mut Tx<'_>, stretch: &Stretch) -> Result<Vec<Total>> {
             params![since, at, id, namespace, account],
             Total::from_row,
         ),
+        About::Everything => tx.all(totals!(""), params![since, at, id], Total::from_row),
+        About::By(account) => {
+            tx.all(totals!("account_id = ?4 AND "), params![since, at, id, account], Total::from_row)
+        }
     }
 }
 

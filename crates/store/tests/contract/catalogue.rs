@@ -216,6 +216,15 @@ const IN_ORDER: &[(&str, &[&str])] = &[
             NAMESPACE,
         ],
     ),
+    ("WHERE e.at_ms", &["SEARCH e USING INDEX audit_everything (at_ms>? AND at_ms<?)", PERFORMER, NAMESPACE]),
+    (
+        "WHERE e.account_id = ?5 AND e.at_ms",
+        &[
+            "SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)",
+            PERFORMER,
+            NAMESPACE,
+        ],
+    ),
     (
         "WHERE e.account_id = ?6 AND +e.namespace_id = ?5",
         &[

@@ -20,9 +20,6 @@ use crate::problem::quay::Problem;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Where everything is told, and of each entry in whose namespace it was done.
-const SUPERUSER: &str = "/api/v1/superuser/";
-
 const SINCE: Parameter =
     Parameter::text("starttime", "The first day, as MM/DD/YYYY in UTC. Default yesterday.");
 const UNTIL: Parameter = Parameter::text("endtime", "The last day, as MM/DD/YYYY in UTC. Default today.");
@@ -31,6 +28,8 @@ const DAYS: &[Parameter] = &[SINCE, UNTIL, PERFORMER];
 const PAGED: &[Parameter] =
     &[SINCE, UNTIL, PERFORMER, Parameter::text("next_page", "Where the page before said that it goes on.")];
 
+const ALL: &str = "/api/v1/superuser/logs";
+const ALL_TOTALS: &str = "/api/v1/superuser/aggregatelogs";
 const PAGE: Answer = Answer::of::<Listed>(StatusCode::OK, "A page of the log.");
 const TOTALS: Answer = Answer::of::<Totals>(StatusCode::OK, "How often each day, by kind.");
 
@@ -80,28 +79,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
         handler: |call, _| Box::pin(totals(call)),
     },
     Operation {
-        id: "listAllLogs",
-        method: Method::GET,
-        path: "/api/v1/superuser/logs",
-        access: Access::Scope(Scope::SuperUser),
-        summary: "List what was done anywhere, newest first.",
-        query: PAGED,
-        body: None,
-        answers: &[PAGE],
-        handler: |call, _| Box::pin(list(call)),
-    },
-    Operation {
-        id: "listAllAggregateLogs",
-        method: Method::GET,
-        path: "/api/v1/superuser/aggregatelogs",
-        access: Access::Scope(Scope::SuperUser),
-        summary: "Count what was done anywhere each day.",
-        query: DAYS,
-        body: None,
-        answers: &[TOTALS],
-        handler: |call, _| Box::pin(totals(call)),
-    },
-    Operation {
         id: "listUserLogs",
         method: Method::GET,
         path: "/api/v1/user/logs",
@@ -118,6 +95,28 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/user/aggregatelogs",
         access: Access::Scope(Scope::UserAdmin),
         summary: "Count what was done in one's own namespace each day.",
+        query: DAYS,
+        body: None,
+        answers: &[TOTALS],
+        handler: |call, _| Box::pin(totals(call)),
+    },
+    Operation {
+        id: "listAllLogs",
+        method: Method::GET,
+        path: ALL,
+        access: Access::Scope(Scope::SuperUser),
+        summary: "List what was done anywhere, newest first.",
+        query: PAGED,
+        body: None,
+        answers: &[PAGE],
+        handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "getAllAggregateLogs",
+        method: Method::GET,
+        path: ALL_TOTALS,
+        access: Access::Scope(Scope::SuperUser),
+        summary: "Count what was done anywhere each day.",
         query: DAYS,
         body: None,
         answers: &[TOTALS],
@@ -152,7 +151,7 @@ fn log(call: &Call<'_>) -> Result<Log, Problem> {
         Ok(Log::Repository(call.repository()?))
     } else if call.has("orgname") {
         Ok(Log::Organization(call.param("orgname").to_owned()))
-    } else if call.operation.path.starts_with(SUPERUSER) {
+    } else if matches!(call.operation.path, ALL | ALL_TOTALS) {
         Ok(Log::Everything)
     } else {
         Ok(Log::Own)

@@ -17,7 +17,9 @@ pub mod inspection;
 pub mod lifetime;
 pub mod manifest;
 pub mod manifest_label;
+pub mod message;
 pub mod missing;
+pub mod notification;
 pub mod past;
 pub mod permission;
 pub mod profile;
@@ -29,6 +31,7 @@ pub mod robot;
 pub mod secret_key;
 pub mod session;
 pub mod signing_key;
+pub mod star;
 pub mod team;
 pub mod upload;
 

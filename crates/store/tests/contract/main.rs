@@ -15,4 +15,5 @@ mod people;
 mod pruning;
 mod records;
 mod repositories;
+mod seeing;
 mod tokens;

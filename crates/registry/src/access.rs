@@ -13,7 +13,7 @@ use wharfinger_store::account::{Account, Kind, Membership};
 use wharfinger_store::repository::{self, Repository, Standing};
 use wharfinger_store::{AccountId, RepositoryId, Tx};
 
-pub(crate) use namespace::{check_namespace, check_organization};
+pub(crate) use namespace::{check_member, check_namespace, check_organization};
 
 use crate::{Error, Result, Settings};
 

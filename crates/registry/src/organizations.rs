@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use wharfinger_model::{Namespace, NamespaceRole, Scope};
-use wharfinger_store::account::{self, Account, Kind, Membership, NewAccount};
+use wharfinger_model::{Namespace, NamespaceRole};
+use wharfinger_store::Tx;
+use wharfinger_store::account::{self, Account, Kind, NewAccount};
 use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::team::{self, Counted};
-use wharfinger_store::{TeamId, Tx};
 
 use crate::access::{Admin, check_organization};
 use crate::audit::{self, Subject};
@@ -151,25 +151,8 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Re
         .await
 }
 
-/// The organization of that name, for somebody who is in one of its teams.
-///
-/// # Errors
-/// [`Error::Unauthenticated`] or [`Error::Forbidden`] to everybody else, whether it exists or not.
-pub(crate) fn of_member(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
-    let found = account::by_name(tx, name)?.filter(|account| account.kind == Kind::Organization);
-    match found {
-        Some(found) if caller.is_seen_as_member(caller.membership_of(tx, &found)?) => Ok(found),
-        _ => Err(caller.refused()),
-    }
-}
-
-/// Whether the caller may see who is in the team: its members, and those who administer the organization.
-pub(crate) fn can_view(caller: &Caller, is_admin: bool, own: &[TeamId], team: TeamId) -> bool {
-    is_admin || caller.reads_everything() || own.contains(&team)
-}
-
 fn view(tx: &mut Tx<'_>, caller: &Caller, organization: Account, limit: i64) -> Result<OrganizationView> {
-    let membership = caller.membership_of(tx, &organization)?;
+    let membership = caller.membership(tx, &organization)?;
     let is_admin = caller.organization_role(membership) == Some(NamespaceRole::Admin);
     let inspects = is_admin || caller.reads_everything();
     let teams = match caller.is_seen_as_member(membership) || inspects {
@@ -201,23 +184,8 @@ fn summaries(
     };
     let own: Vec<_> = own.into_iter().map(|team| team.id).collect();
     let summary = |Counted { team, members, repositories }| {
-        let can_view = can_view(caller, is_admin, &own, team.id);
+        let can_view = caller.sees_team(is_admin, &own, team.id);
         TeamSummary { team, members, repositories, can_view }
     };
     Ok(team::all(tx, organization.id, limit)?.into_iter().map(summary).collect())
-}
-
-impl Caller {
-    /// Whether the caller's account is in a team, and its token lets it see what members see.
-    fn is_seen_as_member(&self, membership: Membership) -> bool {
-        membership.member && self.has_scope(Scope::OrgAdmin)
-    }
-
-    /// What the caller's account is to the organization.
-    fn membership_of(&self, tx: &mut Tx<'_>, organization: &Account) -> Result<Membership> {
-        match self.account() {
-            Some(account) => Ok(account::membership(tx, organization.id, account.id)?),
-            None => Ok(Membership::default()),
-        }
-    }
 }

@@ -9,9 +9,9 @@ use wharfinger_store::permission::{self, Held};
 use wharfinger_store::team::{self, Team};
 use wharfinger_store::{AccountId, Tx};
 
-use crate::access::{Admin, Inspect, check_organization};
+use crate::access::{Admin, Inspect, check_member, check_organization};
 use crate::audit::{self, Subject};
-use crate::{Caller, Error, Registry, Result, organizations};
+use crate::{Caller, Error, Registry, Result};
 
 /// The longest description, in characters.
 const DESCRIPTION_MAX: usize = 4096;
@@ -160,17 +160,17 @@ pub async fn members(
     registry
         .scan(move |tx| {
             let organization = match check_organization::<Inspect>(tx, &caller, &org) {
-                Err(Error::Forbidden) => organizations::of_member(tx, &caller, &org)?,
+                Err(Error::Forbidden) => check_member(tx, &caller, &org)?,
                 found => found?,
             };
             let id = caller.account().ok_or(Error::Unauthenticated)?.id;
-            let can_edit = caller.organization_role(account::membership(tx, organization.id, id)?)
-                == Some(NamespaceRole::Admin);
+            let membership = caller.membership(tx, &organization)?;
+            let can_edit = caller.organization_role(membership) == Some(NamespaceRole::Admin);
             let own = team::of_member(tx, organization.id, id)?;
             let own: Vec<_> = own.iter().map(|team| team.id).collect();
             let team = team::by_name(tx, organization.id, &name)?;
             match team {
-                Some(team) if organizations::can_view(&caller, can_edit, &own, team.id) => {
+                Some(team) if caller.sees_team(can_edit, &own, team.id) => {
                     Ok(Members { members: team::members(tx, team.id, limit)?, can_edit })
                 }
                 None if can_edit || caller.reads_everything() => Err(Error::NoTeam),

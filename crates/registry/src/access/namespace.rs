@@ -1,8 +1,8 @@
 //! What callers may do with namespaces.
 
-use wharfinger_model::NamespaceRole;
-use wharfinger_store::Tx;
+use wharfinger_model::{NamespaceRole, Scope};
 use wharfinger_store::account::{self, Account, Kind, Membership};
+use wharfinger_store::{TeamId, Tx};
 
 use super::{Caller, Level, Need};
 use crate::{Error, Result};
@@ -15,12 +15,9 @@ use crate::{Error, Result};
 /// does not, to those who may do it everywhere.
 pub(crate) fn check_namespace<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
     let found = account::by_name(tx, name)?.filter(|account| account.kind != Kind::Robot);
-    let membership = match (&found, caller.account()) {
-        (Some(found), Some(account)) if found.id == account.id => {
-            Membership { member: true, creator: true, admin: true }
-        }
-        (Some(found), Some(account)) => account::membership(tx, found.id, account.id)?,
-        (None, _) | (_, None) => Membership::default(),
+    let membership = match &found {
+        Some(found) => caller.membership(tx, found)?,
+        None => Membership::default(),
     };
     let administers = caller.organization_role(membership) == Some(NamespaceRole::Admin);
     if administers || L::NEED == Need::Inspect && caller.reads_everything() {
@@ -37,4 +34,39 @@ pub(crate) fn check_namespace<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: 
 pub(crate) fn check_organization<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
     let found = check_namespace::<L>(tx, caller, name)?;
     if found.kind == Kind::Organization { Ok(found) } else { Err(Error::NoAccount) }
+}
+
+/// The organization of that name, for somebody who is in one of its teams and shows something that says so.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] or [`Error::Forbidden`] to everybody else, whether it exists or not.
+pub(crate) fn check_member(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
+    let found = account::by_name(tx, name)?.filter(|account| account.kind == Kind::Organization);
+    match found {
+        Some(found) if caller.is_seen_as_member(caller.membership(tx, &found)?) => Ok(found),
+        _ => Err(caller.refused()),
+    }
+}
+
+impl Caller {
+    /// What the caller's account is to the namespace, whatever its token allows.
+    pub(crate) fn membership(&self, tx: &mut Tx<'_>, namespace: &Account) -> Result<Membership> {
+        match self.account() {
+            Some(account) if account.id == namespace.id => {
+                Ok(Membership { member: true, creator: true, admin: true })
+            }
+            Some(account) => Ok(account::membership(tx, namespace.id, account.id)?),
+            None => Ok(Membership::default()),
+        }
+    }
+
+    /// Whether the caller's account is in a team, and its token lets it see what members see.
+    pub(crate) fn is_seen_as_member(&self, membership: Membership) -> bool {
+        membership.member && self.has_scope(Scope::OrgAdmin)
+    }
+
+    /// Whether the caller may see who is in the team: those in it, and those who administer the organization.
+    pub(crate) fn sees_team(&self, is_admin: bool, own: &[TeamId], team: TeamId) -> bool {
+        is_admin || self.reads_everything() || own.contains(&team)
+    }
 }

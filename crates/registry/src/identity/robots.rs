@@ -12,7 +12,7 @@ use wharfinger_store::robot::{self, NewRobot, Robot};
 use wharfinger_store::{AccountId, Tx};
 
 use super::derived::{Purpose, SecretKey, new_nonce};
-use crate::access::{Admin, Inspect, Level, check_organization};
+use crate::access::{Admin, Inspect, Level, check_member, check_organization};
 use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result};
 
@@ -301,20 +301,17 @@ fn seen(tx: &mut Tx<'_>, caller: &Caller, owner: &Owner) -> Result<(AccountId, b
     };
     match check_organization::<Inspect>(tx, caller, name) {
         Ok(found) => Ok((found.id, caller_administers(tx, caller, &found)?)),
-        Err(Error::Forbidden) => {
-            let found = crate::organizations::of_member(tx, caller, name)?;
-            Ok((found.id, false))
-        }
+        Err(Error::Forbidden) => Ok((check_member(tx, caller, name)?.id, false)),
         Err(refused) => Err(refused),
     }
 }
 
 fn caller_administers(tx: &mut Tx<'_>, caller: &Caller, owner: &Account) -> Result<bool> {
-    let Some(account) = caller.account() else { return Ok(false) };
-    if account.id == owner.id {
+    // To oneself another scope belongs, which was checked before.
+    if caller.account().is_some_and(|account| account.id == owner.id) {
         return Ok(true);
     }
-    let membership = account::membership(tx, owner.id, account.id)?;
+    let membership = caller.membership(tx, owner)?;
     Ok(caller.organization_role(membership) == Some(NamespaceRole::Admin))
 }
 

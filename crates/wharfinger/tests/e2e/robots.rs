@@ -149,6 +149,20 @@ fn a_robot_works_for_its_own_namespace_alone() {
 }
 
 #[test]
+fn a_token_for_oneself_is_enough_for_ones_own_robots() {
+    let server = Server::start(Engine::Sqlite);
+    server.add_user("bob");
+    let (bob, blunt) = (server.token("bob", "user:admin"), server.token("bob", "org:admin repo:admin"));
+    let made = server.call("PUT", &format!("{OWN}/ci")).bearer(&bob).send().json();
+    assert!(made["token"].is_string(), "{made}");
+    server.call("GET", &format!("{OWN}/ci")).bearer(&bob).send().is(200, made);
+    for path in [OWN.to_owned(), format!("{OWN}/ci")] {
+        let refused = server.call("GET", &path).bearer(&blunt).send();
+        refused.is_problem(&server.url, 403, "insufficient_scope", "Unauthorized");
+    }
+}
+
+#[test]
 fn what_can_be_no_robot_is_refused() {
     let server = Server::start(Engine::Sqlite);
     for name in ["c", "Ci", "a%20b", "a+b", "a--b"] {

@@ -129,8 +129,7 @@ async fn a_read_only_repository_is_passed_over_by_policies_until_it_is_normal_ag
         assert_eq!(scene.prune().await, 0);
         assert_eq!(scene.living().await, ["v1", "v2"]);
 
-        let place = immutability::Place::Repository(name.clone());
-        immutability::create(registry, &scene.caller, &place, "v1", true).await.unwrap();
+        immutability::create(registry, &scene.caller, &scene.here(), "v1", true).await.unwrap();
         let is_immutable = async |wanted: &str| {
             let query = ListQuery {
                 page: 1,

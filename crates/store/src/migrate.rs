@@ -66,13 +66,13 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
-    Migration { version: 13, common: include_str!("../migrations/0013_rules.sql"), sqlite: "", postgres: "" },
     Migration {
         version: 11,
         common: include_str!("../migrations/0011_repositories.sql"),
         sqlite: "",
         postgres: "",
     },
+    Migration { version: 13, common: include_str!("../migrations/0013_rules.sql"), sqlite: "", postgres: "" },
     Migration {
         version: 14,
         common: include_str!("../migrations/0014_keeping.sql"),

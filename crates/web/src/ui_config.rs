@@ -1,9 +1,10 @@
 //! `/config`: what Quay's web UI reads before anything else, to know what it shall show.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use wharfinger_model::rules::duration_text;
 use wharfinger_registry::Registry;
 
 use crate::quay::wire;
@@ -76,4 +77,33 @@ pub(crate) fn answer(registry: &Registry, base: &str) -> Response {
         "version_number": concat!("Wharfinger ", env!("CARGO_PKG_VERSION")),
     });
     wire::json(StatusCode::OK, &document)
+}
+
+/// A duration as Quay's configuration writes it, in the largest unit up to weeks that it is a multiple of.
+fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(7 * 86_400, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
+    let unit = units.into_iter().find(|(length, _)| seconds > 0 && seconds.is_multiple_of(*length));
+    let (length, letter) = unit.unwrap_or((1, 's'));
+    format!("{}{letter}", seconds / length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_in_the_largest_unit_that_fits() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (1, "1s"),
+            (90, "90s"),
+            (300, "5m"),
+            (25 * 3600, "25h"),
+            (86_400, "1d"),
+            (14 * 86_400, "2w"),
+        ] {
+            assert_eq!(duration_text(Duration::from_secs(seconds)), text);
+        }
+    }
 }

@@ -43,15 +43,6 @@ impl Wishes {
     }
 }
 
-/// A duration as Quay's settings write it: a whole number and a unit, the largest up to weeks that it is a multiple of.
-pub fn duration_text(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let units = [(7 * 86_400, 'w'), (86_400, 'd'), (3600, 'h'), (60, 'm')];
-    let unit = units.into_iter().find(|(length, _)| seconds > 0 && seconds.is_multiple_of(*length));
-    let (length, letter) = unit.unwrap_or((1, 's'));
-    format!("{}{letter}", seconds / length)
-}
-
 /// The endings by which Cosign names what belongs to an image.
 const SIBLINGS: [&str; 3] = [".sig", ".att", ".sbom"];
 
@@ -78,21 +69,6 @@ mod tests {
 
     fn wishes(expires_after: Option<Duration>, immutable: bool) -> Wishes {
         Wishes { expires_after, immutable }
-    }
-
-    #[test]
-    fn durations_are_written_in_the_largest_unit_that_fits() {
-        for (seconds, text) in [
-            (0, "0s"),
-            (1, "1s"),
-            (90, "90s"),
-            (300, "5m"),
-            (90_000, "25h"),
-            (86_400, "1d"),
-            (1_209_600, "2w"),
-        ] {
-            assert_eq!(duration_text(Duration::from_secs(seconds)), text);
-        }
     }
 
     #[test]

@@ -304,7 +304,7 @@ pub async fn set_state(
             repository::set_state(tx, granted.id(), state)?;
             if state == RepositoryState::Normal {
                 // What policies would have made immutable meanwhile still has to be.
-                immutability::set_unapplied(tx, granted.namespace(), granted.id())?;
+                immutability::set_unapplied(tx, granted.namespace(), granted.id(), now)?;
             }
             let metadata =
                 json!({"repo": name.name(), "namespace": name.namespace(), "state_changed": state.as_str()});

@@ -344,7 +344,7 @@ async fn whoever_waits_for_what_has_come_is_found_by_its_digest() {
     for (text, search) in [
         ("SELECT b.digest FROM blob b WHERE", missing),
         ("SELECT b.digest, b.id FROM manifest_blob h", missing),
-        ("DELETE FROM missing_blob", missing),
+        ("DELETE FROM missing_blob WHERE repository_id", missing),
         (
             "UPDATE manifest_child SET child_id = ?1",
             "INDEX manifest_child_missing (repository_id=? AND digest=?)",

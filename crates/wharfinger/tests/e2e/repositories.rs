@@ -45,7 +45,8 @@ fn a_list_names_what_its_caller_may_read_and_tells_what_was_asked() {
         assert_eq!(names(None, "public=true"), ["admin/open"]);
         assert_eq!(names(None, "namespace=admin"), [""; 0]);
         assert_eq!(names(None, "namespace=admin&public=true"), ["admin/open"]);
-        let alice = Some(alice.as_str());
+        let token = alice.as_str();
+        let alice = Some(token);
         assert_eq!(names(alice, "public=true"), ["admin/given", "admin/open", "alice/team/deep"]);
         assert_eq!(names(alice, "namespace=alice"), ["alice/team/deep"]);
         assert_eq!(names(alice, "namespace=admin"), ["admin/given"]);
@@ -66,7 +67,7 @@ fn a_list_names_what_its_caller_may_read_and_tells_what_was_asked() {
         refused.is_problem(&server.url, 401, "invalid_token", "Requires authentication");
 
         let query = format!("{LIST}?namespace=alice&last_modified=true&popularity=true");
-        let listed = server.call("GET", &query).bearer(alice.unwrap()).send();
+        let listed = server.call("GET", &query).bearer(token).send();
         listed.is(
             200,
             json!({"repositories": [{

@@ -43,6 +43,46 @@ impl FromStr for Role {
 #[error("a role is `read`, `write` or `admin`")]
 pub struct UnknownRole;
 
+/// What a team's members may do in their organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TeamRole {
+    /// Nothing by itself.
+    Member,
+    /// Create repositories.
+    Creator,
+    /// Everything.
+    Admin,
+}
+
+impl TeamRole {
+    /// The role's name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Creator => "creator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for TeamRole {
+    type Err = UnknownTeamRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTeamRole> {
+        match text {
+            "member" => Ok(Self::Member),
+            "creator" => Ok(Self::Creator),
+            "admin" => Ok(Self::Admin),
+            _ => Err(UnknownTeamRole),
+        }
+    }
+}
+
+/// The text is not `member`, `creator` or `admin`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a team's role is `member`, `creator` or `admin`")]
+pub struct UnknownTeamRole;
+
 /// What somebody may do in a namespace; the higher includes the lower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NamespaceRole {
@@ -87,6 +127,11 @@ impl Scope {
         Self::UserRead,
     ];
 
+    /// Whether an application that has this can do so much that nobody should give it lightly.
+    pub fn is_dangerous(self) -> bool {
+        matches!(self, Self::UserAdmin | Self::OrgAdmin | Self::SuperUser)
+    }
+
     /// The scope's name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -120,6 +165,28 @@ impl Scopes {
     /// Whether the set holds this very scope.
     pub fn contains(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u8) != 0
+    }
+
+    /// Whether whoever has these scopes has `scope`, too: by itself, or within a wider one of its kind.
+    pub fn covers(self, scope: Scope) -> bool {
+        let wider: &[Scope] = match scope {
+            Scope::RepoRead => &[Scope::RepoWrite, Scope::RepoAdmin],
+            Scope::RepoWrite => &[Scope::RepoAdmin],
+            Scope::RepoCreate => &[Scope::OrgAdmin],
+            Scope::UserRead => &[Scope::UserAdmin],
+            Scope::RepoAdmin | Scope::UserAdmin | Scope::OrgAdmin | Scope::SuperUser => &[],
+        };
+        self.contains(scope) || wider.iter().any(|wider| self.contains(*wider))
+    }
+
+    /// The scopes of the set.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// The highest role on a repository that the scopes let through.
@@ -162,8 +229,7 @@ impl FromStr for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<_> =
-            Scope::ALL.into_iter().filter(|scope| self.contains(*scope)).map(Scope::as_str).collect();
+        let words: Vec<_> = self.iter().map(Scope::as_str).collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -195,5 +261,21 @@ mod tests {
         assert_eq!(ceiling("org:admin"), (None, Some(NamespaceRole::Admin)));
         assert_eq!(ceiling("repo:create user:admin"), (None, Some(NamespaceRole::Creator)));
         assert_eq!(ceiling("user:read"), (None, None));
+    }
+
+    #[test]
+    fn a_wider_scope_covers_the_narrower_ones_of_its_kind_alone() {
+        let covered = |text: &str| {
+            let scopes: Scopes = text.parse().expect("scopes");
+            let covered: Scopes = Scope::ALL.into_iter().filter(|scope| scopes.covers(*scope)).collect();
+            covered.to_string()
+        };
+        assert_eq!(covered("repo:admin"), "repo:admin repo:read repo:write");
+        assert_eq!(covered("repo:write"), "repo:read repo:write");
+        assert_eq!(covered("org:admin"), "org:admin repo:create");
+        assert_eq!(covered("user:admin"), "user:admin user:read");
+        for alone in ["repo:read", "repo:create", "user:read", "super:user", ""] {
+            assert_eq!(covered(alone), alone);
+        }
     }
 }

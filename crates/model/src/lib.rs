@@ -1,6 +1,7 @@
 //! The vocabulary and the rules, pure: no I/O, no clock, no async.
 
 mod access;
+pub mod client;
 mod digest;
 pub mod grant;
 pub mod image;
@@ -11,16 +12,18 @@ pub mod path;
 mod pattern;
 pub mod prune;
 pub mod range;
+mod redirect_uri;
 pub mod referrers;
 pub mod rules;
 pub mod tag;
 mod time;
 
-pub use access::{NamespaceRole, Role, Scope, Scopes, UnknownRole, UnknownScope};
+pub use access::{NamespaceRole, Role, Scope, Scopes, TeamRole, UnknownRole, UnknownScope, UnknownTeamRole};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use name::{
-    InvalidNamespace, InvalidReference, InvalidRepositoryName, InvalidTagName, Namespace, Reference,
-    RepositoryName, TagName,
+    InvalidNamespace, InvalidReference, InvalidRepositoryName, InvalidRobotName, InvalidTagName, Namespace,
+    Reference, RepositoryName, RobotName, TagName,
 };
 pub use pattern::{InvalidPattern, Pattern};
+pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use time::{QuayDate, Rfc3339, Timestamp};

@@ -71,6 +71,46 @@ impl FromStr for Namespace {
     }
 }
 
+/// The name of a robot: that of the account that it belongs to, a plus, and a name of its own.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RobotName(Box<str>);
+
+/// The text can't name a robot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a robot's name is that of its namespace, a plus, and a name like one")]
+pub struct InvalidRobotName;
+
+text_type!(RobotName);
+
+impl RobotName {
+    /// Joins the two parts.
+    pub fn new(namespace: &Namespace, short: &Namespace) -> Self {
+        Self(format!("{namespace}+{short}").into())
+    }
+
+    /// The name of the account that it belongs to.
+    pub fn namespace(&self) -> &str {
+        self.0.split_once('+').map_or("", |(namespace, _)| namespace)
+    }
+
+    /// The name of its own.
+    pub fn short(&self) -> &str {
+        self.0.split_once('+').map_or("", |(_, short)| short)
+    }
+}
+
+impl FromStr for RobotName {
+    type Err = InvalidRobotName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRobotName> {
+        let (namespace, short) = text.split_once('+').ok_or(InvalidRobotName)?;
+        match (namespace.parse(), short.parse()) {
+            (Ok(namespace), Ok(short)) => Ok(Self::new(&namespace, &short)),
+            _ => Err(InvalidRobotName),
+        }
+    }
+}
+
 /// The full name of a repository: its namespace, a slash, and one or more components.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepositoryName(Box<str>);
@@ -243,6 +283,15 @@ mod tests {
         assert!("a-b.c_d".parse::<Namespace>().is_ok());
         for bad in ["a", "a--b", "a__b", "-a", "a-", "A1", "a b", "a/b"] {
             assert_eq!(bad.parse::<Namespace>(), Err(InvalidNamespace), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_robots_name_is_two_names_with_a_plus_between() {
+        let name: RobotName = "acme+ci-1".parse().expect("a name");
+        assert_eq!((name.namespace(), name.short(), name.as_str()), ("acme", "ci-1", "acme+ci-1"));
+        for bad in ["", "acme", "+ci", "acme+", "acme+c", "acme+c+i", "acme +ci", "Acme+ci"] {
+            assert_eq!(bad.parse::<RobotName>(), Err(InvalidRobotName), "{bad}");
         }
     }
 

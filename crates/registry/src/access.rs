@@ -1,22 +1,26 @@
 //! Who is calling, and what they may do with a repository.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
-use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes};
+use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes, Timestamp};
 use wharfinger_store::account::{self, Account, Kind, Membership};
 use wharfinger_store::repository::{self, Repository, Standing};
 use wharfinger_store::{AccountId, RepositoryId, Tx};
 
 use crate::{Error, Result};
 
+/// How long a session counts as fresh after its password was shown.
+const FRESH: Duration = Duration::from_secs(600);
+
 /// Where a request came from, for the audit log.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The client's address.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
     /// What the client calls itself.
     pub user_agent: Option<String>,
 }
@@ -63,7 +67,10 @@ impl From<Account> for Identity {
 #[derive(Debug, Clone)]
 pub(crate) enum Authority {
     /// A browser session.
-    Session,
+    Session {
+        /// When the password was last shown in it.
+        verified: Timestamp,
+    },
     /// The account's own password.
     Password,
     /// An OAuth 2 access token: the account's rights up to the ceilings of its scopes.
@@ -114,7 +121,7 @@ impl Caller {
 
     /// Whether a browser session vouches for the caller.
     pub fn is_session(&self) -> bool {
-        self.account.is_some() && matches!(self.authority, Authority::Session)
+        self.account.is_some() && matches!(self.authority, Authority::Session { .. })
     }
 
     /// As in `user alice` or `oauthtoken for user alice`; `None` for somebody anonymous.
@@ -152,7 +159,7 @@ impl Caller {
     /// Whether the scopes of the caller's token, if it came with one, allow this.
     pub(crate) fn has_scope(&self, scope: Scope) -> bool {
         match &self.authority {
-            Authority::Session | Authority::Password | Authority::Itself => true,
+            Authority::Session { .. } | Authority::Password | Authority::Itself => true,
             Authority::Token { scopes } => scopes.contains(scope),
             Authority::Grant(_) => false,
         }
@@ -167,13 +174,35 @@ impl Caller {
         if self.has_scope(scope) { Ok(account) } else { Err(Error::Forbidden) }
     }
 
+    /// Whether the caller could give this away: it is within its scopes, and what only superusers have it has.
+    pub(crate) fn holds(&self, scope: Scope) -> bool {
+        let in_scope = match &self.authority {
+            Authority::Session { .. } | Authority::Password | Authority::Itself => true,
+            Authority::Token { scopes } => scopes.covers(scope),
+            Authority::Grant(_) => false,
+        };
+        in_scope && (scope != Scope::SuperUser || self.is_superuser())
+    }
+
+    /// Checks that nobody has only come upon a browser that was left alone: the password was shown in its session not
+    /// long ago. Other credentials are shown each time.
+    ///
+    /// # Errors
+    /// [`Error::FreshLoginRequired`].
+    pub fn require_fresh_login(&self, now: Timestamp) -> Result<()> {
+        match self.authority {
+            Authority::Session { verified } if verified + FRESH < now => Err(Error::FreshLoginRequired),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the caller may do everything: the registry itself, and a superuser by session, or by a token that says
     /// so.
     fn is_superuser(&self) -> bool {
         let superuser = self.account.as_ref().is_some_and(|account| account.superuser);
         match &self.authority {
             Authority::Itself => true,
-            Authority::Session => superuser,
+            Authority::Session { .. } => superuser,
             Authority::Token { scopes } => superuser && scopes.contains(Scope::SuperUser),
             Authority::Password | Authority::Grant(_) => false,
         }
@@ -213,7 +242,7 @@ impl Caller {
             (false, false) => return None,
         };
         match &self.authority {
-            Authority::Session | Authority::Password | Authority::Itself => Some(role),
+            Authority::Session { .. } | Authority::Password | Authority::Itself => Some(role),
             Authority::Token { scopes } => scopes.namespace_ceiling().map(|ceiling| role.min(ceiling)),
             Authority::Grant(_) => None,
         }
@@ -226,7 +255,7 @@ impl Caller {
         let everybody = public.then_some(Role::Read);
         let own = match &self.authority {
             _ if self.is_superuser() => Some(Role::Admin),
-            Authority::Session | Authority::Password | Authority::Itself => self.given_role(standing),
+            Authority::Session { .. } | Authority::Password | Authority::Itself => self.given_role(standing),
             Authority::Token { scopes } => scopes
                 .repository_ceiling()
                 .and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling))),
@@ -252,7 +281,7 @@ impl Caller {
             _ if self.is_superuser() => Sight::All,
             Authority::Grant(scopes) => granted_sight(scopes, self.account.as_ref()),
             Authority::Token { scopes } if scopes.repository_ceiling().is_none() => Sight::Public,
-            Authority::Session | Authority::Password | Authority::Itself | Authority::Token { .. } => {
+            Authority::Session { .. } | Authority::Password | Authority::Itself | Authority::Token { .. } => {
                 self.account.clone().map_or(Sight::Public, Sight::Account)
             }
         }

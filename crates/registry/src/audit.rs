@@ -64,12 +64,13 @@ pub(crate) fn write(
     if caller.has_grant() {
         metadata.insert("user-agent".into(), json!(caller.origin.user_agent));
     }
+    let address = caller.origin.address.map(|address| address.to_string());
     let entry = audit::Entry {
         kind,
         namespace: subject.namespace,
         repository: subject.repository,
         account: caller.account().map(|account| account.id),
-        address: caller.origin.address.as_deref(),
+        address: address.as_deref(),
         metadata: &Value::Object(metadata),
     };
     Ok(audit::insert(tx, &entry, now)?)

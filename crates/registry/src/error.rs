@@ -1,5 +1,7 @@
 //! What the registry can refuse. How that looks on the wire is the web's business.
 
+use std::time::Duration;
+
 use wharfinger_model::manifest::InvalidManifest;
 use wharfinger_model::{Digest, RepositoryName, TagName, tag};
 
@@ -45,6 +47,27 @@ pub enum Error {
     /// There is no such policy where it was looked for.
     #[error("no such policy")]
     NoPolicy,
+    /// There is no such OAuth 2 application, or the organization has none.
+    #[error("no such application")]
+    NoApplication,
+    /// An application's answer can't go to where it is asked for: it is not registered for that.
+    #[error("the redirect URI is not the application's")]
+    RedirectUri,
+    /// A scope is asked for that there is not.
+    #[error("no such scope")]
+    UnknownScope,
+    /// There is no such access token.
+    #[error("no such token")]
+    NoToken,
+    /// The session's password was shown too long ago for this.
+    #[error("the password must be shown again")]
+    FreshLoginRequired,
+    /// Too many passwords were wrong, so that the next one has to wait.
+    #[error("too many failed attempts to sign in")]
+    TooManyAttempts {
+        /// How long, at least.
+        retry_after: Duration,
+    },
     /// The change of a tag was refused.
     #[error("tag `{name}`: {refusal}")]
     Tag {

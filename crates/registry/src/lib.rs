@@ -20,6 +20,7 @@ pub mod logs;
 pub mod manifests;
 pub mod mounts;
 pub mod namespaces;
+pub mod oauth;
 pub mod organizations;
 pub mod permissions;
 pub mod prune;
@@ -51,7 +52,10 @@ struct Inner {
     clock: Clock,
     settings: Settings,
     keys: identity::KeyRing,
+    secret_key: identity::SecretKey,
     passwords: identity::Passwords,
+    backoff: identity::Backoff,
+    last_used: identity::LastUsed,
     pulls: pulls::Counter,
     claims: Arc<claims::Claims>,
 }
@@ -66,10 +70,20 @@ impl Registry {
     /// When the store fails.
     pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
-        let passwords = identity::Passwords::new();
-        let pulls = pulls::Counter::default();
-        let claims = Arc::default();
-        Ok(Self(Arc::new(Inner { db, blobs, clock, settings, keys, passwords, pulls, claims })))
+        let secret_key = identity::SecretKey::load(&db).await?;
+        Ok(Self(Arc::new(Inner {
+            db,
+            blobs,
+            clock,
+            settings,
+            keys,
+            secret_key,
+            passwords: identity::Passwords::new(),
+            backoff: identity::Backoff::default(),
+            last_used: identity::LastUsed::default(),
+            pulls: pulls::Counter::default(),
+            claims: Arc::default(),
+        })))
     }
 
     /// The settings it was opened with.

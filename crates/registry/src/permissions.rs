@@ -38,7 +38,7 @@ pub async fn list(
         .read(move |tx| {
             let granted = check::<Admin>(tx, &caller, &name)?;
             let given = permission::all(tx, granted.id())?;
-            given.into_iter().map(|(account, role)| view(tx, &granted, account, role)).collect()
+            given.into_iter().map(|given| view(tx, &granted, given.account, given.role)).collect()
         })
         .await
 }

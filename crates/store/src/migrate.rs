@@ -48,6 +48,24 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 6, common: include_str!("../migrations/0006_sparse.sql"), sqlite: "", postgres: "" },
     Migration { version: 7, common: include_str!("../migrations/0007_lists.sql"), sqlite: "", postgres: "" },
+    Migration {
+        version: 8,
+        common: include_str!("../migrations/0008_secret_key.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
+        version: 9,
+        common: include_str!("../migrations/0009_signin.sql"),
+        sqlite: include_str!("../migrations/0009_signin.sqlite.sql"),
+        postgres: include_str!("../migrations/0009_signin.postgres.sql"),
+    },
+    Migration {
+        version: 10,
+        common: include_str!("../migrations/0010_people.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

@@ -5,10 +5,12 @@
 
 mod auth;
 mod body;
+mod oauth;
 mod oci;
 mod pages;
 mod problem;
 mod quay;
+mod scopes;
 mod seldom;
 pub mod serve;
 
@@ -38,6 +40,8 @@ async fn dispatch(State(registry): State<Registry>, request: Request) -> Respons
         oci::handle(&registry, request).await
     } else if path == "/api/v1" || path.starts_with("/api/v1/") {
         quay::handle(&registry, request).await
+    } else if path.starts_with("/oauth/") {
+        oauth::handle(&registry, request).await
     } else {
         pages::handle(&registry, request).await
     }

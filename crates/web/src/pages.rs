@@ -9,7 +9,6 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::json;
 use tokio::time::timeout;
-use wharfinger_registry::identity::authenticate;
 use wharfinger_registry::{Error, Registry};
 
 use crate::auth;
@@ -67,9 +66,8 @@ async fn health(registry: &Registry, storage: Storage) -> Response {
 
 /// What a script must repeat with every write of its session, which begins here if there is none.
 fn csrf_token(registry: &Registry, parts: &Parts) -> wharfinger_registry::Result<Response> {
-    let sent = auth::session_cookie(&parts.headers);
-    let cookie = sent.map_or_else(authenticate::new_cookie, |cookie| Ok(cookie.to_owned()))?;
-    let document = json!({"csrf_token": authenticate::csrf_token(&cookie)});
+    let (cookie, token) = auth::page_cookie(parts)?;
+    let document = json!({"csrf_token": token});
     let mut response = wire::json(StatusCode::OK, &document);
     wire::set_session(&mut response, &cookie, auth::session_scheme(registry, parts));
     Ok(response)

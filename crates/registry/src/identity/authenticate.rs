@@ -1,10 +1,12 @@
 //! Credentials and whom they stand for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use wharfinger_store::account::Kind;
+use wharfinger_store::account::{Account, Kind};
 use wharfinger_store::{access_token as tokens, account, session as sessions};
 
+use super::Passwords;
 use crate::access::{AccessToken, Authority, Caller, Origin};
 use crate::{Registry, Result, secrets};
 
@@ -25,6 +27,7 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
     let (lookup, hash, now) = (lookup.to_owned(), secrets::hash(secret), registry.now());
     let stored = registry.read(move |tx| Ok(tokens::by_lookup(tx, &lookup, now)?)).await?;
     Ok(stored.filter(|stored| secrets::same(&stored.secret_hash, &hash)).map(|stored| {
+        registry.0.last_used.note(stored.id, now);
         let caller = Caller::new(stored.owner, Authority::Token { scopes: stored.scopes }, origin);
         Arc::new(caller.by(Some(AccessToken { id: stored.id, application: stored.application })))
     }))
@@ -36,15 +39,18 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
 /// When the store fails.
 pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Result<Option<Arc<Caller>>> {
     let (hash, now) = (secrets::hash(cookie), registry.now());
-    let account = registry.read(move |tx| Ok(sessions::account(tx, &hash, now)?)).await?;
-    Ok(account.map(|account| Arc::new(Caller::new(account, Authority::Session, origin))))
+    let found = registry.read(move |tx| Ok(sessions::find(tx, &hash, now)?)).await?;
+    Ok(found.map(|found| {
+        Arc::new(Caller::new(found.account, Authority::Session { verified: found.verified }, origin))
+    }))
 }
 
 /// Whoever has that name and password; the name `$oauthtoken` goes with an access token as the password. `None` if
 /// they don't belong together, after the same time whether or not there is such a user.
 ///
 /// # Errors
-/// When the store fails.
+/// [`Error::TooManyAttempts`](crate::Error::TooManyAttempts) when too many passwords were wrong, whether or not there is
+/// such a user.
 pub async fn password(
     registry: &Registry,
     user: &str,
@@ -54,6 +60,24 @@ pub async fn password(
     if user == OAUTH_USER {
         return access_token(registry, password, origin).await;
     }
+    let account = account(registry, user, password, origin.address).await?;
+    Ok(account.map(|account| Arc::new(Caller::new(account, Authority::Password, origin))))
+}
+
+/// The user of that name, if that is their password: the one place where passwords are tried.
+///
+/// # Errors
+/// As [`password`].
+pub(super) async fn account(
+    registry: &Registry,
+    user: &str,
+    password: &str,
+    address: Option<IpAddr>,
+) -> Result<Option<Account>> {
+    if !Passwords::can_be_one(password) {
+        return Ok(None);
+    }
+    let pair = registry.0.backoff.admit(user, address, registry.now())?;
     let name = user.to_owned();
     let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
     let (account, hash) = match found {
@@ -61,7 +85,12 @@ pub async fn password(
         _ => (None, None),
     };
     let right = registry.0.passwords.verify(password, hash).await?;
-    Ok(account.filter(|_| right).map(|account| Arc::new(Caller::new(account, Authority::Password, origin))))
+    if right {
+        registry.0.backoff.succeeded(pair);
+    } else {
+        registry.0.backoff.failed(pair, registry.now());
+    }
+    Ok(account.filter(|_| right))
 }
 
 /// The cookie of a session in which nobody has signed in yet.

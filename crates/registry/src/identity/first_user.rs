@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use wharfinger_model::{Namespace, Scopes, Timestamp};
 use wharfinger_store::account::{self, Kind, NewAccount};
-use wharfinger_store::{AccountId, Tx, access_token, session};
+use wharfinger_store::{Tx, session};
 
-use super::authenticate;
+use super::{authenticate, sessions};
+use crate::oauth::{Lent, NewAccessToken};
 use crate::{Error, Registry, Result, secrets};
 
 /// How long the first user's token lives.
 const TOKEN_LIFE: Duration = Duration::from_secs(9000);
-/// How long a browser session lives.
-const SESSION_LIFE: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// Whether an access token is wanted along with the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,18 +59,18 @@ pub async fn initialize(
         other => other,
     })?;
     let token = match want_token {
-        WantToken::Yes => Some(secrets::random_text(40)?),
+        WantToken::Yes => Some(NewAccessToken::generate()?),
         WantToken::No => None,
     };
     let first = FirstUser {
         username: username.to_owned(),
         email: email.map(str::to_owned),
-        access_token: token,
+        access_token: token.as_ref().map(|token| token.token.expose_secret().to_owned()),
         cookie: authenticate::new_cookie()?,
     };
     let (now, window) = (registry.now(), registry.settings().default_window);
     let stored = first.clone();
-    registry.write(move |tx| store(tx, &name, &hash, &stored, window, now)).await?;
+    registry.write(move |tx| store(tx, &name, &hash, &stored, token.as_ref(), window, now)).await?;
     Ok(first)
 }
 
@@ -99,6 +99,7 @@ fn store(
     name: &Namespace,
     password_hash: &str,
     first: &FirstUser,
+    token: Option<&NewAccessToken>,
     window: Duration,
     now: Timestamp,
 ) -> Result<()> {
@@ -118,24 +119,20 @@ fn store(
     };
     let id = account::insert(tx, &new, now).map_err(taken)?;
     account::claim_bootstrap(tx, id).map_err(taken)?;
-    if let Some(token) = &first.access_token {
-        store_token(tx, id, token, now)?;
+    if let Some(token) = token {
+        let lent = Lent {
+            account: id,
+            scopes: Scopes::all(),
+            expires: now + TOKEN_LIFE,
+            application: None,
+            purpose: "automation",
+            name: None,
+            created_by: None,
+        };
+        token.store(tx, &lent, now)?;
     }
-    session::insert(tx, &secrets::hash(&first.cookie), id, now, now + SESSION_LIFE)?;
+    session::insert(tx, &secrets::hash(&first.cookie), id, now, now + sessions::LIFE)?;
     Ok(())
-}
-
-fn store_token(tx: &mut Tx<'_>, account: AccountId, token: &str, now: Timestamp) -> Result<()> {
-    let (lookup, secret) = token.split_at(token.len() / 2);
-    let new = access_token::NewToken {
-        lookup,
-        secret_hash: &secrets::hash(secret),
-        account,
-        application: "automation",
-        scopes: Scopes::all(),
-        expires: now + TOKEN_LIFE,
-    };
-    Ok(access_token::insert(tx, &new, now)?)
 }
 
 /// Whether the text has the outward form of an address: something, one `@`, a host.

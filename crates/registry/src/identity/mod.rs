@@ -1,11 +1,19 @@
 //! Who is who: users, their passwords, sessions and tokens.
 
 pub mod authenticate;
+mod backoff;
+mod derived;
 pub mod first_user;
 mod hmac;
+pub mod key_ring;
+pub mod last_used;
 mod passwords;
 pub mod registry_token;
+pub mod sessions;
 pub mod users;
 
+pub(crate) use backoff::Backoff;
+pub(crate) use derived::{Purpose, SecretKey, new_nonce};
+pub(crate) use key_ring::KeyRing;
+pub(crate) use last_used::LastUsed;
 pub(crate) use passwords::Passwords;
-pub(crate) use registry_token::KeyRing;

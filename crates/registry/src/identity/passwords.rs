@@ -49,11 +49,13 @@ impl Passwords {
         self.run(move || hash(&password)).await?
     }
 
+    /// Whether anybody can have this password. What can't be one is no guess, and costs nothing.
+    pub(crate) fn can_be_one(password: &str) -> bool {
+        password.len() <= MAX_BYTES
+    }
+
     /// Whether `password` is the one that `hash` was made of; never without a hash.
     pub(crate) async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool> {
-        if password.len() > MAX_BYTES {
-            return Ok(false);
-        }
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.clone());
         let password = password.to_owned();

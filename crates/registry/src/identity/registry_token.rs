@@ -4,57 +4,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{NamespaceRole, RepositoryName, Timestamp};
 use wharfinger_store::AccountId;
 use wharfinger_store::account::Kind;
-use wharfinger_store::{Db, Tx, repository, signing_key};
+use wharfinger_store::{Tx, repository};
 
 use crate::access::{AccessToken, Caller, Identity, Need, Origin, Sight};
 use crate::repositories::{self, Visibility};
-use crate::{Registry, Result, secrets};
+use crate::{Error, Registry, Result};
 
 /// How every token is signed: what a token says of itself never decides how it is checked.
 const ALGORITHM: Algorithm = Algorithm::HS256;
 /// How long a token lives.
-const LIFE: Duration = Duration::from_secs(3600);
+pub(super) const LIFE: Duration = Duration::from_secs(3600);
 /// Who issues tokens.
 const ISSUER: &str = "wharfinger";
 /// How far the clocks of two replicas may differ.
-const LEEWAY: Duration = Duration::from_secs(30);
-
-/// The keys that tokens are signed and checked with.
-pub(crate) struct KeyRing {
-    signer: (String, EncodingKey),
-    verifiers: Vec<(String, DecodingKey)>,
-}
-
-impl KeyRing {
-    /// Reads the keys from the store, and makes the first one if there is none.
-    pub(crate) async fn load(db: &Db, now: Timestamp) -> Result<Self> {
-        super::hmac::install();
-        let name = secrets::random_text(16)?;
-        let secret = secrets::random::<32>()?;
-        let keys = db
-            .write::<_, crate::Error, _>(move |tx| {
-                if signing_key::all(tx)?.is_empty() {
-                    signing_key::insert(tx, &name, &secret, now)?;
-                }
-                Ok(signing_key::all(tx)?)
-            })
-            .await?;
-        let newest = keys.first().ok_or_else(|| crate::Error::Internal("no signing key".into()))?;
-        Ok(Self {
-            signer: (newest.name.clone(), EncodingKey::from_secret(&newest.secret)),
-            verifiers: keys
-                .iter()
-                .map(|key| (key.name.clone(), DecodingKey::from_secret(&key.secret)))
-                .collect(),
-        })
-    }
-}
+pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 
 /// What a token says.
 #[derive(Serialize, Deserialize)]
@@ -141,10 +110,11 @@ pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<Resour
         account: caller.account().map(AccountClaim::from),
         access_token: caller.access_token().cloned(),
     };
-    let (name, key) = &registry.0.keys.signer;
-    let header = Header { kid: Some(name.clone()), ..Header::new(ALGORITHM) };
-    let token = jsonwebtoken::encode(&header, &claims, key)
-        .map_err(|error| crate::Error::Internal(format!("signing a token: {error}")))?;
+    let keys = registry.0.keys.keys();
+    let key = keys.signer(now).ok_or_else(|| Error::Internal("there is no signing key".into()))?;
+    let header = Header { kid: Some(key.name.clone()), ..Header::new(ALGORITHM) };
+    let token = jsonwebtoken::encode(&header, &claims, &key.encoding)
+        .map_err(|error| Error::Internal(format!("signing a token: {error}")))?;
     Ok(Issued { token, expires_in_s: LIFE.as_secs(), issued_at: now })
 }
 
@@ -175,7 +145,7 @@ async fn grant(
         .await;
     match made {
         // Of two that see no repository in the same moment PostgreSQL lets the second wait, and then fail.
-        Err(crate::Error::InvalidRequest(said)) if said == repositories::TAKEN => {
+        Err(Error::InvalidRequest(said)) if said == repositories::TAKEN => {
             let (asker, name) = (Arc::clone(caller), repository.clone());
             registry.read(move |tx| Ok(allowed(tx, &asker, &name, &wanted)?.0)).await
         }
@@ -217,7 +187,8 @@ pub fn verify(registry: &Registry, token: &str, origin: Origin) -> Option<Arc<Ca
     let header = jsonwebtoken::decode_header(token).ok()?;
     let plain = Header { kid: header.kid.clone(), ..Header::new(ALGORITHM) };
     let name = header.kid.clone().filter(|_| header == plain)?;
-    let (_, key) = registry.0.keys.verifiers.iter().find(|(known, _)| *known == name)?;
+    let keys = registry.0.keys.keys();
+    let key = &keys.named(&name)?.decoding;
     let claims = jsonwebtoken::decode::<Claims>(token, key, &validation(registry)).ok()?.claims;
     claims.is_timely(registry.now()).then_some(())?;
     let identity = claims.account.map(|account| account.into_identity(claims.sub));

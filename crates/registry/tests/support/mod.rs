@@ -131,10 +131,14 @@ impl Place {
         let (token, hash) = (format!("{lookup}{secret}"), digest(&SHA256, secret.as_bytes()));
         let add = move |tx: &mut wharfinger_store::Tx<'_>| {
             let new = access_token::NewToken {
+                uuid: &lookup,
                 lookup: &lookup,
                 secret_hash: hash.as_ref(),
                 account: person.0,
+                application_id: None,
                 application: "tests",
+                name: None,
+                created_by: None,
                 scopes,
                 expires: Timestamp::YEAR_10000,
             };

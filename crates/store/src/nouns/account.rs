@@ -1,6 +1,10 @@
 //! Accounts: users, organizations and robots, and the teams of organizations.
 
+mod end;
+
 use wharfinger_model::{Namespace, Timestamp};
+
+pub use end::{become_organization, delete, longest_repository, rename};
 
 use super::AccountId;
 use crate::{FromColumn, Result, Row, Tx, params, sql};
@@ -111,7 +115,10 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewAccount<'_>, now: Timestamp) -> Result<A
 /// The account of that name, if there is one.
 pub fn by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
     tx.optional(
-        sql!("SELECT id, name, kind, email, superuser, window_ms FROM account WHERE name = ?1"),
+        sql!(
+            "SELECT id, name, kind, email, superuser, window_ms FROM account
+             WHERE name = ?1 AND deleted_ms IS NULL"
+        ),
         params![name],
         |row| Account::from_row(row, 0),
     )
@@ -120,7 +127,10 @@ pub fn by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
 /// The account with that key, if it is still there.
 pub fn by_id(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>> {
     tx.optional(
-        sql!("SELECT id, name, kind, email, superuser, window_ms FROM account WHERE id = ?1"),
+        sql!(
+            "SELECT id, name, kind, email, superuser, window_ms FROM account
+             WHERE id = ?1 AND deleted_ms IS NULL"
+        ),
         params![id],
         |row| Account::from_row(row, 0),
     )
@@ -131,11 +141,12 @@ pub fn lock(tx: &mut Tx<'_>, id: AccountId) -> Result<()> {
     tx.execute(sql!("UPDATE account SET kind = kind WHERE id = ?1"), params![id]).map(drop)
 }
 
-/// The account of that name and its password's hash, if it has one.
+/// The account of that name and its password's hash, if it has one, unless it is disabled.
 pub fn with_password(tx: &mut Tx<'_>, name: &str) -> Result<Option<(Account, Option<String>)>> {
     tx.optional(
         sql!(
-            "SELECT id, name, kind, email, superuser, window_ms, password_hash FROM account WHERE name = ?1"
+            "SELECT id, name, kind, email, superuser, window_ms, password_hash FROM account
+             WHERE name = ?1 AND deleted_ms IS NULL AND enabled = TRUE"
         ),
         params![name],
         |row| Ok((Account::from_row(row, 0)?, row.get(6)?)),
@@ -150,6 +161,43 @@ pub fn set_window(tx: &mut Tx<'_>, id: AccountId, window_ms: i64) -> Result<()> 
 /// Rewrites the address, or forgets it.
 pub fn set_email(tx: &mut Tx<'_>, id: AccountId, email: Option<&str>) -> Result<()> {
     tx.execute(sql!("UPDATE account SET email = ?2 WHERE id = ?1"), params![id, email]).map(drop)
+}
+
+/// Gives the account another password, by the hash of it.
+pub fn set_password(tx: &mut Tx<'_>, id: AccountId, hash: &str) -> Result<()> {
+    tx.execute(sql!("UPDATE account SET password_hash = ?2 WHERE id = ?1"), params![id, hash]).map(drop)
+}
+
+/// Lets the user and its robots do what they may, or nothing at all.
+pub fn set_enabled(tx: &mut Tx<'_>, id: AccountId, enabled: bool) -> Result<()> {
+    tx.execute(
+        sql!(
+            "UPDATE account SET enabled = ?2
+             WHERE id = ?1 OR id IN (SELECT account_id FROM robot WHERE owner_id = ?1)"
+        ),
+        params![id, enabled],
+    )
+    .map(drop)
+}
+
+/// Whether the account is there and may do what it may.
+pub fn is_enabled(tx: &mut Tx<'_>, id: AccountId) -> Result<bool> {
+    let enabled =
+        tx.optional(sql!("SELECT enabled FROM account WHERE id = ?1"), params![id], |row| row.get(0))?;
+    Ok(enabled.unwrap_or(false))
+}
+
+/// At most `limit` accounts of a kind whose names come after `after`, in the order of their names' bytes, and whether
+/// each is enabled.
+pub fn list(tx: &mut Tx<'_>, kind: Kind, after: &str, limit: i64) -> Result<Vec<(Account, bool)>> {
+    tx.all(
+        sql!(
+            "SELECT id, name, kind, email, superuser, window_ms, enabled FROM account
+             WHERE kind = ?1 AND deleted_ms IS NULL AND name > ?2 ORDER BY name LIMIT ?3"
+        ),
+        params![kind.as_str(), after, limit],
+        |row| Ok((Account::from_row(row, 0)?, row.get(6)?)),
+    )
 }
 
 /// Whether there is any user yet.

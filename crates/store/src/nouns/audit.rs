@@ -157,7 +157,8 @@ impl Logged {
 macro_rules! logged {
     ($about:literal) => {
         sql!(concat!(
-            "SELECT e.at_ms, e.id, e.kind, e.address, e.metadata, a.name, a.kind
+            "SELECT e.at_ms, e.id, e.kind, e.address, e.metadata,
+                    COALESCE(a.former_name, a.name), a.kind
              FROM audit e LEFT JOIN account a ON a.id = e.account_id
              WHERE ",
             $about,

@@ -121,6 +121,10 @@ pub fn remove_rows_of(tx: &mut Tx<'_>, repository: RepositoryId, limit: i64) -> 
                 (SELECT account_id FROM permission WHERE repository_id = ?1 LIMIT ?2)"
         ),
         sql!(
+            "DELETE FROM team_permission WHERE repository_id = ?1 AND team_id IN
+                (SELECT team_id FROM team_permission WHERE repository_id = ?1 LIMIT ?2)"
+        ),
+        sql!(
             "DELETE FROM upload WHERE id IN
                 (SELECT id FROM upload WHERE repository_id = ?1 LIMIT ?2)"
         ),

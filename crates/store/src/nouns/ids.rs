@@ -1,6 +1,6 @@
 //! Keys of rows, one type a table, and the columns that hold the model's types.
 
-use wharfinger_model::{Digest, RepositoryName, Role, Scopes, TagName, Timestamp};
+use wharfinger_model::{Digest, RepositoryName, Role, Scopes, TagName, TeamRole, Timestamp};
 
 use crate::{FromColumn, Result, Row, Value};
 
@@ -44,6 +44,14 @@ impl AccountId {
 }
 
 id! {
+    /// An OAuth 2 application's key.
+    ApplicationId
+}
+id! {
+    /// A team's key.
+    TeamId
+}
+id! {
     /// A repository's key.
     RepositoryId
 }
@@ -81,7 +89,7 @@ macro_rules! text_column {
         }
     )*};
 }
-text_column!(Digest, TagName, RepositoryName, Role, Scopes);
+text_column!(Digest, TagName, RepositoryName, Role, Scopes, TeamRole);
 
 impl<'a> From<&'a Digest> for Value<'a> {
     fn from(digest: &'a Digest) -> Self {
@@ -92,6 +100,12 @@ impl<'a> From<&'a Digest> for Value<'a> {
 impl<'a> From<&'a TagName> for Value<'a> {
     fn from(name: &'a TagName) -> Self {
         Value::Text(name.as_str())
+    }
+}
+
+impl From<TeamRole> for Value<'_> {
+    fn from(role: TeamRole) -> Self {
+        Value::Text(role.as_str())
     }
 }
 

@@ -2,7 +2,10 @@
 
 pub mod access_token;
 pub mod account;
+pub mod app_token;
+pub mod application;
 pub mod audit;
+pub mod authorization_code;
 pub mod blob;
 pub mod doomed;
 pub mod examination;
@@ -16,11 +19,16 @@ pub mod manifest_label;
 pub mod missing;
 pub mod past;
 pub mod permission;
+pub mod profile;
+pub mod prototype;
 pub mod prune;
 pub mod pulls;
 pub mod repository;
+pub mod robot;
+pub mod secret_key;
 pub mod session;
 pub mod signing_key;
+pub mod team;
 pub mod upload;
 
-pub use ids::{AccountId, BlobId, LifetimeId, ManifestId, RepositoryId};
+pub use ids::{AccountId, ApplicationId, BlobId, LifetimeId, ManifestId, RepositoryId, TeamId};

@@ -3,7 +3,7 @@
 use wharfinger_model::{RepositoryName, Role, Timestamp};
 
 use super::account::Kind;
-use super::{AccountId, RepositoryId};
+use super::{AccountId, RepositoryId, TeamId};
 use crate::{Result, Tx, params, sql};
 
 /// A living repository.
@@ -32,8 +32,10 @@ pub struct Standing {
     pub team_creator: bool,
     /// The repository, if there is one of that name.
     pub repository: Option<Repository>,
-    /// The role that was given to the account on the repository itself.
+    /// The highest role on the repository itself that was given to the account or to a team that it is in.
     pub granted: Option<Role>,
+    /// Whether the account was disabled or deleted, so that it may do no more than anybody.
+    pub disabled: bool,
 }
 
 /// How `account` stands to the repository called `name`; `None` if not even the namespace exists.
@@ -49,7 +51,12 @@ pub fn standing(
                             WHERE t.organization_id = n.id AND t.role = 'admin' AND m.account_id = ?3),
                     EXISTS (SELECT 1 FROM team t JOIN team_member m ON m.team_id = t.id
                             WHERE t.organization_id = n.id AND t.role = 'creator' AND m.account_id = ?3),
-                    r.id, r.public, r.description, p.role
+                    r.id, r.public, r.description, p.role,
+                    (SELECT CASE MAX(CASE tp.role WHEN 'admin' THEN 3 WHEN 'write' THEN 2 ELSE 1 END)
+                            WHEN 3 THEN 'admin' WHEN 2 THEN 'write' WHEN 1 THEN 'read' END
+                     FROM team_permission tp JOIN team_member m ON m.team_id = tp.team_id
+                     WHERE tp.repository_id = r.id AND m.account_id = ?3),
+                    EXISTS (SELECT 1 FROM account c WHERE c.id = ?3 AND c.enabled = FALSE)
              FROM account n
              LEFT JOIN repository r ON r.namespace_id = n.id AND r.name = ?2 AND r.deleted_ms IS NULL
              LEFT JOIN permission p ON p.repository_id = r.id AND p.account_id = ?3
@@ -68,7 +75,8 @@ pub fn standing(
                 team_admin: row.get(3)?,
                 team_creator: row.get(4)?,
                 repository,
-                granted: row.get(8)?,
+                granted: row.get::<Option<Role>>(8)?.max(row.get(9)?),
+                disabled: row.get(10)?,
             })
         },
     )
@@ -196,6 +204,19 @@ pub fn granted_names(
              ORDER BY p.full_name LIMIT ?3"
         ),
         params![account, after, limit],
+        |row| row.get(0),
+    )
+}
+
+/// The same of those on which a team was given a role.
+pub fn team_names(tx: &mut Tx<'_>, team: TeamId, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
+    tx.all(
+        sql!(
+            "SELECT p.full_name FROM team_permission p JOIN repository r ON r.id = p.repository_id
+             WHERE p.team_id = ?1 AND p.full_name > ?2 AND r.deleted_ms IS NULL
+             ORDER BY p.full_name LIMIT ?3"
+        ),
+        params![team, after, limit],
         |row| row.get(0),
     )
 }

@@ -11,13 +11,17 @@ pub struct SigningKey {
     pub name: String,
     /// The key itself.
     pub secret: Vec<u8>,
+    /// Since when it is there.
+    pub created: Timestamp,
 }
 
-/// Every key, newest first: the first signs, all verify.
+/// Every key, newest first.
 pub fn all(tx: &mut Tx<'_>) -> Result<Vec<SigningKey>> {
-    tx.all(sql!("SELECT name, secret FROM signing_key ORDER BY created_ms DESC, id DESC"), &[], |row| {
-        Ok(SigningKey { name: row.get(0)?, secret: row.get(1)? })
-    })
+    tx.all(
+        sql!("SELECT name, secret, created_ms FROM signing_key ORDER BY created_ms DESC, id DESC"),
+        &[],
+        |row| Ok(SigningKey { name: row.get(0)?, secret: row.get(1)?, created: row.get(2)? }),
+    )
 }
 
 /// Adds a key.
@@ -27,4 +31,9 @@ pub fn insert(tx: &mut Tx<'_>, name: &str, secret: &[u8], now: Timestamp) -> Res
         params![name, secret, now],
     )
     .map(drop)
+}
+
+/// Removes a key: whatever it has signed is worth nothing any more.
+pub fn delete(tx: &mut Tx<'_>, name: &str) -> Result<()> {
+    tx.execute(sql!("DELETE FROM signing_key WHERE name = ?1"), params![name]).map(drop)
 }

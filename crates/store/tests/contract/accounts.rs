@@ -129,7 +129,7 @@ async fn roles_are_listed_by_name() {
             }
             let listed = permission::all(tx, repository)?;
             let listed: Vec<_> =
-                listed.iter().map(|(account, role)| (account.name.as_str(), *role)).collect();
+                listed.iter().map(|given| (given.account.name.as_str(), given.role)).collect();
             assert_eq!(listed, [("bob", Role::Write), ("zed", Role::Read)]);
             Ok(())
         })

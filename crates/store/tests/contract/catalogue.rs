@@ -57,6 +57,17 @@ const SORTING: &[&str] = &[
     "GROUP BY o.name",
     // The roles given on one repository.
     "FROM permission p JOIN account a",
+    // Lists of people and of what they were given: the members of a team, of an organization, of a repository; at most
+    // as many as one answer holds.
+    "FROM team t WHERE t.organization_id = ?1 ORDER BY t.id LIMIT ?2",
+    "ORDER BY a.name LIMIT ?2",
+    "ORDER BY a.name, t.id LIMIT ?2",
+    "ORDER BY a.name, r.name LIMIT ?2",
+    "WHERE p.repository_id = ?1 ORDER BY t.name",
+    "WHERE m.account_id = ?2 AND t.organization_id = ?1 ORDER BY t.id",
+    "SELECT DISTINCT m.account_id",
+    // For the superuser: every token, newest first, by its key.
+    "FROM app_token t JOIN account a ON a.id = t.account_id ORDER BY t.id DESC",
     // The keys, of which there are a few.
     "FROM signing_key ORDER BY",
     // How often each thing was done on each day: every entry of those days is counted, and there are few kinds.
@@ -153,6 +164,17 @@ const IN_ORDER: &[(&str, &[&str])] = &[
             // Whether it is still there.
             "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
         ],
+    ),
+    (
+        "SELECT p.full_name FROM team_permission p",
+        &[
+            "SEARCH p USING COVERING INDEX team_permission_team (team_id=? AND full_name>?)",
+            "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
+        ],
+    ),
+    (
+        "WHERE kind = ?1 AND deleted_ms IS NULL AND name > ?2",
+        &["SEARCH account USING INDEX account_kind (kind=? AND name>?)"],
     ),
     (
         "SELECT digest, size FROM manifest\n                 WHERE repository_id = ?1 AND subject = ?2 AND subject IS NOT NULL AND deleted_ms IS NULL\n                   AND digest",

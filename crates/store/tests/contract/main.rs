@@ -10,6 +10,7 @@ mod lifetimes;
 mod lists;
 mod manifests;
 mod missing;
+mod people;
 mod pruning;
 mod records;
 mod repositories;

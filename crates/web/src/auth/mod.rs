@@ -42,10 +42,7 @@ impl From<wharfinger_registry::Error> for Refused {
 /// Where a request came from.
 pub(crate) fn origin(parts: &Parts) -> Origin {
     let text = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-    Origin {
-        address: via(parts).map(|via| via.client.to_string()),
-        user_agent: text(USER_AGENT).map(str::to_owned),
-    }
+    Origin { address: via(parts).map(|via| via.client), user_agent: text(USER_AGENT).map(str::to_owned) }
 }
 
 /// How the request came here. None only where nobody serves, as in a test.
@@ -96,6 +93,10 @@ pub(crate) async fn api_caller(registry: &Registry, parts: &Parts) -> Result<Arc
             None => Ok(anonymous()),
         },
         Credentials::Basic { user, password } => {
+            // A browser that was once told name and password sends them along with whatever any page asks for.
+            if !reads(parts) && is_foreign_page(registry, parts) {
+                return Err(Refused::Csrf(None));
+            }
             let caller = authenticate::password(registry, &user, &password, origin(parts)).await?;
             Ok(caller.unwrap_or_else(anonymous))
         }
@@ -109,15 +110,45 @@ pub(crate) async fn api_caller(registry: &Registry, parts: &Parts) -> Result<Arc
 async fn session_caller(registry: &Registry, parts: &Parts, cookie: &str) -> Result<Arc<Caller>, Refused> {
     let caller = authenticate::session(registry, cookie, origin(parts)).await?;
     let caller = caller.unwrap_or_else(|| Arc::new(Caller::anonymous(origin(parts))));
-    let reads = matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if !reads && is_foreign_page(registry, parts) {
-        return Err(Refused::Csrf(caller.description()));
-    }
-    if reads || sent_csrf_token(parts).is_some_and(|sent| authenticate::csrf_matches(cookie, &sent)) {
+    if reads(parts) || is_own_page(registry, parts, sent_csrf_token(parts).as_deref()) {
         Ok(caller)
     } else {
         Err(Refused::Csrf(caller.description()))
     }
+}
+
+/// Whoever answers the pages of OAuth 2: by session, or by name and password. Tokens are nothing there.
+pub(crate) async fn page_caller(registry: &Registry, parts: &Parts) -> Result<Arc<Caller>> {
+    let caller = match Credentials::of(&parts.headers) {
+        Credentials::Basic { user, password } => {
+            authenticate::password(registry, &user, &password, origin(parts)).await?
+        }
+        _ => match session_cookie(&parts.headers) {
+            Some(cookie) => authenticate::session(registry, cookie, origin(parts)).await?,
+            None => None,
+        },
+    };
+    Ok(caller.unwrap_or_else(|| Arc::new(Caller::anonymous(origin(parts)))))
+}
+
+/// Name and password of an OAuth 2 client, if it shows them in `Authorization`.
+pub(crate) fn client_credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    match Credentials::of(headers) {
+        Credentials::Basic { user, password } => Some((user, password)),
+        _ => None,
+    }
+}
+
+fn reads(parts: &Parts) -> bool {
+    matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether a write comes from a page of ours: it knows the token of the cookie that came along, and no browser says that
+/// it is another's.
+pub(crate) fn is_own_page(registry: &Registry, parts: &Parts, sent: Option<&str>) -> bool {
+    let cookie = session_cookie(&parts.headers);
+    let proven = cookie.zip(sent).is_some_and(|(cookie, sent)| authenticate::csrf_matches(cookie, sent));
+    proven && !is_foreign_page(registry, parts)
 }
 
 /// Whether a browser says that a page of another origin sends this (RFC 6454). Programs say nothing.
@@ -135,6 +166,14 @@ fn sent_csrf_token(parts: &Parts) -> Option<String> {
     let query = parts.uri.query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes())
         .find_map(|(name, value)| (name == CSRF_PARAMETER).then(|| value.into_owned()))
+}
+
+/// The cookie that a page's forms belong to, the browser's or a new one, and what they repeat to prove that.
+pub(crate) fn page_cookie(parts: &Parts) -> Result<(String, String)> {
+    let sent = session_cookie(&parts.headers);
+    let cookie = sent.map_or_else(authenticate::new_cookie, |cookie| Ok(cookie.to_owned()))?;
+    let token = authenticate::csrf_token(&cookie);
+    Ok((cookie, token))
 }
 
 /// The session's cookie, if the browser sent one.

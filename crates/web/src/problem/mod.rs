@@ -1,5 +1,6 @@
 //! How each surface says no: the only place that knows the statuses of errors.
 
+pub(crate) mod oauth;
 pub(crate) mod oci;
 pub(crate) mod quay;
 
@@ -15,6 +16,11 @@ use crate::seldom::Seldom;
 
 /// When to come back to a registry that can't answer now, in seconds.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
+
+/// When to come back, in whole seconds, never too early.
+pub(crate) fn retry_after(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+}
 
 /// Logs what should not have happened under an id, which is all that the client learns of it.
 pub(crate) fn report(error: &dyn std::fmt::Display) -> uuid::Uuid {

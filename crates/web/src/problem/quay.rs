@@ -1,5 +1,7 @@
 //! How Quay's API says no: its shapes P (problem), M (message) and E (error).
 
+use std::time::Duration;
+
 use axum::response::Response;
 use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -16,6 +18,9 @@ use crate::quay::wire;
 /// What is said of a request that can't be understood.
 pub(crate) const NOT_UNDERSTOOD: &str =
     "The browser (or proxy) sent a request that this server could not understand.";
+
+/// What is said to those whose passwords were wrong too often.
+pub(crate) const TOO_MANY_ATTEMPTS: &str = "Too many failed attempts to sign in; try again later";
 
 /// One refusal.
 #[derive(Debug)]
@@ -35,6 +40,8 @@ pub(crate) enum Problem {
     Message(StatusCode, Value),
     /// Shape E: a bare error.
     Error(StatusCode, String),
+    /// 429: so long no password is looked at.
+    TooManyAttempts(Duration),
     /// 405: the resource has other methods only, which this lists.
     Method(&'static str),
 }
@@ -103,6 +110,12 @@ impl Problem {
                 response
             }
             Self::Error(status, error) => wire::json(status, &json!({"error": error})),
+            Self::TooManyAttempts(wait) => {
+                let message = json!({"message": TOO_MANY_ATTEMPTS});
+                let mut response = wire::json(StatusCode::TOO_MANY_REQUESTS, &message);
+                response.headers_mut().insert(RETRY_AFTER, super::retry_after(wait));
+                response
+            }
             Self::Method(allow) => {
                 let message = "The method is not allowed for the requested URL.";
                 let mut response = wire::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"message": message}));
@@ -144,7 +157,15 @@ impl From<Error> for Problem {
             | Error::NoBlob
             | Error::NoUpload
             | Error::NoPolicy
+            | Error::NoApplication
+            | Error::NoToken
+            | Error::UnknownScope
             | Error::NoAccount => Self::not_found(),
+            Error::RedirectUri => Self::Error(StatusCode::BAD_REQUEST, "invalid_request".into()),
+            Error::FreshLoginRequired => {
+                Self::typed(StatusCode::UNAUTHORIZED, "fresh_login_required", "Requires fresh login")
+            }
+            Error::TooManyAttempts { retry_after } => Self::TooManyAttempts(retry_after),
             Error::Tag { name, refusal } => tag_refused(&name, refusal),
             Error::InvalidRequest(detail) => Self::invalid_request(detail),
             Error::Message(text) => Self::message(text),

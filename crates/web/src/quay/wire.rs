@@ -81,7 +81,7 @@ pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme)
 
 /// What is drawn for somebody.
 #[derive(Debug, Serialize)]
-pub(super) struct Avatar {
+pub(crate) struct Avatar {
     name: String,
     hash: String,
     color: String,
@@ -91,18 +91,20 @@ pub(super) struct Avatar {
 /// For whom an avatar is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum AvatarKind {
+pub(crate) enum AvatarKind {
     /// A person.
     User,
     /// A machine's login.
     Robot,
     /// An organization.
     Org,
+    /// An OAuth 2 application.
+    App,
 }
 
 impl Avatar {
     /// The avatar of whoever has this name, drawn by the e-mail address where that is known.
-    pub(super) fn new(kind: AvatarKind, name: &str, email: Option<&str>) -> Self {
+    pub(crate) fn new(kind: AvatarKind, name: &str, email: Option<&str>) -> Self {
         let seed = email.filter(|email| !email.is_empty()).unwrap_or(name).to_lowercase();
         let digest = Algorithm::Sha256.digest(seed.as_bytes());
         let hash = digest.as_str().split_once(':').map_or("", |(_, hex)| hex).to_owned();

@@ -1,8 +1,10 @@
 //! How many connections each client holds.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wharfinger_model::client;
 
 /// Counts connections by client, up to the same number for each.
 #[derive(Debug, Clone)]
@@ -25,7 +27,7 @@ impl Addresses {
 
     /// None when the client behind `address` holds as many as it may.
     pub(super) fn seat(&self, address: IpAddr) -> Option<Seat> {
-        let client = client(address);
+        let client = client::behind(address);
         let mut held = self.held();
         let count = held.entry(client).or_default();
         if *count >= self.most {
@@ -49,14 +51,6 @@ impl Drop for Seat {
                 held.remove(&self.client);
             }
         }
-    }
-}
-
-/// Whoever has one IPv6 address has the 2^64 beside it too.
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -53,10 +53,14 @@ impl Server {
         self.seed(move |tx| {
             let owner = account::by_name(tx, &user)?.ok_or(wharfinger_store::Error::NoRow)?;
             let new = access_token::NewToken {
+                uuid: &lookup,
                 lookup: &lookup,
                 secret_hash: &Sha256::digest(secret.as_bytes()),
                 account: owner.id,
+                application_id: None,
                 application: "tests",
+                name: None,
+                created_by: None,
                 scopes,
                 expires,
             };

@@ -1,0 +1,1 @@
+UPDATE access_token SET uuid = gen_random_uuid()::text;

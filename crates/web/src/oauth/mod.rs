@@ -1,0 +1,100 @@
+//! `/oauth/`: how people lend applications their rights (RFC 6749). Pages for browsers, and the exchange of codes.
+
+mod authorize;
+mod exchange;
+mod page;
+mod sign_in;
+
+pub(crate) use page::refusal;
+
+use std::collections::HashMap;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use wharfinger_registry::Registry;
+use wharfinger_registry::oauth::authorize::Consent;
+
+use crate::body;
+use crate::problem::oauth::Problem;
+
+/// Largest form in bytes.
+const FORM_LIMIT: usize = 16 * 1024;
+/// The page that shows a token to whoever has no place of their own for it.
+const OWN_PAGE: &str = "/oauth/localapp";
+/// What that page runs.
+const OWN_SCRIPT: &str = "/oauth/localapp.js";
+
+/// Answers a request below `/oauth`.
+pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let (reads, posts) = (matches!(parts.method, Method::GET | Method::HEAD), parts.method == Method::POST);
+    let answer = match parts.uri.path() {
+        "/oauth/authorize" if reads => authorize::ask(registry, &parts).await,
+        "/oauth/authorizeapp" if posts => authorize::decide(registry, &parts, body, Consent::Given).await,
+        "/oauth/denyapp" if posts => authorize::decide(registry, &parts, body, Consent::Denied).await,
+        "/oauth/access_token" if posts => exchange::exchange(registry, &parts, body).await,
+        "/oauth/signin" if posts => sign_in::sign_in(registry, &parts, body).await,
+        OWN_PAGE if reads => Ok(page::token()),
+        OWN_SCRIPT if reads => Ok(page::script()),
+        "/oauth/authorize" | OWN_PAGE | OWN_SCRIPT => Err(Problem::Method("GET, HEAD")),
+        "/oauth/authorizeapp" | "/oauth/denyapp" | "/oauth/access_token" | "/oauth/signin" => {
+            Err(Problem::Method("POST"))
+        }
+        _ => Err(Problem::NotFound),
+    };
+    let mut response = answer.unwrap_or_else(|problem| problem.into_response());
+    // What is answered here holds secrets, or says who is signed in.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// The fields of a form or a query; of a repeated one the first.
+struct Fields(HashMap<String, String>);
+
+impl Fields {
+    fn of(encoded: &[u8]) -> Self {
+        let mut fields = HashMap::new();
+        for (name, value) in form_urlencoded::parse(encoded) {
+            fields.entry(name.into_owned()).or_insert_with(|| value.into_owned());
+        }
+        Self(fields)
+    }
+
+    /// Reads the body of a form.
+    async fn read(registry: &Registry, headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
+        let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Problem::NoForm);
+        }
+        let bytes = body::collect(body, FORM_LIMIT, registry.settings().body_idle).await;
+        Ok(Self::of(&bytes.map_err(Problem::Body)?))
+    }
+
+    /// The field's text; an empty one is as good as none.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, name: &'static str) -> Result<&str, Problem> {
+        self.get(name).ok_or(Problem::Missing(name))
+    }
+}
+
+/// Sends a browser on. The address may hold a secret.
+fn redirect(status: StatusCode, location: &str) -> Response {
+    match HeaderValue::try_from(location) {
+        Ok(mut location) => {
+            location.set_sensitive(true);
+            (status, [(http::header::LOCATION, location)]).into_response()
+        }
+        Err(error) => {
+            crate::problem::report(&error);
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use wharfinger_model::path::quay::Resource;
-use wharfinger_model::path::{oci, quay};
+use wharfinger_model::path::oci;
+use wharfinger_model::path::quay::{Found, Parameters, Paths};
 use wharfinger_model::{Digest, Namespace, Reference, RepositoryName, TagName};
 
 pub(crate) fn holds(case: &[u8]) {
@@ -26,10 +27,12 @@ pub(crate) fn holds(case: &[u8]) {
     if let Ok(path) = oci::parse(text) {
         assert_eq!(oci::parse(&of_the_distribution_api(&path)), Ok(path));
     }
-    if let Some(path) = quay::parse(text) {
-        let segments: Vec<_> = path.repository.split('/').collect();
-        assert!(segments.len() >= 2 && segments.iter().all(|segment| !segment.is_empty()), "{path:?}");
-        assert_eq!(quay::parse(&of_quays_api(&path)), Some(path));
+    if let Some((template, parameters)) = of_quay(text) {
+        let repository = parameters.get("repository").unwrap_or("no/repository");
+        assert!(repository.contains('/') && repository.split('/').all(|it| !it.is_empty()), "{parameters:?}");
+        let printed = of_quays_api(template, &parameters);
+        let again = of_quay(&printed).expect("what was printed leads somewhere");
+        assert_eq!((again.0, &of_quays_api(again.0, &again.1)), (template, &printed));
     }
 }
 
@@ -64,36 +67,42 @@ fn of_the_distribution_api(path: &oci::Path) -> String {
     }
 }
 
-/// A path below `/api/v1/repository/`. The repository is one segment: it may end like a resource.
-fn of_quays_api(path: &quay::Path) -> String {
-    let repository = segment(&path.repository);
-    match &path.resource {
-        Resource::Repository => repository,
-        Resource::Visibility => format!("{repository}/changevisibility"),
-        Resource::Tags => format!("{repository}/tag/"),
-        Resource::Tag(tag) => format!("{repository}/tag/{}", segment(tag)),
-        Resource::TagRestore(tag) => format!("{repository}/tag/{}/restore", segment(tag)),
-        Resource::TagPulls(tag) => format!("{repository}/tag/{}/pull_statistics", segment(tag)),
-        Resource::ManifestPulls(digest) => {
-            format!("{repository}/manifest/{}/pull_statistics", segment(digest))
-        }
-        Resource::UserPermissions => format!("{repository}/permissions/user/"),
-        Resource::UserPermission(name) => format!("{repository}/permissions/user/{}", segment(name)),
-        Resource::ImmutabilityPolicies => format!("{repository}/immutabilitypolicy/"),
-        Resource::ImmutabilityPolicy(uuid) => format!("{repository}/immutabilitypolicy/{}", segment(uuid)),
-        Resource::TagExpire(tag) => format!("{repository}/tag/{}/expire", segment(tag)),
-        Resource::Manifest(digest) => format!("{repository}/manifest/{}", segment(digest)),
-        Resource::Labels(digest) => format!("{repository}/manifest/{}/labels", segment(digest)),
-        Resource::Label(digest, id) => {
-            format!("{repository}/manifest/{}/labels/{}", segment(digest), segment(id))
-        }
-        Resource::Logs => format!("{repository}/logs"),
-        Resource::LogTotals => format!("{repository}/aggregatelogs"),
-        Resource::PrunePolicies => format!("{repository}/autoprunepolicy/"),
-        Resource::PrunePolicy(uuid) => format!("{repository}/autoprunepolicy/{}", segment(uuid)),
-        Resource::PrunePreview => format!("{repository}/autoprunepolicy/preview"),
-        Resource::MissingSlash => format!("{repository}/tag"),
+/// Paths of Quay's API of every shape.
+static QUAY: LazyLock<Paths<&'static str>> = LazyLock::new(|| {
+    let templates = [
+        "repository",
+        "repository/{repository}",
+        "repository/{repository}/changevisibility",
+        "repository/{repository}/tag/",
+        "repository/{repository}/tag/{tag}",
+        "repository/{repository}/tag/{tag}/restore",
+        "repository/{repository}/manifest/{manifestref}",
+        "repository/{repository}/manifest/{manifestref}/labels/{labelid}",
+        "repository/{repository}/permissions/user/",
+        "repository/{repository}/permissions/user/{username}",
+        "repository/{repository}/autoprunepolicy/{policy_uuid}",
+        "repository/{repository}/autoprunepolicy/preview",
+        "organization/{orgname}/team/{teamname}/members/{membername}",
+        "user/starred/{repository}",
+    ];
+    Paths::new(templates.map(|template| (template, template)))
+});
+
+/// The template of a path below `/api/v1/`, and its parameters. A case is also tried as a repository and what is below.
+fn of_quay(text: &str) -> Option<(&'static str, Parameters)> {
+    match QUAY.find(text).or_else(|| QUAY.find(&format!("repository/{text}")))? {
+        Found::Resource { resource, parameters, .. } => Some((resource, parameters)),
+        Found::MissingSlash => None,
     }
+}
+
+/// A path below `/api/v1/`. The repository is one segment: it may end like a resource.
+fn of_quays_api(template: &str, parameters: &Parameters) -> String {
+    let printed = template.split('/').map(|part| {
+        let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+        name.and_then(|name| parameters.get(name)).map_or_else(|| part.to_owned(), segment)
+    });
+    printed.collect::<Vec<_>>().join("/")
 }
 
 fn segment(text: &str) -> String {

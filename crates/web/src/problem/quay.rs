@@ -43,7 +43,7 @@ pub(crate) enum Problem {
     /// 429: so long no password is looked at.
     TooManyAttempts(Duration),
     /// 405: the resource has other methods only, which this lists.
-    Method(&'static str),
+    Method(String),
 }
 
 impl Problem {
@@ -119,7 +119,9 @@ impl Problem {
             Self::Method(allow) => {
                 let message = "The method is not allowed for the requested URL.";
                 let mut response = wire::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"message": message}));
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+                if let Ok(allow) = HeaderValue::try_from(allow) {
+                    response.headers_mut().insert(ALLOW, allow);
+                }
                 response
             }
         }

@@ -4,13 +4,14 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use wharfinger_model::RepositoryName;
+use wharfinger_model::Scope;
 use wharfinger_model::prune::{self as rules, Verdict};
 use wharfinger_registry::prune::{self, Domain, Judged, NewPolicy, Page, PolicyView, Preview, Summaries};
 
-use super::request::{Document, Flag, mismatch};
-use super::wire;
-use super::{Call, lookup};
+use super::field::{Field, Kind, Null};
+use super::operation::{Access, Answer, Operation, Parameter};
+use super::request::{Document, Flag};
+use super::{Call, wire};
 use crate::problem::quay::Problem;
 
 /// Tags on a page when nothing is said.
@@ -19,66 +20,283 @@ const TAGS: i64 = 50;
 const MOST_TAGS: i64 = 100;
 /// Repositories on a page when nothing is said, and at most: all tags of each are judged.
 const REPOSITORIES: i64 = 10;
-const PAGE_HELP: &str = "Page index for the results. Default 1.";
-const LIMIT_HELP: &str = "Limit to the number of results to return per page.";
+const PAGE: Parameter = Parameter::integer("page", "Page index for the results. Default 1.");
+const LIMIT: Parameter = Parameter::integer("limit", "Limit to the number of results to return per page.");
+const PAGES: &[Parameter] = &[PAGE, LIMIT];
+const DRY_RUN: &[Parameter] = &[
+    Parameter::boolean("dryRun", "Whether to tell only what the policy would do. Default false."),
+    PAGE,
+    LIMIT,
+];
 
-/// The policies of something: listing them, and adding one or asking what it would do.
-pub(super) async fn all(call: &Call<'_>, domain: &Domain, body: Body) -> Result<Response, Problem> {
-    match call.parts.method {
-        Method::GET | Method::HEAD => {
-            let policies = prune::list(call.registry, &call.caller, domain).await?;
-            let policies: Vec<_> = policies.iter().map(document).collect();
-            Ok(wire::json(StatusCode::OK, &json!({"policies": policies})))
-        }
-        Method::POST => {
-            prune::authorize(call.registry, &call.caller, domain).await?;
-            let new = new_policy(&call.document(body).await?)?;
-            if call.query().flag("dryRun", Flag::No) == Flag::Yes {
-                return dry_run(call, domain, new).await;
-            }
-            let uuid = prune::create(call.registry, &call.caller, domain, new).await?;
-            Ok(wire::json(StatusCode::CREATED, &json!({"uuid": uuid})))
-        }
-        _ => Err(Problem::Method("GET, HEAD, POST, OPTIONS")),
-    }
+const OF_ORGANIZATION: &str = "/api/v1/organization/{orgname}/autoprunepolicy/";
+const ONE_OF_ORGANIZATION: &str = "/api/v1/organization/{orgname}/autoprunepolicy/{policy_uuid}";
+const OF_REPOSITORY: &str = "/api/v1/repository/{repository}/autoprunepolicy/";
+const ONE_OF_REPOSITORY: &str = "/api/v1/repository/{repository}/autoprunepolicy/{policy_uuid}";
+const OF_OWN: &str = "/api/v1/user/autoprunepolicy/";
+const ONE_OF_OWN: &str = "/api/v1/user/autoprunepolicy/{policy_uuid}";
+
+const POLICIES: Answer = Answer::free_form(StatusCode::OK, "`policies`: each of them.");
+const ONE: Answer = Answer::free_form(StatusCode::OK, "The policy.");
+const CREATED: Answer = Answer::free_form(StatusCode::CREATED, "`uuid`: the name of the new policy.");
+const UPDATED: Answer = Answer::nothing("The policy is as it was sent.");
+const DELETED: Answer = Answer::free_form(StatusCode::OK, "`uuid`: the name of the policy that is gone.");
+const TRIED: Answer = Answer::free_form(StatusCode::OK, "With `dryRun`: what the policy would do.");
+const PREVIEW: Answer = Answer::free_form(StatusCode::OK, "What would become of each tag, and why.");
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        id: "listOrganizationAutoPrunePolicies",
+        method: Method::GET,
+        path: OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "List the auto-prune policies of an organization.",
+        query: &[],
+        body: None,
+        answers: &[POLICIES],
+        handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "createOrganizationAutoPrunePolicy",
+        method: Method::POST,
+        path: OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "Add an auto-prune policy to an organization, or ask what it would do.",
+        query: DRY_RUN,
+        body: Some(POLICY),
+        answers: &[CREATED, TRIED],
+        handler: |call, body| Box::pin(create(call, body)),
+    },
+    Operation {
+        id: "getOrganizationAutoPrunePolicy",
+        method: Method::GET,
+        path: ONE_OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "Tell one auto-prune policy of an organization.",
+        query: &[],
+        body: None,
+        answers: &[ONE],
+        handler: |call, _| Box::pin(get(call)),
+    },
+    Operation {
+        id: "updateOrganizationAutoPrunePolicy",
+        method: Method::PUT,
+        path: ONE_OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "Replace an auto-prune policy of an organization.",
+        query: &[],
+        body: Some(POLICY),
+        answers: &[UPDATED],
+        handler: |call, body| Box::pin(update(call, body)),
+    },
+    Operation {
+        id: "deleteOrganizationAutoPrunePolicy",
+        method: Method::DELETE,
+        path: ONE_OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "Delete an auto-prune policy of an organization.",
+        query: &[],
+        body: None,
+        answers: &[DELETED],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+    Operation {
+        id: "listRepositoryAutoPrunePolicies",
+        method: Method::GET,
+        path: OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "List the auto-prune policies of a repository.",
+        query: &[],
+        body: None,
+        answers: &[POLICIES],
+        handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "createRepositoryAutoPrunePolicy",
+        method: Method::POST,
+        path: OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Add an auto-prune policy to a repository, or ask what it would do.",
+        query: DRY_RUN,
+        body: Some(POLICY),
+        answers: &[CREATED, TRIED],
+        handler: |call, body| Box::pin(create(call, body)),
+    },
+    Operation {
+        id: "getRepositoryAutoPrunePolicy",
+        method: Method::GET,
+        path: ONE_OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Tell one auto-prune policy of a repository.",
+        query: &[],
+        body: None,
+        answers: &[ONE],
+        handler: |call, _| Box::pin(get(call)),
+    },
+    Operation {
+        id: "updateRepositoryAutoPrunePolicy",
+        method: Method::PUT,
+        path: ONE_OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Replace an auto-prune policy of a repository.",
+        query: &[],
+        body: Some(POLICY),
+        answers: &[UPDATED],
+        handler: |call, body| Box::pin(update(call, body)),
+    },
+    Operation {
+        id: "deleteRepositoryAutoPrunePolicy",
+        method: Method::DELETE,
+        path: ONE_OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Delete an auto-prune policy of a repository.",
+        query: &[],
+        body: None,
+        answers: &[DELETED],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+    Operation {
+        id: "listUserAutoPrunePolicies",
+        method: Method::GET,
+        path: OF_OWN,
+        access: Access::Scope(Scope::UserAdmin),
+        summary: "List the auto-prune policies of one's own namespace.",
+        query: &[],
+        body: None,
+        answers: &[POLICIES],
+        handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "createUserAutoPrunePolicy",
+        method: Method::POST,
+        path: OF_OWN,
+        access: Access::Scope(Scope::UserAdmin),
+        summary: "Add an auto-prune policy to one's own namespace, or ask what it would do.",
+        query: DRY_RUN,
+        body: Some(POLICY),
+        answers: &[CREATED, TRIED],
+        handler: |call, body| Box::pin(create(call, body)),
+    },
+    Operation {
+        id: "getUserAutoPrunePolicy",
+        method: Method::GET,
+        path: ONE_OF_OWN,
+        access: Access::Scope(Scope::UserAdmin),
+        summary: "Tell one auto-prune policy of one's own namespace.",
+        query: &[],
+        body: None,
+        answers: &[ONE],
+        handler: |call, _| Box::pin(get(call)),
+    },
+    Operation {
+        id: "updateUserAutoPrunePolicy",
+        method: Method::PUT,
+        path: ONE_OF_OWN,
+        access: Access::Scope(Scope::UserAdmin),
+        summary: "Replace an auto-prune policy of one's own namespace.",
+        query: &[],
+        body: Some(POLICY),
+        answers: &[UPDATED],
+        handler: |call, body| Box::pin(update(call, body)),
+    },
+    Operation {
+        id: "deleteUserAutoPrunePolicy",
+        method: Method::DELETE,
+        path: ONE_OF_OWN,
+        access: Access::Scope(Scope::UserAdmin),
+        summary: "Delete an auto-prune policy of one's own namespace.",
+        query: &[],
+        body: None,
+        answers: &[DELETED],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+    Operation {
+        id: "previewRepositoryAutoPrune",
+        method: Method::GET,
+        path: "/api/v1/repository/{repository}/autoprunepolicy/preview",
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Tell what the policies that hold for a repository would do to its tags.",
+        query: PAGES,
+        body: None,
+        answers: &[PREVIEW],
+        handler: |call, _| Box::pin(preview(call)),
+    },
+];
+
+const POLICY: &[Field] = &[
+    Field::required("method", Kind::Text, "`number_of_tags` or `creation_date`."),
+    Field::required(
+        "value",
+        Kind::IntegerOrText,
+        "How many tags to keep, or how old tags may get, as in `7d`.",
+    ),
+    Field::optional(
+        "tagPattern",
+        Kind::Text,
+        "A regular expression that is looked for in the names of tags. Default all.",
+    )
+    .null(Null::None),
+    Field::optional(
+        "tagPatternMatches",
+        Kind::Boolean,
+        "Whether it holds for tags that match. Default true.",
+    ),
+];
+
+async fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let policies = prune::list(call.registry, &call.caller, &domain(call)?).await?;
+    let policies: Vec<_> = policies.iter().map(document).collect();
+    Ok(wire::json(StatusCode::OK, &json!({"policies": policies})))
 }
 
-/// One policy.
-pub(super) async fn one(
-    call: &Call<'_>,
-    domain: &Domain,
-    uuid: &str,
-    body: Body,
-) -> Result<Response, Problem> {
-    let uuid = lookup(uuid);
-    match call.parts.method {
-        Method::GET | Method::HEAD => {
-            let policy = prune::get(call.registry, &call.caller, domain, uuid).await?;
-            Ok(wire::json(StatusCode::OK, &document(&policy)))
-        }
-        Method::PUT => {
-            prune::authorize(call.registry, &call.caller, domain).await?;
-            let new = new_policy(&call.document(body).await?)?;
-            prune::update(call.registry, &call.caller, domain, uuid, new).await?;
-            Ok(wire::no_content())
-        }
-        Method::DELETE => {
-            prune::delete(call.registry, &call.caller, domain, uuid).await?;
-            Ok(wire::json(StatusCode::OK, &json!({"uuid": uuid})))
-        }
-        _ => Err(Problem::Method("GET, HEAD, PUT, DELETE, OPTIONS")),
+async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let domain = domain(call)?;
+    prune::authorize(call.registry, &call.caller, &domain).await?;
+    let new = new_policy(&call.document(body).await?)?;
+    if call.query().flag("dryRun", Flag::No) == Flag::Yes {
+        return dry_run(call, &domain, new).await;
     }
+    let uuid = prune::create(call.registry, &call.caller, &domain, new).await?;
+    Ok(wire::json(StatusCode::CREATED, &json!({"uuid": uuid})))
 }
 
-/// What the policies that hold for a repository would do to its tags.
-pub(super) async fn preview(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Problem> {
-    if !call.reads() {
-        return Err(Problem::Method("GET, HEAD, OPTIONS"));
-    }
+async fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let uuid = call.param("policy_uuid");
+    let policy = prune::get(call.registry, &call.caller, &domain(call)?, uuid).await?;
+    Ok(wire::json(StatusCode::OK, &document(&policy)))
+}
+
+async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let domain = domain(call)?;
+    prune::authorize(call.registry, &call.caller, &domain).await?;
+    let new = new_policy(&call.document(body).await?)?;
+    prune::update(call.registry, &call.caller, &domain, call.param("policy_uuid"), new).await?;
+    Ok(wire::no_content())
+}
+
+async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
+    let uuid = call.param("policy_uuid");
+    prune::delete(call.registry, &call.caller, &domain(call)?, uuid).await?;
+    Ok(wire::json(StatusCode::OK, &json!({"uuid": uuid})))
+}
+
+async fn preview(call: &Call<'_>) -> Result<Response, Problem> {
+    let name = call.repository()?;
     prune::authorize(call.registry, &call.caller, &Domain::Repository(name.clone())).await?;
     let page = page(call, TAGS, MOST_TAGS)?;
-    let preview = prune::preview(call.registry, &call.caller, name, page).await?;
+    let preview = prune::preview(call.registry, &call.caller, &name, page).await?;
     Ok(wire::json(StatusCode::OK, &previewed(&preview, page)))
+}
+
+/// For what the policies are laid down that the path names.
+fn domain(call: &Call<'_>) -> Result<Domain, Problem> {
+    if call.has("repository") {
+        Ok(Domain::Repository(call.repository()?))
+    } else if call.has("orgname") {
+        Ok(Domain::Organization(call.param("orgname").to_owned()))
+    } else {
+        Ok(Domain::Own)
+    }
 }
 
 async fn dry_run(call: &Call<'_>, domain: &Domain, new: NewPolicy) -> Result<Response, Problem> {
@@ -95,30 +313,22 @@ async fn dry_run(call: &Call<'_>, domain: &Domain, new: NewPolicy) -> Result<Res
 fn page(call: &Call<'_>, default: i64, most: i64) -> Result<Page, Problem> {
     let count = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
     Ok(Page {
-        number: count(call.query().integer("page", 1, PAGE_HELP)?.max(1)),
-        limit: count(call.query().integer("limit", default, LIMIT_HELP)?.clamp(1, most)),
+        number: count(call.query().integer("page", 1)?.max(1)),
+        limit: count(call.query().integer("limit", default)?.clamp(1, most)),
     })
 }
 
 fn new_policy(document: &Document) -> Result<NewPolicy, Problem> {
-    let method = document.required("method")?;
     let value = match document.value("value") {
-        None => return Err(Problem::invalid_request("'value' is a required property")),
         Some(Value::String(text)) => rules::Value::Text(text),
         // Whole numbers of any size are of the right type; one that can't be counted is never a right value.
-        Some(Value::Number(number)) if !number.is_f64() => rules::Value::Number(number.as_i64().unwrap_or(0)),
-        Some(other) => return Err(mismatch(other, "'integer', 'string'")),
+        other => rules::Value::Number(other.and_then(Value::as_i64).unwrap_or(0)),
     };
-    // Answers have null for none, so it may be sent back.
-    let pattern = match document.value("tagPattern") {
-        Some(Value::Null) => None,
-        _ => document.text("tagPattern")?,
-    };
-    let side = match document.flag("tagPatternMatches")? {
+    let side = match document.flag("tagPatternMatches") {
         Some(Flag::No) => rules::Side::Without,
         Some(Flag::Yes) | None => rules::Side::With,
     };
-    Ok(NewPolicy::new(method, value, pattern, side)?)
+    Ok(NewPolicy::new(document.required("method")?, value, document.text("tagPattern"), side)?)
 }
 
 fn document(policy: &PolicyView) -> Value {

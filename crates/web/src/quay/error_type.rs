@@ -1,11 +1,25 @@
-//! `GET /api/v1/error/{type}`: what the types of errors mean.
+//! Chapter "error": what the types of errors mean.
 
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde_json::json;
 
+use super::Call;
+use super::operation::{Access, Answer, Operation};
 use super::wire;
 use crate::problem::quay::Problem;
+
+pub(super) const OPERATIONS: &[Operation] = &[Operation {
+    id: "getErrorDescription",
+    method: Method::GET,
+    path: "/api/v1/error/{error_type}",
+    access: Access::Open,
+    summary: "Tell what a type of errors means.",
+    query: &[],
+    body: None,
+    answers: &[Answer::free_form(StatusCode::OK, "The type and its description.")],
+    handler: |call, _| Box::pin(get(call)),
+}];
 
 /// Every type that there is, whether or not this registry ever gives it, and what it means.
 const TYPES: &[(&str, &str)] = &[
@@ -23,17 +37,11 @@ const TYPES: &[(&str, &str)] = &[
     ("invalid_response", "A service that is needed gave an answer that makes no sense."),
 ];
 
-/// The description of one type.
-///
-/// # Errors
-/// When there is no such type.
-pub(super) fn get(method: &Method, base: &str, name: &str) -> Result<Response, Problem> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return Err(Problem::Method("GET, HEAD, OPTIONS"));
-    }
+async fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let name = call.param("error_type");
     let (title, description) =
         TYPES.iter().find(|(known, _)| *known == name).ok_or_else(Problem::not_found)?;
     let document =
-        json!({"type": wire::error_type_url(base, title), "title": title, "description": description});
+        json!({"type": wire::error_type_url(call.base, title), "title": title, "description": description});
     Ok(wire::json(StatusCode::OK, &document))
 }

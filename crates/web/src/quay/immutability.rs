@@ -4,55 +4,196 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use wharfinger_model::Scope;
 use wharfinger_registry::immutability::{self, Place, PolicyView};
 
+use super::field::{Field, Kind};
+use super::operation::{Access, Answer, Operation};
 use super::request::{Document, Flag};
-use super::{Call, lookup, wire};
+use super::{Call, wire};
 use crate::problem::quay::Problem;
 
-pub(super) async fn all(call: &Call<'_>, place: &Place, body: Body) -> Result<Response, Problem> {
-    match call.parts.method {
-        Method::GET | Method::HEAD => {
-            let policies = immutability::list(call.registry, &call.caller, place).await?;
-            let policies: Vec<_> = policies.iter().map(document).collect();
-            Ok(wire::json(StatusCode::OK, &json!({"policies": policies})))
-        }
-        Method::POST => {
-            immutability::authorize(call.registry, &call.caller, place).await?;
-            let body = call.document(body).await?;
-            let (pattern, matches) = asked(&body)?;
-            let uuid = immutability::create(call.registry, &call.caller, place, pattern, matches).await?;
-            Ok(wire::json(StatusCode::CREATED, &json!({"uuid": uuid})))
-        }
-        _ => Err(Problem::Method("GET, HEAD, POST, OPTIONS")),
-    }
+const OF_ORGANIZATION: &str = "/api/v1/organization/{orgname}/immutabilitypolicy/";
+const ONE_OF_ORGANIZATION: &str = "/api/v1/organization/{orgname}/immutabilitypolicy/{policy_uuid}";
+const OF_REPOSITORY: &str = "/api/v1/repository/{repository}/immutabilitypolicy/";
+const ONE_OF_REPOSITORY: &str = "/api/v1/repository/{repository}/immutabilitypolicy/{policy_uuid}";
+
+const POLICIES: Answer = Answer::free_form(StatusCode::OK, "`policies`: each of them.");
+const ONE: Answer = Answer::free_form(StatusCode::OK, "The policy.");
+const CREATED: Answer = Answer::free_form(StatusCode::CREATED, "`uuid`: the name of the new policy.");
+const UPDATED: Answer = Answer::nothing("The policy is as it was sent.");
+const DELETED: Answer = Answer::free_form(StatusCode::OK, "`uuid`: the name of the policy that is gone.");
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        id: "listOrgImmutabilityPolicies",
+        method: Method::GET,
+        path: OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "List the immutability policies of an organization.",
+        query: &[],
+        body: None,
+        answers: &[POLICIES],
+        handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "createOrgImmutabilityPolicy",
+        method: Method::POST,
+        path: OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "Add an immutability policy to an organization.",
+        query: &[],
+        body: Some(POLICY),
+        answers: &[CREATED],
+        handler: |call, body| Box::pin(create(call, body)),
+    },
+    Operation {
+        id: "getOrgImmutabilityPolicy",
+        method: Method::GET,
+        path: ONE_OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "Tell one immutability policy of an organization.",
+        query: &[],
+        body: None,
+        answers: &[ONE],
+        handler: |call, _| Box::pin(get(call)),
+    },
+    Operation {
+        id: "updateOrgImmutabilityPolicy",
+        method: Method::PUT,
+        path: ONE_OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "Replace an immutability policy of an organization.",
+        query: &[],
+        body: Some(POLICY),
+        answers: &[UPDATED],
+        handler: |call, body| Box::pin(update(call, body)),
+    },
+    Operation {
+        id: "deleteOrgImmutabilityPolicy",
+        method: Method::DELETE,
+        path: ONE_OF_ORGANIZATION,
+        access: Access::Scope(Scope::OrgAdmin),
+        summary: "Delete an immutability policy of an organization.",
+        query: &[],
+        body: None,
+        answers: &[DELETED],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+    Operation {
+        id: "listRepositoryImmutabilityPolicies",
+        method: Method::GET,
+        path: OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "List the immutability policies of a repository.",
+        query: &[],
+        body: None,
+        answers: &[POLICIES],
+        handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "createRepositoryImmutabilityPolicy",
+        method: Method::POST,
+        path: OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Add an immutability policy to a repository.",
+        query: &[],
+        body: Some(POLICY),
+        answers: &[CREATED],
+        handler: |call, body| Box::pin(create(call, body)),
+    },
+    Operation {
+        id: "getRepositoryImmutabilityPolicy",
+        method: Method::GET,
+        path: ONE_OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Tell one immutability policy of a repository.",
+        query: &[],
+        body: None,
+        answers: &[ONE],
+        handler: |call, _| Box::pin(get(call)),
+    },
+    Operation {
+        id: "updateRepositoryImmutabilityPolicy",
+        method: Method::PUT,
+        path: ONE_OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Replace an immutability policy of a repository.",
+        query: &[],
+        body: Some(POLICY),
+        answers: &[UPDATED],
+        handler: |call, body| Box::pin(update(call, body)),
+    },
+    Operation {
+        id: "deleteRepositoryImmutabilityPolicy",
+        method: Method::DELETE,
+        path: ONE_OF_REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Delete an immutability policy of a repository.",
+        query: &[],
+        body: None,
+        answers: &[DELETED],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+];
+
+const POLICY: &[Field] = &[
+    Field::optional(
+        "tagPatternMatches",
+        Kind::Boolean,
+        "Whether it holds for tags that match. Default true.",
+    ),
+    Field::required("tagPattern", Kind::Text, "A regular expression for whole names of tags."),
+];
+
+async fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let policies = immutability::list(call.registry, &call.caller, &place(call)?).await?;
+    let policies: Vec<_> = policies.iter().map(document).collect();
+    Ok(wire::json(StatusCode::OK, &json!({"policies": policies})))
 }
 
-pub(super) async fn one(call: &Call<'_>, place: &Place, uuid: &str, body: Body) -> Result<Response, Problem> {
-    let uuid = lookup(uuid);
-    match call.parts.method {
-        Method::GET | Method::HEAD => {
-            let policy = immutability::get(call.registry, &call.caller, place, uuid).await?;
-            Ok(wire::json(StatusCode::OK, &document(&policy)))
-        }
-        Method::PUT => {
-            immutability::authorize(call.registry, &call.caller, place).await?;
-            let body = call.document(body).await?;
-            let (pattern, matches) = asked(&body)?;
-            immutability::update(call.registry, &call.caller, place, uuid, pattern, matches).await?;
-            Ok(wire::no_content())
-        }
-        Method::DELETE => {
-            immutability::delete(call.registry, &call.caller, place, uuid).await?;
-            Ok(wire::json(StatusCode::OK, &json!({"uuid": uuid})))
-        }
-        _ => Err(Problem::Method("GET, HEAD, PUT, DELETE, OPTIONS")),
+async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let place = place(call)?;
+    immutability::authorize(call.registry, &call.caller, &place).await?;
+    let body = call.document(body).await?;
+    let (pattern, matches) = asked(&body)?;
+    let uuid = immutability::create(call.registry, &call.caller, &place, pattern, matches).await?;
+    Ok(wire::json(StatusCode::CREATED, &json!({"uuid": uuid})))
+}
+
+async fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let uuid = call.param("policy_uuid");
+    let policy = immutability::get(call.registry, &call.caller, &place(call)?, uuid).await?;
+    Ok(wire::json(StatusCode::OK, &document(&policy)))
+}
+
+async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let (place, uuid) = (place(call)?, call.param("policy_uuid"));
+    immutability::authorize(call.registry, &call.caller, &place).await?;
+    let body = call.document(body).await?;
+    let (pattern, matches) = asked(&body)?;
+    immutability::update(call.registry, &call.caller, &place, uuid, pattern, matches).await?;
+    Ok(wire::no_content())
+}
+
+async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
+    let uuid = call.param("policy_uuid");
+    immutability::delete(call.registry, &call.caller, &place(call)?, uuid).await?;
+    Ok(wire::json(StatusCode::OK, &json!({"uuid": uuid})))
+}
+
+/// Where the policies hold that the path names.
+fn place(call: &Call<'_>) -> Result<Place, Problem> {
+    if call.has("repository") {
+        Ok(Place::Repository(call.repository()?))
+    } else {
+        Ok(Place::Namespace(call.param("orgname").to_owned()))
     }
 }
 
 /// The pattern that is asked for, and whether the policy shall hold for what matches.
 fn asked(body: &Document) -> Result<(&str, bool), Problem> {
-    let matches = body.flag("tagPatternMatches")?.unwrap_or(Flag::Yes);
+    let matches = body.flag("tagPatternMatches").unwrap_or(Flag::Yes);
     Ok((body.required("tagPattern")?, matches == Flag::Yes))
 }
 

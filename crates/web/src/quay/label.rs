@@ -5,73 +5,110 @@ use axum::response::Response;
 use http::header::LOCATION;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
-use wharfinger_model::RepositoryName;
+use wharfinger_model::Scope;
 use wharfinger_model::label::LabelType;
 use wharfinger_registry::labels::{self, Label, NewLabel};
 use wharfinger_registry::tags;
 
-use super::request::Document;
-use super::{Call, lookup, wire};
+use super::field::{Field, Kind, Null, words};
+use super::operation::{Access, Answer, Operation, Parameter};
+use super::{Call, wire};
 use crate::problem::quay::Problem;
 
-const TYPES: &[(&str, LabelType)] = &[("text/plain", LabelType::Text), ("application/json", LabelType::Json)];
+const LABELS: &str = "/api/v1/repository/{repository}/manifest/{manifestref}/labels";
+const LABEL: &str = "/api/v1/repository/{repository}/manifest/{manifestref}/labels/{labelid}";
 
-pub(super) async fn all(
-    call: &Call<'_>,
-    name: &RepositoryName,
-    digest: &str,
-    body: Body,
-) -> Result<Response, Problem> {
-    match call.parts.method {
-        Method::GET | Method::HEAD => {
-            let prefix = call.query().text("filter").unwrap_or_default();
-            let labels = labels::list(call.registry, &call.caller, name, digest, &prefix).await?;
-            let labels: Vec<_> = labels.iter().map(document).collect();
-            Ok(wire::json(StatusCode::OK, &json!({"labels": labels})))
-        }
-        Method::POST => {
-            tags::authorize_write(call.registry, &call.caller, name).await?;
-            let new = new_label(&call.document(body).await?)?;
-            let label = labels::add(call.registry, &call.caller, name, digest, new).await?;
-            let mut response = wire::json(StatusCode::CREATED, &json!({"label": document(&label)}));
-            let location = format!("/api/v1/repository/{name}/manifest/{digest}/labels/{}", label.uuid);
-            // Names and digests have no character that a header can't hold.
-            if let Ok(location) = HeaderValue::try_from(location) {
-                response.headers_mut().insert(LOCATION, location);
-            }
-            Ok(response)
-        }
-        _ => Err(Problem::Method("GET, HEAD, POST, OPTIONS")),
-    }
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        id: "listManifestLabels",
+        method: Method::GET,
+        path: LABELS,
+        access: Access::Scope(Scope::RepoRead),
+        summary: "List the labels of a manifest.",
+        query: &[Parameter::text("filter", "Only labels whose keys begin with this text.")],
+        body: None,
+        answers: &[Answer::free_form(StatusCode::OK, "`labels`: each of them.")],
+        handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "addManifestLabel",
+        method: Method::POST,
+        path: LABELS,
+        access: Access::Scope(Scope::RepoWrite),
+        summary: "Add a label to a manifest.",
+        query: &[],
+        body: Some(NEW),
+        answers: &[Answer::free_form(StatusCode::CREATED, "`label`: the new one.")],
+        handler: |call, body| Box::pin(add(call, body)),
+    },
+    Operation {
+        id: "getManifestLabel",
+        method: Method::GET,
+        path: LABEL,
+        access: Access::Scope(Scope::RepoRead),
+        summary: "Tell one label of a manifest.",
+        query: &[],
+        body: None,
+        answers: &[Answer::free_form(StatusCode::OK, "The label.")],
+        handler: |call, _| Box::pin(get(call)),
+    },
+    Operation {
+        id: "deleteManifestLabel",
+        method: Method::DELETE,
+        path: LABEL,
+        access: Access::Scope(Scope::RepoWrite),
+        summary: "Delete a label of a manifest.",
+        query: &[],
+        body: None,
+        answers: &[Answer::nothing("It is gone.")],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+];
+
+const TYPES: [(&str, LabelType); 2] =
+    [("text/plain", LabelType::Text), ("application/json", LabelType::Json)];
+
+const NEW: &[Field] = &[
+    Field::required("key", Kind::Text, "The label's name."),
+    Field::required("value", Kind::Text, "The label's text."),
+    Field::required("media_type", Kind::Word(&words(&TYPES)), "What the text is. By null that is found out.")
+        .null(Null::None),
+];
+
+async fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let (name, digest) = (call.repository()?, call.param("manifestref"));
+    let prefix = call.query().text("filter").unwrap_or_default();
+    let labels = labels::list(call.registry, &call.caller, &name, digest, &prefix).await?;
+    let labels: Vec<_> = labels.iter().map(document).collect();
+    Ok(wire::json(StatusCode::OK, &json!({"labels": labels})))
 }
 
-pub(super) async fn one(
-    call: &Call<'_>,
-    name: &RepositoryName,
-    digest: &str,
-    id: &str,
-) -> Result<Response, Problem> {
-    let id = lookup(id);
-    match call.parts.method {
-        Method::GET | Method::HEAD => {
-            let label = labels::get(call.registry, &call.caller, name, digest, id).await?;
-            Ok(wire::json(StatusCode::OK, &document(&label)))
-        }
-        Method::DELETE => {
-            labels::delete(call.registry, &call.caller, name, digest, id).await?;
-            Ok(wire::no_content())
-        }
-        _ => Err(Problem::Method("GET, HEAD, DELETE, OPTIONS")),
+async fn add(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let (name, digest) = (call.repository()?, call.param("manifestref"));
+    tags::authorize_write(call.registry, &call.caller, &name).await?;
+    let body = call.document(body).await?;
+    let (key, value) = (body.required("key")?.to_owned(), body.required("value")?.to_owned());
+    let new = NewLabel { key, value, media_type: body.word("media_type", &TYPES) };
+    let label = labels::add(call.registry, &call.caller, &name, digest, new).await?;
+    let mut response = wire::json(StatusCode::CREATED, &json!({"label": document(&label)}));
+    let location = format!("/api/v1/repository/{name}/manifest/{digest}/labels/{}", label.uuid);
+    // Names and digests have no character that a header can't hold.
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(LOCATION, location);
     }
+    Ok(response)
 }
 
-fn new_label(document: &Document) -> Result<NewLabel, Problem> {
-    let (key, value) = (document.required("key")?.to_owned(), document.required("value")?.to_owned());
-    let media_type = match document.value("media_type") {
-        Some(Value::Null) => None,
-        _ => Some(document.word("media_type", TYPES)?),
-    };
-    Ok(NewLabel { key, value, media_type })
+async fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let (name, digest, id) = (call.repository()?, call.param("manifestref"), call.param("labelid"));
+    let label = labels::get(call.registry, &call.caller, &name, digest, id).await?;
+    Ok(wire::json(StatusCode::OK, &document(&label)))
+}
+
+async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
+    let (name, digest, id) = (call.repository()?, call.param("manifestref"), call.param("labelid"));
+    labels::delete(call.registry, &call.caller, &name, digest, id).await?;
+    Ok(wire::no_content())
 }
 
 fn document(label: &Label) -> Value {

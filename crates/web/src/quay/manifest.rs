@@ -1,22 +1,46 @@
 //! Chapter "manifest": `getRepoManifest`, `getManifestPullStatistics`.
 
 use axum::response::Response;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 use wharfinger_model::image::Layer;
-use wharfinger_model::{Digest, RepositoryName};
+use wharfinger_model::{Digest, Scope};
 use wharfinger_registry::{manifests, pulls};
 
 use super::Call;
+use super::operation::{Access, Answer, Operation};
 use super::wire::{self, date};
 use crate::problem::quay::Problem;
 
-pub(super) async fn get(call: &Call<'_>, name: &RepositoryName, digest: &str) -> Result<Response, Problem> {
-    if !call.reads() {
-        return Err(Problem::Method("GET, HEAD, OPTIONS"));
-    }
-    let view = manifests::view(call.registry, &call.caller, name, digest).await?;
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        id: "getRepoManifest",
+        method: Method::GET,
+        path: "/api/v1/repository/{repository}/manifest/{manifestref}",
+        access: Access::Scope(Scope::RepoRead),
+        summary: "Show a manifest and its layers.",
+        query: &[],
+        body: None,
+        answers: &[Answer::free_form(StatusCode::OK, "The manifest.")],
+        handler: |call, _| Box::pin(get(call)),
+    },
+    Operation {
+        id: "getManifestPullStatistics",
+        method: Method::GET,
+        path: "/api/v1/repository/{repository}/manifest/{manifestref}/pull_statistics",
+        access: Access::Scope(Scope::RepoRead),
+        summary: "Tell how often a manifest was pulled, and when last.",
+        query: &[],
+        body: None,
+        answers: &[Answer::free_form(StatusCode::OK, "The count and the date.")],
+        handler: |call, _| Box::pin(pulls(call)),
+    },
+];
+
+async fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let name = call.repository()?;
+    let view = manifests::view(call.registry, &call.caller, &name, call.param("manifestref")).await?;
     let layers = view.layers.as_ref().map(|layers| {
         layers.iter().enumerate().map(|(index, layer)| WireLayer::new(index, layer)).collect::<Vec<_>>()
     });
@@ -71,11 +95,9 @@ impl<'a> WireLayer<'a> {
     }
 }
 
-pub(super) async fn pulls(call: &Call<'_>, name: &RepositoryName, digest: &str) -> Result<Response, Problem> {
-    if !call.reads() {
-        return Err(Problem::Method("GET, HEAD, OPTIONS"));
-    }
-    let pulls = pulls::of_manifest(call.registry, &call.caller, name, digest).await?;
+async fn pulls(call: &Call<'_>) -> Result<Response, Problem> {
+    let (name, digest) = (call.repository()?, call.param("manifestref"));
+    let pulls = pulls::of_manifest(call.registry, &call.caller, &name, digest).await?;
     let document = json!({
         "manifest_digest": digest,
         "manifest_pull_count": pulls.count,

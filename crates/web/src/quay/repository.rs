@@ -4,74 +4,150 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use wharfinger_model::RepositoryName;
+use wharfinger_model::Scope;
 use wharfinger_registry::Error;
 use wharfinger_registry::repositories::{self, NewRepository, RepositoryView, Tags, Visibility};
 use wharfinger_registry::tags::{self, LivingTag};
 
 use super::Call;
+use super::field::{Field, Kind, Null, words};
+use super::operation::{Access, Answer, Operation, Parameter};
 use super::request::Flag;
 use super::wire::{self, date};
 use crate::problem::quay::Problem;
 
-const VISIBILITIES: &[(&str, Visibility)] =
-    &[("public", Visibility::Public), ("private", Visibility::Private)];
+const REPOSITORY: &str = "/api/v1/repository/{repository}";
+const SUCCESS: Answer = Answer::free_form(StatusCode::OK, "`success`, which is true.");
 
-pub(super) async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    if call.parts.method != Method::POST {
-        return Err(Problem::Method("POST, OPTIONS"));
-    }
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        id: "createRepo",
+        method: Method::POST,
+        path: "/api/v1/repository",
+        access: Access::Scope(Scope::RepoCreate),
+        summary: "Create a repository.",
+        query: &[],
+        body: Some(NEW),
+        answers: &[Answer::free_form(StatusCode::CREATED, "The repository's name and kind.")],
+        handler: |call, body| Box::pin(create(call, body)),
+    },
+    Operation {
+        id: "getRepo",
+        method: Method::GET,
+        path: REPOSITORY,
+        access: Access::Scope(Scope::RepoRead),
+        summary: "Describe a repository.",
+        query: &[Parameter::boolean("includeTags", "Whether to list the tags. Default true.")],
+        body: None,
+        answers: &[Answer::free_form(
+            StatusCode::OK,
+            "The repository, and up to 500 living tags by their names, unless they are not asked for.",
+        )],
+        handler: |call, _| Box::pin(get(call)),
+    },
+    Operation {
+        id: "updateRepo",
+        method: Method::PUT,
+        path: REPOSITORY,
+        access: Access::Scope(Scope::RepoWrite),
+        summary: "Change a repository's description.",
+        query: &[],
+        body: Some(UPDATE),
+        answers: &[SUCCESS],
+        handler: |call, body| Box::pin(update(call, body)),
+    },
+    Operation {
+        id: "deleteRepository",
+        method: Method::DELETE,
+        path: REPOSITORY,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Delete a repository with everything in it.",
+        query: &[],
+        body: None,
+        answers: &[Answer::nothing("It is gone, or there was none.")],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+    Operation {
+        id: "changeRepoVisibility",
+        method: Method::POST,
+        path: "/api/v1/repository/{repository}/changevisibility",
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Make a repository public or private.",
+        query: &[],
+        body: Some(VISIBILITY),
+        answers: &[SUCCESS],
+        handler: |call, body| Box::pin(change_visibility(call, body)),
+    },
+];
+
+const VISIBILITIES: [(&str, Visibility); 2] =
+    [("public", Visibility::Public), ("private", Visibility::Private)];
+const VISIBILITY_KIND: Kind = Kind::Word(&words(&VISIBILITIES));
+
+const NEW: &[Field] = &[
+    Field::required("repository", Kind::Text, "The repository's name, without its namespace."),
+    Field::required("visibility", VISIBILITY_KIND, "Whether everybody may pull."),
+    Field::required("description", Kind::Text, "What it is for, in Markdown."),
+    Field::optional("namespace", Kind::Text, "Where to create it. Default the caller's own namespace."),
+    Field::optional("repo_kind", Kind::Word(&["image"]), "What it holds. Default images.").null(Null::None),
+];
+const UPDATE: &[Field] = &[Field::required("description", Kind::Text, "What it is for, in Markdown.")];
+const VISIBILITY: &[Field] = &[Field::required("visibility", VISIBILITY_KIND, "Whether everybody may pull.")];
+
+async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     if call.caller.is_anonymous() {
         return Err(Problem::unauthenticated());
     }
     let document = call.document(body).await?;
     let new = NewRepository {
         name: document.required("repository")?.to_owned(),
-        visibility: document.word("visibility", VISIBILITIES)?,
+        visibility: document.required_word("visibility", &VISIBILITIES)?,
         description: document.required("description")?.to_owned(),
-        namespace: document.text("namespace")?.map(str::to_owned),
+        namespace: document.text("namespace").map(str::to_owned),
     };
-    if document.value("repo_kind").is_some_and(|kind| !kind.is_null()) {
-        document.word("repo_kind", &[("image", ())])?;
-    }
     let created = repositories::create(call.registry, &call.caller, new).await?;
     let view = json!({"namespace": created.namespace(), "name": created.name(), "kind": "image"});
     Ok(wire::json(StatusCode::CREATED, &view))
 }
 
-pub(super) async fn one(call: &Call<'_>, name: &RepositoryName, body: Body) -> Result<Response, Problem> {
-    match call.parts.method {
-        Method::GET | Method::HEAD => get(call, name).await,
-        Method::PUT => {
-            tags::authorize_write(call.registry, &call.caller, name).await?;
-            let document = call.document(body).await?;
-            let description = document.required("description")?;
-            repositories::set_description(call.registry, &call.caller, name, description).await?;
-            Ok(wire::json(StatusCode::OK, &json!({"success": true})))
-        }
-        Method::DELETE => {
-            match repositories::delete(call.registry, &call.caller, name).await {
-                // Only those hear this who might have deleted it: then nothing is left to do.
-                Ok(()) | Err(Error::NoRepository) => Ok(wire::no_content()),
-                Err(error) => Err(error.into()),
-            }
-        }
-        _ => Err(Problem::Method("GET, HEAD, PUT, DELETE, OPTIONS")),
-    }
-}
-
-async fn get(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Problem> {
+async fn get(call: &Call<'_>) -> Result<Response, Problem> {
+    let name = call.repository()?;
     let tags = match call.query().flag("includeTags", Flag::Yes) {
         Flag::Yes => Tags::Include,
         Flag::No => Tags::Omit,
     };
-    let view = repositories::get(call.registry, &call.caller, name, tags).await?;
+    let view = repositories::get(call.registry, &call.caller, &name, tags).await?;
     let mut document = document(&view);
     if tags == Tags::Include {
         let tags: Map<_, _> = view.tags.iter().map(|tag| (tag.name.to_string(), tag_document(tag))).collect();
         document["tags"] = Value::Object(tags);
     }
     Ok(wire::json(StatusCode::OK, &document))
+}
+
+async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let name = call.repository()?;
+    tags::authorize_write(call.registry, &call.caller, &name).await?;
+    let document = call.document(body).await?;
+    let description = document.required("description")?;
+    repositories::set_description(call.registry, &call.caller, &name, description).await?;
+    Ok(wire::json(StatusCode::OK, &json!({"success": true})))
+}
+
+async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
+    match repositories::delete(call.registry, &call.caller, &call.repository()?).await {
+        // Only those hear this who might have deleted it: then nothing is left to do.
+        Ok(()) | Err(Error::NoRepository) => Ok(wire::no_content()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn change_visibility(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let name = call.repository()?;
+    repositories::authorize_admin(call.registry, &call.caller, &name).await?;
+    let visibility = call.document(body).await?.required_word("visibility", &VISIBILITIES)?;
+    repositories::set_visibility(call.registry, &call.caller, &name, visibility).await?;
+    Ok(wire::json(StatusCode::OK, &json!({"success": true})))
 }
 
 fn document(view: &RepositoryView) -> Value {
@@ -104,18 +180,4 @@ fn tag_document(tag: &LivingTag) -> Value {
         document["expiration"] = json!(date(end));
     }
     document
-}
-
-pub(super) async fn change_visibility(
-    call: &Call<'_>,
-    name: &RepositoryName,
-    body: Body,
-) -> Result<Response, Problem> {
-    if call.parts.method != Method::POST {
-        return Err(Problem::Method("POST, OPTIONS"));
-    }
-    repositories::authorize_admin(call.registry, &call.caller, name).await?;
-    let visibility = call.document(body).await?.word("visibility", VISIBILITIES)?;
-    repositories::set_visibility(call.registry, &call.caller, name, visibility).await?;
-    Ok(wire::json(StatusCode::OK, &json!({"success": true})))
 }

@@ -1,56 +1,58 @@
-//! Chapter "tag": `listRepoTags`, `changeTag`, `deleteFullTag`, `restoreTag`, `removeTagFromTimemachine`, `getTagPullStatistics`.
+//! `listRepoTags`: the tags of a repository, living and dead.
 
 use std::collections::BTreeMap;
 
-use axum::body::Body;
 use axum::response::Response;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
-use wharfinger_model::tag::{Amendment, Expiration, Protection, Purge, Refusal};
-use wharfinger_model::{RepositoryName, TagName, Timestamp};
-use wharfinger_registry::tags::{
-    self, IndexView, ListQuery, Living, ManifestWanted, NameFilter, TagUpdate, TagView,
-};
-use wharfinger_registry::{Error, pulls};
+use wharfinger_model::Timestamp;
+use wharfinger_registry::tags::{self, IndexView, ListQuery, Living, NameFilter, TagView};
 
-use super::request::{Document, Flag, Query, mismatch};
-use super::wire::{self, date};
-use super::{Call, lookup};
-use crate::problem::quay::{NOT_UNDERSTOOD, Problem};
+use crate::problem::quay::Problem;
+use crate::quay::operation::Parameter;
+use crate::quay::request::{Flag, Query};
+use crate::quay::wire::{self, date};
+use crate::quay::{Call, lookup};
 
 /// Lifetimes on a page when nothing is said.
 const DEFAULT_LIMIT: i64 = 50;
 /// Lifetimes on a page at most.
 const MAX_LIMIT: i64 = 100;
-const PAGE_HELP: &str = "Page index for the results. Default 1.";
-const LIMIT_HELP: &str = "Limit to the number of results to return per page. Max 100.";
 /// Quay's own text, a blank missing.
 const FILTER_HELP: &str = "Unsupported syntax for filter_tag_name. Expected <operation>:<tag_name> \
                            where <operation>can be 'like' or 'eq'.";
 
-pub(super) async fn list(call: &Call<'_>, name: &RepositoryName) -> Result<Response, Problem> {
-    if !call.reads() {
-        return Err(Problem::Method("GET, HEAD, OPTIONS"));
-    }
+pub(super) const QUERY: &[Parameter] = &[
+    Parameter::integer("page", "Page index for the results. Default 1."),
+    Parameter::integer("limit", "Limit to the number of results to return per page. Max 100."),
+    Parameter::boolean("onlyActiveTags", "Whether to leave out dead tags. Default false."),
+    Parameter::text("specificTag", "Only tags with this name."),
+    Parameter::text(
+        "filter_tag_name",
+        "Only tags whose names are `eq:` a text, or `like:` one that is part of them.",
+    ),
+];
+
+pub(super) async fn list(call: &Call<'_>) -> Result<Response, Problem> {
+    let name = call.repository()?;
     let query = match list_query(&call.query()) {
         Ok(query) => query,
         Err(problem) => {
             // Whoever may not read the repository hears that, and nothing of the query.
-            tags::authorize_read(call.registry, &call.caller, name).await?;
+            tags::authorize_read(call.registry, &call.caller, &name).await?;
             return Err(problem);
         }
     };
     let page = query.page;
-    let listed = tags::list(call.registry, &call.caller, name, query).await?;
+    let listed = tags::list(call.registry, &call.caller, &name, query).await?;
     let tags: Vec<_> = listed.tags.iter().map(Tag::from).collect();
     Ok(wire::json(StatusCode::OK, &Page { tags, page, has_additional: listed.has_additional }))
 }
 
 fn list_query(query: &Query<'_>) -> Result<ListQuery, Problem> {
     Ok(ListQuery {
-        page: query.integer("page", 1, PAGE_HELP)?.max(1),
-        limit: query.integer("limit", DEFAULT_LIMIT, LIMIT_HELP)?.clamp(1, MAX_LIMIT),
+        page: query.integer("page", 1)?.max(1),
+        limit: query.integer("limit", DEFAULT_LIMIT)?.clamp(1, MAX_LIMIT),
         living: match query.flag("onlyActiveTags", Flag::No) {
             Flag::Yes => Living::Only,
             Flag::No => Living::AndDead,
@@ -139,137 +141,19 @@ impl<'a> From<&'a IndexView> for Sparse<'a> {
     }
 }
 
-pub(super) async fn one(
-    call: &Call<'_>,
-    name: &RepositoryName,
-    tag: &str,
-    body: Body,
-) -> Result<Response, Problem> {
-    match call.parts.method {
-        Method::PUT => change(call, name, tag, body).await,
-        Method::DELETE => {
-            tags::delete(call.registry, &call.caller, name, tag).await?;
-            Ok(wire::no_content())
-        }
-        _ => Err(Problem::Method("PUT, DELETE, OPTIONS")),
-    }
-}
-
-async fn change(call: &Call<'_>, name: &RepositoryName, tag: &str, body: Body) -> Result<Response, Problem> {
-    tags::authorize_write(call.registry, &call.caller, name).await?;
-    let update = update(&call.document(body).await?)?;
-    let tag: TagName = tag.parse().map_err(|error| Problem::message(format!("{error}")))?;
-    if let Some(refusal) = contradiction(update.amendment) {
-        return Err(Error::Tag { name: tag, refusal }.into());
-    }
-    tags::change(call.registry, &call.caller, name, &tag, update).await?;
-    Ok(wire::json(StatusCode::CREATED, &"Updated"))
-}
-
-/// Why a request can't be meant, whatever the tag is like.
-fn contradiction(amendment: Amendment) -> Option<Refusal> {
-    match (amendment.expiration, amendment.protection) {
-        (Some(Expiration::At(_)), Some(Protection::Set)) => Some(Refusal::ImmutableWithExpiration),
-        _ => None,
-    }
-}
-
-fn update(document: &Document) -> Result<TagUpdate, Problem> {
-    let manifest_digest = match document.value("manifest_digest") {
-        None => None,
-        Some(Value::Null) => Some(ManifestWanted::Unknown),
-        Some(Value::String(text)) => {
-            Some(text.parse().map_or(ManifestWanted::Unknown, ManifestWanted::Digest))
-        }
-        Some(other) => return Err(mismatch(other, "'string', 'null'")),
-    };
-    let expiration = match document.value("expiration") {
-        None => None,
-        Some(Value::Null) => Some(Expiration::Never),
-        Some(Value::Number(number)) => {
-            let seconds = number.as_f64().ok_or_else(|| Problem::message(NOT_UNDERSTOOD))?;
-            Some(Expiration::At(Timestamp::from_seconds(seconds)))
-        }
-        Some(other) => return Err(mismatch(other, "'number', 'null'")),
-    };
-    let protection = document.flag("immutable")?.map(|flag| match flag {
-        Flag::Yes => Protection::Set,
-        Flag::No => Protection::Unset,
-    });
-    Ok(TagUpdate { manifest_digest, amendment: Amendment { expiration, protection } })
-}
-
-pub(super) async fn restore(
-    call: &Call<'_>,
-    name: &RepositoryName,
-    tag: &str,
-    body: Body,
-) -> Result<Response, Problem> {
-    if call.parts.method != Method::POST {
-        return Err(Problem::Method("POST, OPTIONS"));
-    }
-    tags::authorize_write(call.registry, &call.caller, name).await?;
-    let document = call.document(body).await?;
-    tags::restore(call.registry, &call.caller, name, tag, document.text("manifest_digest")?).await?;
-    // The guide says 201; Quay's own web pages insist on 200.
-    let status = if call.caller.is_session() { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(wire::json(status, &json!({})))
-}
-
-pub(super) async fn expire(
-    call: &Call<'_>,
-    name: &RepositoryName,
-    tag: &str,
-    body: Body,
-) -> Result<Response, Problem> {
-    if call.parts.method != Method::POST {
-        return Err(Problem::Method("POST, OPTIONS"));
-    }
-    tags::authorize_write(call.registry, &call.caller, name).await?;
-    let document = call.document(body).await?;
-    let digest = document.text("manifest_digest")?;
-    // What an index lists goes with it, whatever this says.
-    document.flag("include_submanifests")?;
-    let what = match document.flag("is_alive")? {
-        Some(Flag::Yes) => Purge::Living,
-        Some(Flag::No) | None => Purge::Dead(digest),
-    };
-    match tags::purge(call.registry, &call.caller, name, tag, what).await {
-        Ok(()) => Ok(wire::json(StatusCode::OK, &"")),
-        // To Quay no immutable tag is there to be purged.
-        Err(Error::Tag { refusal: Refusal::ImmutableDelete, .. }) => Err(Problem::not_found()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-pub(super) async fn pulls(call: &Call<'_>, name: &RepositoryName, tag: &str) -> Result<Response, Problem> {
-    if !call.reads() {
-        return Err(Problem::Method("GET, HEAD, OPTIONS"));
-    }
-    let pulls = pulls::of_tag(call.registry, &call.caller, name, tag).await?;
-    let document = json!({
-        "tag_name": tag,
-        "tag_pull_count": pulls.tag.count,
-        "last_tag_pull_date": pulls.tag.last.map(date),
-        "current_manifest_digest": pulls.digest,
-        "manifest_pull_count": pulls.manifest.count,
-        "last_manifest_pull_date": pulls.manifest.last.map(date),
-    });
-    Ok(wire::json(StatusCode::OK, &document))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by it")]
 
     use std::sync::Arc;
 
+    use serde_json::{Value, json};
     use wharfinger_model::Algorithm;
 
     use super::*;
 
     fn query(query: &str) -> Result<ListQuery, Problem> {
-        list_query(&Query(query))
+        list_query(&Query::new(query, QUERY))
     }
 
     fn tag(index: Option<IndexView>) -> TagView {
@@ -338,29 +222,5 @@ mod tests {
         assert_eq!(index["child_manifests_presence"], presence);
         let empty = written(&tag(Some(IndexView::default())));
         assert_eq!((&empty["is_sparse"], &empty["child_manifests_presence"]), (&json!(false), &json!({})));
-    }
-
-    #[test]
-    fn what_changes_a_tag_is_read_strictly() {
-        let read = |value: Value| update(&Document::of(value));
-        let seconds = read(json!({"expiration": 1_785_747_907.9})).unwrap().amendment.expiration;
-        assert_eq!(seconds, Some(Expiration::At(Timestamp::from_ms(1_785_747_907_000))));
-        assert_eq!(read(json!({"expiration": null})).unwrap().amendment.expiration, Some(Expiration::Never));
-        for digest in [json!(null), json!("latest"), json!("sha256:00")] {
-            let wanted = read(json!({"manifest_digest": digest})).unwrap().manifest_digest;
-            assert_eq!(wanted, Some(ManifestWanted::Unknown));
-        }
-        for wrong in [json!({"expiration": true}), json!({"expiration": "1"}), json!({"immutable": null})] {
-            assert!(read(wrong.clone()).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn to_expire_and_to_be_immutable_is_a_contradiction_but_to_stop_expiring_is_not() {
-        let both = |expiration| {
-            contradiction(Amendment { expiration: Some(expiration), protection: Some(Protection::Set) })
-        };
-        assert_eq!(both(Expiration::At(Timestamp::from_ms(1))), Some(Refusal::ImmutableWithExpiration));
-        assert_eq!(both(Expiration::Never), None);
     }
 }

@@ -1,0 +1,299 @@
+//! The members of a body, and how they are checked. What is checked and what the documents of the API say of a body is
+//! the same list.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use utoipa::openapi::Type;
+
+use crate::problem::quay::Problem;
+
+/// A member of a body.
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) presence: Presence,
+    /// What is made of null.
+    pub(super) null: Null,
+    #[allow(dead_code, reason = "the documents are still to be made")]
+    pub(super) about: &'static str,
+}
+
+/// Whether a member has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Required,
+    Optional,
+}
+
+/// What is made of a member that is null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Null {
+    /// It is of the wrong type.
+    Wrong,
+    /// It is a value with a meaning of its own.
+    Value,
+    /// It is none, as if it had been left out. Answers have null for none, so it may be sent back.
+    None,
+}
+
+/// What a member of a body is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// A text without NUL bytes, which nothing that is stored may hold.
+    Text,
+    /// A digest. What is none names nothing, which is for the handler to say.
+    Digest,
+    /// One of these texts.
+    Word(&'static [&'static str]),
+    /// A whole number that is not negative.
+    Natural,
+    /// A whole number of any size, or a text.
+    IntegerOrText,
+    /// Any number.
+    Number,
+    /// Yes or no.
+    Boolean,
+    /// A whole number of any sign and size.
+    #[allow(dead_code, reason = "for operations to come")]
+    Integer,
+    /// An object whose members are somebody else's business.
+    #[allow(dead_code, reason = "for operations to come")]
+    Object,
+    /// A list of what is of one kind.
+    #[allow(dead_code, reason = "for operations to come")]
+    List(&'static Kind),
+}
+
+impl Field {
+    /// A member that must be there.
+    pub(super) const fn required(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, presence: Presence::Required, null: Null::Wrong, about }
+    }
+
+    /// A member that may be left out.
+    pub(super) const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, presence: Presence::Optional, null: Null::Wrong, about }
+    }
+
+    /// The same member, and what is made of it if it is null.
+    pub(super) const fn null(self, null: Null) -> Self {
+        Self { null, ..self }
+    }
+
+    /// What is said when the member is missing.
+    pub(super) fn missing(name: &str) -> Problem {
+        Problem::invalid_request(format!("'{name}' is a required property"))
+    }
+
+    fn check(&self, value: Option<&Value>) -> Result<(), Problem> {
+        match value {
+            None if self.presence == Presence::Required => Err(Self::missing(self.name)),
+            None => Ok(()),
+            Some(Value::Null) if self.null != Null::Wrong => Ok(()),
+            Some(value) => self.kind.check(self.name, value, self.null),
+        }
+    }
+}
+
+impl Kind {
+    /// The types of JSON that it may have.
+    pub(super) fn types(self) -> &'static [Type] {
+        match self {
+            Self::Text | Self::Digest | Self::Word(_) => &[Type::String],
+            Self::Natural | Self::Integer => &[Type::Integer],
+            Self::IntegerOrText => &[Type::Integer, Type::String],
+            Self::Number => &[Type::Number],
+            Self::Boolean => &[Type::Boolean],
+            Self::Object => &[Type::Object],
+            Self::List(_) => &[Type::Array],
+        }
+    }
+
+    fn check(self, name: &str, value: &Value, null: Null) -> Result<(), Problem> {
+        if !self.types().iter().any(|of| is(value, of)) {
+            let null = (null == Null::Value).then_some(&Type::Null);
+            let types: Vec<_> =
+                self.types().iter().chain(null).map(|of| format!("'{}'", type_name(of))).collect();
+            return Err(mismatch(value, &types.join(", ")));
+        }
+        match (self, value) {
+            (Self::Text | Self::Word(_), Value::String(text)) if text.contains('\0') => {
+                Err(Problem::invalid_request(format!("'{name}' must not hold NUL bytes")))
+            }
+            (Self::Word(words), Value::String(text)) if !words.contains(&text.as_str()) => {
+                let words: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+                let (shown, words) = (shown(value), words.join(", "));
+                Err(Problem::invalid_request(format!("{shown} is not one of [{words}]")))
+            }
+            (Self::Natural, Value::Number(number)) if !number.is_u64() => {
+                Err(Problem::invalid_request(format!("{number} is less than the minimum of 0")))
+            }
+            (Self::List(of), Value::Array(values)) => {
+                values.iter().try_for_each(|value| of.check(name, value, Null::Wrong))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// For people, as in "a text".
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("text"),
+            Self::Digest => f.write_str("digest"),
+            Self::Word(words) => f.write_str(&words.join(" or ")),
+            Self::Natural => f.write_str("whole number from 0"),
+            Self::Integer => f.write_str("whole number"),
+            Self::IntegerOrText => f.write_str("whole number or text"),
+            Self::Number => f.write_str("number"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Object => f.write_str("object"),
+            Self::List(of) => write!(f, "list, of each: {of}"),
+        }
+    }
+}
+
+/// Whether a value is of a type. No fraction is a whole number, not even one of zero.
+fn is(value: &Value, of: &Type) -> bool {
+    match value {
+        Value::Null => *of == Type::Null,
+        Value::Bool(_) => *of == Type::Boolean,
+        Value::Number(number) => *of == Type::Number || (*of == Type::Integer && !number.is_f64()),
+        Value::String(_) => *of == Type::String,
+        Value::Array(_) => *of == Type::Array,
+        Value::Object(_) => *of == Type::Object,
+    }
+}
+
+/// The type's name in JSON Schema, and so to Quay's validator.
+fn type_name(of: &Type) -> &'static str {
+    match of {
+        Type::Object => "object",
+        Type::String => "string",
+        Type::Integer => "integer",
+        Type::Number => "number",
+        Type::Boolean => "boolean",
+        Type::Array => "array",
+        Type::Null => "null",
+    }
+}
+
+/// Checks the members of a body in the order in which they are declared. Others are ignored.
+///
+/// # Errors
+/// What is wrong with the first that is wrong, in the words of Quay's validator.
+pub(super) fn check(fields: &[Field], members: &Map<String, Value>) -> Result<(), Problem> {
+    fields.iter().try_for_each(|field| field.check(members.get(field.name)))
+}
+
+/// The words of a list that says what each stands for.
+pub(super) const fn words<T, const N: usize>(list: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut words = [""; N];
+    let mut at = 0;
+    while at < N {
+        words[at] = list[at].0;
+        at += 1;
+    }
+    words
+}
+
+/// What a value of the wrong type is answered with; `expected` names the right ones, in quotes.
+pub(super) fn mismatch(value: &Value, expected: &str) -> Problem {
+    Problem::invalid_request(format!("{} is not of type {expected}", shown(value)))
+}
+
+/// A value in the notation of Quay's validator, cut off where it gets long.
+fn shown(value: &Value) -> String {
+    let shown = match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::String(text) => format!("'{text}'"),
+        other => other.to_string(),
+    };
+    shown.chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by it")]
+
+    use http_body_util::BodyExt as _;
+    use serde_json::json;
+
+    use super::*;
+
+    /// What is said of a member with this value.
+    async fn told(field: Field, value: Option<Value>) -> Option<String> {
+        let members = value.into_iter().map(|value| (field.name.to_owned(), value)).collect();
+        let response = check(&[field], &members).err()?.into_response("http://localhost");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        Some(body["detail"].as_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn members_have_their_kinds_and_what_is_wrong_is_told_in_the_validators_words() {
+        let words = Kind::Word(&["read", "write"]);
+        for (kind, value, expected) in [
+            (Kind::Text, json!("x"), None),
+            (Kind::Text, json!(5), Some("5 is not of type 'string'")),
+            (Kind::Text, json!(null), Some("None is not of type 'string'")),
+            (Kind::Text, json!(true), Some("True is not of type 'string'")),
+            (Kind::Text, json!("a\0"), Some("'it' must not hold NUL bytes")),
+            (Kind::Digest, json!("a\0"), None),
+            (words, json!("read"), None),
+            (words, json!("x"), Some("'x' is not one of ['read', 'write']")),
+            (words, json!("a\0"), Some("'it' must not hold NUL bytes")),
+            (words, json!(false), Some("False is not of type 'string'")),
+            (Kind::Boolean, json!(false), None),
+            (Kind::Boolean, json!(5), Some("5 is not of type 'boolean'")),
+            (Kind::Natural, json!(5), None),
+            (Kind::Natural, json!(-5), Some("-5 is less than the minimum of 0")),
+            (Kind::Natural, json!(5.0), Some("5.0 is not of type 'integer'")),
+            (Kind::Natural, json!(true), Some("True is not of type 'integer'")),
+            (Kind::IntegerOrText, json!(-5), None),
+            (Kind::IntegerOrText, json!("5d"), None),
+            (Kind::IntegerOrText, json!(5.5), Some("5.5 is not of type 'integer', 'string'")),
+            (Kind::Number, json!(5.5), None),
+            (Kind::Number, json!("5"), Some("'5' is not of type 'number'")),
+            (Kind::Integer, json!(-5), None),
+            (Kind::Object, json!({"x": 1}), None),
+            (Kind::Object, json!([]), Some("[] is not of type 'object'")),
+            (Kind::List(&Kind::Text), json!(["x"]), None),
+            (Kind::List(&Kind::Text), json!("x"), Some("'x' is not of type 'array'")),
+            (Kind::List(&Kind::Text), json!(["x", 5]), Some("5 is not of type 'string'")),
+        ] {
+            let found = told(Field::required("it", kind, ""), Some(value.clone())).await;
+            assert_eq!(found.as_deref(), expected, "{kind:?} {value}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_some_members_may_be_missing_or_null() {
+        let required = Field::required("it", Kind::Text, "");
+        assert_eq!(told(required, None).await.as_deref(), Some("'it' is a required property"));
+        assert_eq!(told(Field::optional("it", Kind::Text, ""), None).await, None);
+        for null in [Null::Value, Null::None] {
+            let field = || Field::optional("it", Kind::Text, "").null(null);
+            assert_eq!(told(field(), Some(json!(null))).await, None);
+            let types = if null == Null::Value { "'string', 'null'" } else { "'string'" };
+            let expected = format!("5 is not of type {types}");
+            assert_eq!(told(field(), Some(json!(5))).await, Some(expected));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_value_is_not_sent_back_whole() {
+        let field = Field::required("role", Kind::Word(&["read"]), "");
+        assert!(told(field, Some(json!("x".repeat(10_000)))).await.unwrap().len() < 200);
+    }
+
+    #[test]
+    fn the_words_of_a_list_are_in_its_order() {
+        assert_eq!(words(&[("b", 1), ("a", 2)]), ["b", "a"]);
+    }
+}

@@ -17,6 +17,7 @@ pub mod referrers;
 pub mod rules;
 pub mod tag;
 mod time;
+pub mod trust;
 
 pub use access::{NamespaceRole, Role, Scope, Scopes, TeamRole, UnknownRole, UnknownScope, UnknownTeamRole};
 pub use digest::{Algorithm, Digest, InvalidDigest};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use wharfinger_model::trust::Issuer;
+
 /// Everything that the registry's use cases and their doors need to know of the configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -31,9 +33,19 @@ pub struct Settings {
     pub prune_interval: Duration,
     /// How often what nothing needs any more is looked for.
     pub collect_interval: Duration,
+    /// The OIDC issuers that robots may trust; any if it is not set.
+    pub trusted_issuers: Option<Vec<Issuer>>,
+    /// Those that may be reached without TLS.
+    pub internal_issuers: Vec<Issuer>,
 }
 
 impl Settings {
+    /// Whether robots may trust the issuer.
+    pub fn lets_trust(&self, issuer: &Issuer) -> bool {
+        let secure = issuer.as_str().starts_with("https://") || self.internal_issuers.contains(issuer);
+        secure && self.trusted_issuers.as_ref().is_none_or(|trusted| trusted.contains(issuer))
+    }
+
     /// The name by which registry tokens and challenges call this registry: the authority of its public address.
     pub fn service(&self) -> &str {
         let url = self.public_url.as_deref().unwrap_or("http://wharfinger");
@@ -59,6 +71,8 @@ impl Default for Settings {
             pull_count_flush: Duration::from_secs(1),
             prune_interval: HOUR,
             collect_interval: Duration::from_secs(30),
+            trusted_issuers: None,
+            internal_issuers: Vec::new(),
         }
     }
 }

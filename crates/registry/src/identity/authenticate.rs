@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wharfinger_store::account::{Account, Kind};
 use wharfinger_store::{access_token as tokens, account, session as sessions};
 
-use super::Passwords;
+use super::{Passwords, robot_federation};
 use crate::access::{AccessToken, Authority, Caller, Origin};
 use crate::{Registry, Result, secrets};
 
@@ -45,7 +45,8 @@ pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Resul
     }))
 }
 
-/// Whoever has that name and password; the name `$oauthtoken` goes with an access token as the password. `None` if
+/// Whoever has that name and password; the name `$oauthtoken` goes with an access token as the password, and that of a
+/// robot with a token that is signed by somebody whom it trusts. `None` if
 /// they don't belong together, after the same time whether or not there is such a user.
 ///
 /// # Errors
@@ -59,6 +60,10 @@ pub async fn password(
 ) -> Result<Option<Arc<Caller>>> {
     if user == OAUTH_USER {
         return access_token(registry, password, origin).await;
+    }
+    if user.contains(RobotName::SEPARATOR) && robot_federation::is_signed(password) {
+        let robot = robot_federation::login(registry, user, password).await?;
+        return Ok(robot.map(|robot| Arc::new(Caller::new(robot, Authority::Password, origin))));
     }
     let account = account(registry, user, password, origin.address).await?;
     Ok(account.map(|account| Arc::new(Caller::new(account, Authority::Password, origin))))

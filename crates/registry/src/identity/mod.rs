@@ -4,12 +4,14 @@ pub mod authenticate;
 mod backoff;
 mod derived;
 pub mod first_user;
-mod hmac;
 pub mod key_ring;
 pub mod last_used;
 mod passwords;
 pub mod registry_token;
+pub mod robot_federation;
 pub mod sessions;
+mod signature;
+mod signed;
 pub mod users;
 
 pub(crate) use backoff::Backoff;

@@ -25,10 +25,11 @@ pub mod prune;
 pub mod pulls;
 pub mod repository;
 pub mod robot;
+pub mod robot_trust;
 pub mod secret_key;
 pub mod session;
 pub mod signing_key;
 pub mod team;
 pub mod upload;
 
-pub use ids::{AccountId, ApplicationId, BlobId, LifetimeId, ManifestId, RepositoryId, TeamId};
+pub use ids::{AccountId, ApplicationId, BlobId, LifetimeId, ManifestId, RepositoryId, RobotTrustId, TeamId};

@@ -1,0 +1,10 @@
+//! Tokens that OIDC issuers sign (OpenID Connect Core 1.0), and how it is found out that they did.
+
+mod fetch;
+mod issuers;
+mod keys;
+mod token;
+
+pub use fetch::{Fetch, FetchError, Fetching, Offline};
+pub(crate) use issuers::Issuers;
+pub(crate) use token::{Rejection, Signed, Verified};

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use wharfinger_model::RobotName;
 use wharfinger_store::account::{Account, Kind};
 use wharfinger_store::{access_token as tokens, account, session as sessions};
 
@@ -61,7 +62,7 @@ pub async fn password(
     if user == OAUTH_USER {
         return access_token(registry, password, origin).await;
     }
-    if user.contains(RobotName::SEPARATOR) && robot_federation::is_signed(password) {
+    if user.parse::<RobotName>().is_ok() && robot_federation::is_signed(password) {
         let robot = robot_federation::login(registry, user, password).await?;
         return Ok(robot.map(|robot| Arc::new(Caller::new(robot, Authority::Password, origin))));
     }

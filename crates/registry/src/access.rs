@@ -1,5 +1,7 @@
 //! Who is calling, and what they may do with a repository.
 
+mod namespace;
+
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,11 +9,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes, Timestamp};
-use wharfinger_store::account::{self, Account, Kind, Membership};
+use wharfinger_store::account::{Account, Kind, Membership};
 use wharfinger_store::repository::{self, Repository, Standing};
 use wharfinger_store::{AccountId, RepositoryId, Tx};
 
-use crate::{Error, Result};
+pub(crate) use namespace::{check_namespace, check_organization};
+
+use crate::{Error, Result, Settings};
 
 /// How long a session counts as fresh after its password was shown.
 const FRESH: Duration = Duration::from_secs(600);
@@ -53,13 +57,34 @@ pub struct Identity {
     pub name: String,
     /// User or robot.
     pub kind: Kind,
-    /// Whether a session of it may do everything.
-    pub superuser: bool,
+    /// What it may do beyond its roles.
+    pub privilege: Privilege,
 }
 
-impl From<Account> for Identity {
-    fn from(account: Account) -> Self {
-        Self { id: account.id, name: account.name, kind: account.kind, superuser: account.superuser }
+/// What an account may do beyond its roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Privilege {
+    /// Nothing.
+    #[default]
+    None,
+    /// To read everything; it writes nothing but about itself, whatever its roles are.
+    ReadOnlySuperuser,
+    /// Everything.
+    Superuser,
+}
+
+impl Privilege {
+    /// What an account may do: the operator's word counts before what stands in its row.
+    pub(crate) fn of(account: &Account, settings: &Settings) -> Self {
+        let named = |names: &[String]| account.kind == Kind::User && names.contains(&account.name);
+        if named(&settings.global_readonly_superusers) {
+            Self::ReadOnlySuperuser
+        } else if account.superuser || named(&settings.superusers) {
+            Self::Superuser
+        } else {
+            Self::None
+        }
     }
 }
 
@@ -73,6 +98,8 @@ pub(crate) enum Authority {
     },
     /// The account's own password.
     Password,
+    /// A robot's token, or an app-specific token: made for what is done in repositories.
+    Login,
     /// An OAuth 2 access token: the account's rights up to the ceilings of its scopes.
     Token {
         /// The ceilings.
@@ -95,8 +122,10 @@ impl Caller {
         Self { origin: Origin::default(), account: None, authority: Authority::Itself, access_token: None }
     }
 
-    pub(crate) fn new(account: Account, authority: Authority, origin: Origin) -> Self {
-        Self { origin, account: Some(account.into()), authority, access_token: None }
+    pub(crate) fn new(account: Account, authority: Authority, origin: Origin, settings: &Settings) -> Self {
+        let privilege = Privilege::of(&account, settings);
+        let identity = Identity { id: account.id, name: account.name, kind: account.kind, privilege };
+        Self { origin, account: Some(identity), authority, access_token: None }
     }
 
     /// The holder of a registry token; anonymous ones have no account.
@@ -161,7 +190,7 @@ impl Caller {
         match &self.authority {
             Authority::Session { .. } | Authority::Password | Authority::Itself => true,
             Authority::Token { scopes } => scopes.contains(scope),
-            Authority::Grant(_) => false,
+            Authority::Login | Authority::Grant(_) => false,
         }
     }
 
@@ -179,7 +208,7 @@ impl Caller {
         let in_scope = match &self.authority {
             Authority::Session { .. } | Authority::Password | Authority::Itself => true,
             Authority::Token { scopes } => scopes.covers(scope),
-            Authority::Grant(_) => false,
+            Authority::Login | Authority::Grant(_) => false,
         };
         in_scope && (scope != Scope::SuperUser || self.is_superuser())
     }
@@ -198,14 +227,65 @@ impl Caller {
 
     /// Whether the caller may do everything: the registry itself, and a superuser by session, or by a token that says
     /// so.
-    fn is_superuser(&self) -> bool {
-        let superuser = self.account.as_ref().is_some_and(|account| account.superuser);
+    pub fn is_superuser(&self) -> bool {
+        let superuser = self.privilege() == Privilege::Superuser;
         match &self.authority {
             Authority::Itself => true,
             Authority::Session { .. } => superuser,
             Authority::Token { scopes } => superuser && scopes.contains(Scope::SuperUser),
-            Authority::Password | Authority::Grant(_) => false,
+            Authority::Password | Authority::Login | Authority::Grant(_) => false,
         }
+    }
+
+    /// Whether the caller may read everything: a superuser, or a read-only one by session, password, or a token that
+    /// says so.
+    pub fn reads_everything(&self) -> bool {
+        self.is_superuser()
+            || self.is_read_only()
+                && match &self.authority {
+                    Authority::Session { .. } | Authority::Password => true,
+                    Authority::Token { scopes } => scopes.contains(Scope::SuperUser),
+                    Authority::Itself | Authority::Login | Authority::Grant(_) => false,
+                }
+    }
+
+    /// Whether the caller must not write, whatever its roles are.
+    fn is_read_only(&self) -> bool {
+        self.privilege() == Privilege::ReadOnlySuperuser
+    }
+
+    fn privilege(&self) -> Privilege {
+        self.account.as_ref().map_or(Privilege::None, |account| account.privilege)
+    }
+
+    /// What somebody hears who may not do what was asked.
+    pub(crate) fn refused(&self) -> Error {
+        if self.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden }
+    }
+
+    /// The account, when the caller is a user who may make things of its own beside repositories: organizations, robots.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Forbidden`].
+    pub(crate) fn as_owner(&self) -> Result<&Identity> {
+        let account = self.with_scope(Scope::UserAdmin)?;
+        if account.kind == Kind::User && !self.is_read_only() { Ok(account) } else { Err(Error::Forbidden) }
+    }
+
+    /// Checks that the caller may do everything.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Forbidden`].
+    pub(crate) fn check_superuser(&self) -> Result<()> {
+        if self.is_superuser() { Ok(()) } else { Err(self.refused()) }
+    }
+
+    /// Checks that the caller may read everything.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Forbidden`].
+    pub(crate) fn check_reads_everything(&self) -> Result<()> {
+        if self.reads_everything() { Ok(()) } else { Err(self.refused()) }
     }
 
     /// The role on the repository that the caller's account was given, whatever its token allows.
@@ -236,6 +316,9 @@ impl Caller {
         if self.is_superuser() {
             return Some(NamespaceRole::Admin);
         }
+        if self.is_read_only() {
+            return None;
+        }
         let role = match (membership.admin, membership.creator) {
             (true, _) => NamespaceRole::Admin,
             (false, true) => NamespaceRole::Creator,
@@ -244,6 +327,7 @@ impl Caller {
         match &self.authority {
             Authority::Session { .. } | Authority::Password | Authority::Itself => Some(role),
             Authority::Token { scopes } => scopes.namespace_ceiling().map(|ceiling| role.min(ceiling)),
+            Authority::Login => Some(role.min(NamespaceRole::Creator)),
             Authority::Grant(_) => None,
         }
     }
@@ -252,16 +336,20 @@ impl Caller {
     /// `need`.
     pub(crate) fn role(&self, name: &RepositoryName, standing: &Standing, need: Need) -> Option<Role> {
         let public = standing.repository.as_ref().is_some_and(|repository| repository.public);
-        let everybody = public.then_some(Role::Read);
+        let everybody = (public || self.reads_everything()).then_some(Role::Read);
         let own = match &self.authority {
+            _ if standing.disabled => None,
             _ if self.is_superuser() => Some(Role::Admin),
-            Authority::Session { .. } | Authority::Password | Authority::Itself => self.given_role(standing),
+            Authority::Session { .. } | Authority::Password | Authority::Login | Authority::Itself => {
+                self.given_role(standing)
+            }
             Authority::Token { scopes } => scopes
                 .repository_ceiling()
                 .and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling))),
             Authority::Grant(scopes) => granted_role(scopes, name, need),
         };
-        own.max(everybody)
+        let role = own.max(everybody);
+        if self.is_read_only() { role.min(Some(Role::Read)) } else { role }
     }
 
     /// Whether the caller may ask for the list of all repositories: a registry token of somebody must have been asked for
@@ -278,12 +366,14 @@ impl Caller {
     /// Which repositories the caller may know of, within the ceilings of its token: those that it may read.
     pub(crate) fn sight(&self) -> Sight {
         match &self.authority {
-            _ if self.is_superuser() => Sight::All,
+            _ if self.reads_everything() => Sight::All,
             Authority::Grant(scopes) => granted_sight(scopes, self.account.as_ref()),
             Authority::Token { scopes } if scopes.repository_ceiling().is_none() => Sight::Public,
-            Authority::Session { .. } | Authority::Password | Authority::Itself | Authority::Token { .. } => {
-                self.account.clone().map_or(Sight::Public, Sight::Account)
-            }
+            Authority::Session { .. }
+            | Authority::Password
+            | Authority::Login
+            | Authority::Itself
+            | Authority::Token { .. } => self.account.clone().map_or(Sight::Public, Sight::Account),
         }
     }
 }
@@ -333,6 +423,8 @@ pub(crate) enum Need {
     Write,
     /// To delete content: a writer's role, or a registry token made for deleting.
     Delete,
+    /// To see what only administrators see.
+    Inspect,
     /// To administer.
     Admin,
 }
@@ -342,7 +434,7 @@ impl Need {
         match self {
             Self::Read => Role::Read,
             Self::Write | Self::Delete => Role::Write,
-            Self::Admin => Role::Admin,
+            Self::Inspect | Self::Admin => Role::Admin,
         }
     }
 }
@@ -363,7 +455,7 @@ macro_rules! level {
         }
     )*};
 }
-level!(Read, Write, Delete, Admin);
+level!(Read, Write, Delete, Inspect, Admin);
 
 /// Proof that the caller may do `L` with a repository: the only way to its key.
 #[derive(Debug, Clone)]
@@ -410,38 +502,17 @@ impl<L> Granted<L> {
 /// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether the repository exists or not;
 /// [`Error::NoRepository`] when it does not, to somebody who would be allowed if it did.
 pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &RepositoryName) -> Result<Granted<L>> {
-    let refused = || if caller.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden };
     let standing = repository::standing(tx, name, caller.account().map(|account| account.id))?;
+    let sees_all = matches!(L::NEED, Need::Read | Need::Inspect) && caller.reads_everything();
     let Some(standing) = standing else {
         // Nobody has rights in a namespace that does not exist, except those who have all.
-        return Err(if caller.is_superuser() { Error::NoRepository } else { refused() });
+        let knows = caller.is_superuser() || sees_all;
+        return Err(if knows { Error::NoRepository } else { caller.refused() });
     };
-    let role =
-        caller.role(name, &standing, L::NEED).filter(|role| *role >= L::NEED.role()).ok_or_else(refused)?;
+    let enough = |role: &Role| *role >= L::NEED.role() || sees_all;
+    let role = caller.role(name, &standing, L::NEED).filter(enough).ok_or_else(|| caller.refused())?;
     let repository = standing.repository.clone().ok_or(Error::NoRepository)?;
     Ok(Granted { name: name.clone(), role, standing, repository, level: PhantomData })
-}
-
-/// Checks that the caller administers the namespace: an organization, or the caller's own.
-///
-/// # Errors
-/// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether it exists or not; [`Error::NoAccount`] when it
-/// does not, to those who may do everything.
-pub(crate) fn check_namespace(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
-    let refused = || if caller.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden };
-    let Some(namespace) = account::by_name(tx, name)?.filter(|account| account.kind != Kind::Robot) else {
-        return Err(if caller.is_superuser() { Error::NoAccount } else { refused() });
-    };
-    let mut membership = match caller.account() {
-        Some(account) => account::membership(tx, namespace.id, account.id)?,
-        None => Membership::default(),
-    };
-    membership.admin |= caller.account().is_some_and(|account| account.id == namespace.id);
-    if caller.organization_role(membership) == Some(NamespaceRole::Admin) {
-        Ok(namespace)
-    } else {
-        Err(refused())
-    }
 }
 
 /// What the registry itself may do with a repository when nobody asks it to: delete, but not what is immutable. `None`
@@ -452,24 +523,4 @@ pub(crate) fn unasked(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<G
         let repository = standing.repository.clone()?;
         Some(Granted { name: name.clone(), role: Role::Write, standing, repository, level: PhantomData })
     }))
-}
-
-/// Checks that the caller administers the organization of that name.
-///
-/// # Errors
-/// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether it exists or not; [`Error::NoAccount`] when
-/// nobody but a user has that name, to somebody who would be allowed.
-pub(crate) fn check_organization(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
-    let found = account::by_name(tx, name)?;
-    let membership = match (&found, caller.account()) {
-        (Some(found), Some(account)) if found.id == account.id => {
-            Membership { member: true, creator: true, admin: true }
-        }
-        (Some(found), Some(account)) => account::membership(tx, found.id, account.id)?,
-        (None, _) | (_, None) => Membership::default(),
-    };
-    if caller.organization_role(membership) != Some(NamespaceRole::Admin) {
-        return Err(if caller.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden });
-    }
-    found.filter(|account| account.kind == Kind::Organization).ok_or(Error::NoAccount)
 }

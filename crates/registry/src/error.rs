@@ -44,6 +44,12 @@ pub enum Error {
     /// There is no such user or organization.
     #[error("no such account")]
     NoAccount,
+    /// There is no such team.
+    #[error("no such team")]
+    NoTeam,
+    /// The caller has no such token.
+    #[error("no such token")]
+    NoToken,
     /// There is no such policy where it was looked for.
     #[error("no such policy")]
     NoPolicy,
@@ -56,9 +62,6 @@ pub enum Error {
     /// A scope is asked for that there is not.
     #[error("no such scope")]
     UnknownScope,
-    /// There is no such access token.
-    #[error("no such token")]
-    NoToken,
     /// The session's password was shown too long ago for this.
     #[error("the password must be shown again")]
     FreshLoginRequired,

@@ -10,9 +10,9 @@ use wharfinger_store::audit::{self, About, Logged, Stretch};
 
 pub use wharfinger_store::audit::Position;
 
-use crate::access::{Admin, check};
+use crate::access::{Inspect, check, check_organization};
 use crate::identity::users;
-use crate::{Caller, Error, Registry, Result, organizations};
+use crate::{Caller, Error, Registry, Result};
 
 /// Entries on a page.
 const PAGE: usize = 20;
@@ -129,8 +129,8 @@ pub async fn totals(
 /// What is to be read; `None` when nobody of that name can have done anything.
 fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Result<Option<Stretch>> {
     let about = match log {
-        Log::Repository(name) => About::Repository(check::<Admin>(tx, caller, name)?.id()),
-        Log::Organization(name) => About::Namespace(organizations::administered(tx, caller, name)?.id),
+        Log::Repository(name) => About::Repository(check::<Inspect>(tx, caller, name)?.id()),
+        Log::Organization(name) => About::Namespace(check_organization::<Inspect>(tx, caller, name)?.id),
         Log::Own => About::Namespace(users::authorize_admin(caller)?),
     };
     if query.until <= query.since {

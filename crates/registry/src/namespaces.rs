@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use wharfinger_model::Timestamp;
 use wharfinger_store::Tx;
 use wharfinger_store::account::{self, Account, Kind};
+use wharfinger_store::profile::{self, Profile};
 
 use crate::audit::{self, Subject};
 use crate::identity::first_user::is_email;
@@ -19,6 +20,52 @@ pub struct NamespaceUpdate {
     /// How long its dead tags can be restored, in seconds: one of the windows that the operator allows. It holds for
     /// what is dead already, too.
     pub window_s: Option<u64>,
+    /// What it tells of itself.
+    pub profile: ProfileUpdate,
+}
+
+/// What a user or organization tells of itself. `None` leaves a thing as it is, an empty text takes it away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProfileUpdate {
+    /// A person's given name.
+    pub given_name: Option<String>,
+    /// A person's family name.
+    pub family_name: Option<String>,
+    /// Where the person works.
+    pub company: Option<String>,
+    /// Where the person is.
+    pub location: Option<String>,
+    /// Whom to write to about an organization.
+    pub contact_email: Option<String>,
+    /// Whether invoices shall be sent; nobody sends any.
+    pub invoice_email: Option<bool>,
+    /// Where to.
+    pub invoice_address: Option<String>,
+}
+
+/// The longest text of a profile, in characters.
+const PROFILE_MAX: usize = 255;
+
+impl ProfileUpdate {
+    /// What is told then.
+    fn apply(&self, told: &Profile) -> Result<Profile> {
+        let text = |new: &Option<String>, old: &Option<String>| match new {
+            Some(new) if new.chars().count() > PROFILE_MAX => {
+                Err(Error::InvalidRequest(format!("a text has at most {PROFILE_MAX} characters")))
+            }
+            Some(new) => Ok(Some(new.clone()).filter(|new| !new.is_empty())),
+            None => Ok(old.clone()),
+        };
+        Ok(Profile {
+            given_name: text(&self.given_name, &told.given_name)?,
+            family_name: text(&self.family_name, &told.family_name)?,
+            company: text(&self.company, &told.company)?,
+            location: text(&self.location, &told.location)?,
+            contact_email: text(&self.contact_email, &told.contact_email)?,
+            invoice_email: self.invoice_email.unwrap_or(told.invoice_email),
+            invoice_address: text(&self.invoice_address, &told.invoice_address)?,
+        })
+    }
 }
 
 /// Sets all of it in the unit of work that it is called in, and leaves the audit entries.
@@ -64,6 +111,11 @@ pub(crate) fn update(
         let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         account::set_window(tx, namespace.id, window_ms)?;
         write(tx, "tag_expiration", json!({"namespace": namespace.name, "tag_expiration": seconds}))?;
+    }
+    if update.profile != ProfileUpdate::default() {
+        let told = profile::of(tx, namespace.id)?;
+        profile::set(tx, namespace.id, &update.profile.apply(&told)?)?;
+        write(tx, "metadata", json!({"namespace": namespace.name}))?;
     }
     Ok(())
 }

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use wharfinger_model::{Namespace, NamespaceRole, Scope};
-use wharfinger_store::Tx;
-use wharfinger_store::account::{self, Account, Kind, NewAccount};
+use serde_json::json;
+use wharfinger_model::{Namespace, NamespaceRole};
+use wharfinger_store::account::{self, Account, Kind, Membership, NewAccount};
+use wharfinger_store::profile::{self, Profile};
+use wharfinger_store::team::{self, Counted};
+use wharfinger_store::{TeamId, Tx};
 
+use crate::access::{Admin, check_organization};
+use crate::audit::{self, Subject};
 use crate::identity::first_user::is_email;
 use crate::namespaces::{self, NamespaceUpdate};
-use crate::{Caller, Error, Registry, Result, audit};
+use crate::{Caller, Error, Registry, Result};
 
 /// An organization as its caller may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +22,29 @@ pub struct OrganizationView {
     pub name: String,
     /// As given; only for those who administer it.
     pub email: Option<String>,
+    /// What it tells of itself; only for those who administer it.
+    pub profile: Profile,
     /// Whether the caller administers it.
     pub is_admin: bool,
     /// Whether the caller is in one of its teams.
     pub is_member: bool,
     /// How long its dead tags can be restored, in seconds.
     pub window_s: i64,
+    /// Its teams, oldest first, for those who are in one.
+    pub teams: Option<Vec<TeamSummary>>,
+}
+
+/// A team in the view of its organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamSummary {
+    /// The team.
+    pub team: team::Team,
+    /// How many are in it.
+    pub members: i64,
+    /// On how many repositories it was given a role.
+    pub repositories: i64,
+    /// Whether the caller may see who is in it.
+    pub can_view: bool,
 }
 
 /// Makes an organization whose owner is the caller.
@@ -35,8 +57,7 @@ pub async fn create(
     name: &str,
     email: Option<&str>,
 ) -> Result<()> {
-    let owner = caller.with_scope(Scope::UserAdmin)?.id;
-    let taken = || Error::InvalidRequest("A user or organization with this name already exists".into());
+    let owner = caller.as_owner()?.id;
     let name: Namespace =
         name.parse().map_err(|error| Error::InvalidRequest(format!("Invalid name: {error}")))?;
     if email.is_some_and(|email| !is_email(email)) {
@@ -57,29 +78,15 @@ pub async fn create(
             let id = account::insert(tx, &new, now)
                 .map_err(|error| if error.is_unique_violation() { taken() } else { error.into() })?;
             account::insert_owners(tx, id, owner)?;
-            let metadata = serde_json::json!({"namespace": name.as_str()});
-            audit::write(tx, &caller, audit::Subject::namespace(id), "org_create", metadata, now)
+            let metadata = json!({"namespace": name.as_str()});
+            audit::write(tx, &caller, Subject::namespace(id), "org_create", metadata, now)
         })
         .await
 }
 
-/// The organization of that name, for somebody who administers it.
-///
-/// # Errors
-/// [`Error::Unauthenticated`] or [`Error::Forbidden`] when the caller does not, whether it exists or not;
-/// [`Error::NoAccount`] when it does not, to somebody who administers all.
-pub(crate) fn administered(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
-    let account = caller.account().ok_or(Error::Unauthenticated)?.id;
-    let found = account::by_name(tx, name)?.filter(|found| found.kind == Kind::Organization);
-    let membership = match &found {
-        Some(organization) => account::membership(tx, organization.id, account)?,
-        None => account::Membership::default(),
-    };
-    if caller.organization_role(membership) == Some(NamespaceRole::Admin) {
-        found.ok_or(Error::NoAccount)
-    } else {
-        Err(Error::Forbidden)
-    }
+/// What is said of a name that a user or an organization has.
+pub(crate) fn taken() -> Error {
+    Error::InvalidRequest("A user or organization with this name already exists".into())
 }
 
 /// An organization, as much of it as the caller may see.
@@ -87,11 +94,11 @@ pub(crate) fn administered(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Resu
 /// # Errors
 /// [`Error::NoAccount`] when there is none of that name.
 pub async fn get(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<OrganizationView> {
-    let (name, caller) = (name.to_owned(), Arc::clone(caller));
+    let (name, caller, limit) = (name.to_owned(), Arc::clone(caller), registry.settings().list_limit);
     registry
         .read(move |tx| {
             let found = account::by_name(tx, &name)?.filter(|account| account.kind == Kind::Organization);
-            view(tx, &caller, found.ok_or(Error::NoAccount)?)
+            view(tx, &caller, found.ok_or(Error::NoAccount)?, limit)
         })
         .await
 }
@@ -102,7 +109,7 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Resul
 /// When the caller does not, or there is no such organization.
 pub async fn authorize_admin(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<()> {
     let (name, caller) = (name.to_owned(), Arc::clone(caller));
-    registry.read(move |tx| administered(tx, &caller, &name).map(drop)).await
+    registry.read(move |tx| check_organization::<Admin>(tx, &caller, &name).map(drop)).await
 }
 
 /// Sets what can be set about an organization; what it is like then.
@@ -119,25 +126,92 @@ pub async fn update(
     let settings = registry.settings().clone();
     registry
         .write(move |tx| {
-            let organization = administered(tx, &caller, &name)?;
+            let organization = check_organization::<Admin>(tx, &caller, &name)?;
             namespaces::update(tx, &caller, &organization, &update, &settings, now)?;
             let updated = account::by_id(tx, organization.id)?.ok_or(Error::NoAccount)?;
-            view(tx, &caller, updated)
+            view(tx, &caller, updated, settings.list_limit)
         })
         .await
 }
 
-fn view(tx: &mut Tx<'_>, caller: &Caller, organization: Account) -> Result<OrganizationView> {
-    let membership = match caller.account() {
-        Some(account) => account::membership(tx, organization.id, account.id)?,
-        None => account::Membership::default(),
-    };
+/// Deletes the organization with all of its repositories, teams and robots; its name is free at once.
+///
+/// # Errors
+/// When the caller does not administer it, or it does not exist.
+pub async fn delete(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<()> {
+    let (name, caller, now) = (name.to_owned(), Arc::clone(caller), registry.now());
+    registry
+        .write(move |tx| {
+            let organization = check_organization::<Admin>(tx, &caller, &name)?;
+            let metadata = json!({"namespace": name});
+            audit::write(tx, &caller, Subject::namespace(organization.id), "org_delete", metadata, now)?;
+            Ok(account::delete(tx, organization.id, now)?)
+        })
+        .await
+}
+
+/// The organization of that name, for somebody who is in one of its teams.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] or [`Error::Forbidden`] to everybody else, whether it exists or not.
+pub(crate) fn of_member(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
+    let found = account::by_name(tx, name)?.filter(|account| account.kind == Kind::Organization);
+    match found {
+        Some(found) if caller.membership_of(tx, &found)?.member => Ok(found),
+        _ => Err(caller.refused()),
+    }
+}
+
+/// Whether the caller may see who is in the team: its members, and those who administer the organization.
+pub(crate) fn can_view(caller: &Caller, is_admin: bool, own: &[TeamId], team: TeamId) -> bool {
+    is_admin || caller.reads_everything() || own.contains(&team)
+}
+
+fn view(tx: &mut Tx<'_>, caller: &Caller, organization: Account, limit: i64) -> Result<OrganizationView> {
+    let membership = caller.membership_of(tx, &organization)?;
     let is_admin = caller.organization_role(membership) == Some(NamespaceRole::Admin);
+    let inspects = is_admin || caller.reads_everything();
+    let teams = match membership.member || inspects {
+        true => Some(summaries(tx, caller, &organization, is_admin, limit)?),
+        false => None,
+    };
+    let profile = if inspects { profile::of(tx, organization.id)? } else { Profile::default() };
     Ok(OrganizationView {
         name: organization.name,
-        email: organization.email.filter(|_| is_admin),
+        email: organization.email.filter(|_| inspects),
+        profile,
         is_admin,
         is_member: membership.member,
         window_s: organization.window_ms / 1000,
+        teams,
     })
+}
+
+fn summaries(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    organization: &Account,
+    is_admin: bool,
+    limit: i64,
+) -> Result<Vec<TeamSummary>> {
+    let own = match caller.account() {
+        Some(account) => team::of_member(tx, organization.id, account.id)?,
+        None => Vec::new(),
+    };
+    let own: Vec<_> = own.into_iter().map(|team| team.id).collect();
+    let summary = |Counted { team, members, repositories }| {
+        let can_view = can_view(caller, is_admin, &own, team.id);
+        TeamSummary { team, members, repositories, can_view }
+    };
+    Ok(team::all(tx, organization.id, limit)?.into_iter().map(summary).collect())
+}
+
+impl Caller {
+    /// What the caller's account is to the organization, as far as its token lets anybody know.
+    fn membership_of(&self, tx: &mut Tx<'_>, organization: &Account) -> Result<Membership> {
+        match self.account() {
+            Some(account) => Ok(account::membership(tx, organization.id, account.id)?),
+            None => Ok(Membership::default()),
+        }
+    }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 use wharfinger_model::{NamespaceRole, RepositoryName, Role, Timestamp};
+use wharfinger_store::account::Kind;
 use wharfinger_store::{Tx, permission, repository};
 
 use crate::access::{Admin, Read, Write, check};
 use crate::audit::{self, Subject};
 use crate::tags::{self, LivingTag};
-use crate::{Caller, Error, Registry, Result};
+use crate::{Caller, Error, Registry, Result, default_permissions};
 
 /// Most tags that the view of a repository holds.
 const VIEW_TAGS: i64 = 500;
@@ -95,6 +96,9 @@ pub(crate) fn create_in(
     let id = repository::insert(tx, &new, now).map_err(|error| {
         if error.is_unique_violation() { Error::InvalidRequest(TAKEN.into()) } else { error.into() }
     })?;
+    if standing.namespace_kind == Kind::Organization {
+        default_permissions::apply(tx, standing.namespace, id, creator)?;
+    }
     permission::grant(tx, id, creator, Role::Admin)?;
     let metadata = json!({"repo": name.name(), "namespace": name.namespace()});
     audit::write(tx, caller, Subject::new_repository(standing.namespace, id), "create_repo", metadata, now)

@@ -37,6 +37,14 @@ pub struct Settings {
     pub trusted_issuers: Option<Vec<Issuer>>,
     /// Those that may be reached without TLS.
     pub internal_issuers: Vec<Issuer>,
+    /// Users who may do everything, besides the first. Their accounts may not be there yet.
+    pub superusers: Vec<String>,
+    /// Users who may read everything and write nothing. Their accounts may not be there yet.
+    pub global_readonly_superusers: Vec<String>,
+    /// Whether anybody may make an account.
+    pub user_creation: bool,
+    /// How long app-specific tokens are good; for ever if it is not set.
+    pub app_token_expiration: Option<Duration>,
 }
 
 impl Settings {
@@ -73,6 +81,10 @@ impl Default for Settings {
             collect_interval: Duration::from_secs(30),
             trusted_issuers: None,
             internal_issuers: Vec::new(),
+            superusers: Vec::new(),
+            global_readonly_superusers: Vec::new(),
+            user_creation: true,
+            app_token_expiration: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use support::{Place, Repository, index};
 use wharfinger_model::Scope;
 use wharfinger_model::tag::Purge;
-use wharfinger_registry::identity::users;
+use wharfinger_registry::identity::users::{self, UserUpdate};
 use wharfinger_registry::namespaces::NamespaceUpdate;
 use wharfinger_registry::tags::{self, ListQuery, Living};
 use wharfinger_registry::{Caller, Error};
@@ -43,9 +43,10 @@ impl Scene {
     }
 
     async fn set_window(&self, window: Duration) {
-        let update = NamespaceUpdate { email: None, window_s: Some(window.as_secs()) };
-        let view = users::update(&self.place.registry, &self.owner, update).await.unwrap();
-        assert_eq!(view.account.window_ms, i64::try_from(window.as_millis()).unwrap());
+        let namespace = NamespaceUpdate { window_s: Some(window.as_secs()), ..NamespaceUpdate::default() };
+        let update = UserUpdate { namespace, password: None };
+        let changed = users::update(&self.place.registry, &self.owner, update).await.unwrap();
+        assert_eq!(changed.user.account.window_ms, i64::try_from(window.as_millis()).unwrap());
     }
 
     async fn listed(&self) -> usize {

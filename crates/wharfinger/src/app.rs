@@ -69,5 +69,9 @@ fn settings(config: &Config) -> Settings {
         pull_count_flush: config.rhythm.pull_count_flush,
         prune_interval: config.rhythm.prune_interval,
         collect_interval: config.rhythm.collect_interval,
+        superusers: config.people.superusers.clone(),
+        global_readonly_superusers: config.people.global_readonly_superusers.clone(),
+        user_creation: config.people.user_creation,
+        app_token_expiration: config.people.app_token_expiration,
     }
 }

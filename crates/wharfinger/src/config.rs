@@ -40,6 +40,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: TrustedProxies,
+    /// Who may do what, beyond what is laid down by use.
+    pub people: People,
     /// What to log.
     pub log: Log,
     /// How long things last and how often they happen.
@@ -103,6 +105,19 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
+}
+
+/// Who may do what, beyond what is laid down by use.
+#[derive(Debug, Clone)]
+pub struct People {
+    /// Names of users who may do everything, besides the first.
+    pub superusers: Vec<String>,
+    /// Names of users who may read everything and write nothing.
+    pub global_readonly_superusers: Vec<String>,
+    /// Whether anybody may make an account.
+    pub user_creation: bool,
+    /// How long app-specific tokens are good; for ever when absent.
+    pub app_token_expiration: Option<Duration>,
 }
 
 /// What is logged on standard error.

@@ -99,6 +99,10 @@ storage = "./wharfinger-data/blobs"  # default
 # tls_certificate: no TLS
 # tls_key: no TLS
 # trusted_proxies: none
+# superusers: the first user
+# global_readonly_superusers: none
+user_creation = "true"  # default
+# app_token_expiration: never
 log = "info"  # default
 log_format = "text"  # default
 pull_count_flush = "1s"  # default

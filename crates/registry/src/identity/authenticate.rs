@@ -2,17 +2,27 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use wharfinger_model::RobotName;
+use wharfinger_model::Timestamp;
 use wharfinger_store::account::{Account, Kind};
-use wharfinger_store::{access_token as tokens, account, session as sessions};
+use wharfinger_store::{
+    access_token as tokens, account, app_token as app_tokens, robot as robots, session as sessions,
+};
 
+use super::derived::Purpose;
 use super::{Passwords, robot_federation};
 use crate::access::{AccessToken, Authority, Caller, Origin};
 use crate::{Registry, Result, secrets};
 
 /// The name that stands for "the password is an OAuth 2 access token".
 const OAUTH_USER: &str = "$oauthtoken";
+/// The name that stands for "the password is an app-specific token".
+const APP_USER: &str = "$app";
+/// Length of the public half of an app-specific token; the secret half is as long.
+pub(super) const APP_TOKEN_HALF: usize = 60;
+/// How exactly it is known when a robot's or an app-specific token was last shown: no login in between is written down.
+const USE_NOTED: Duration = Duration::from_secs(300);
 /// Length of the public half of an access token; the secret half is as long.
 const TOKEN_HALF: usize = 20;
 
@@ -29,7 +39,8 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
     let stored = registry.read(move |tx| Ok(tokens::by_lookup(tx, &lookup, now)?)).await?;
     Ok(stored.filter(|stored| secrets::same(&stored.secret_hash, &hash)).map(|stored| {
         registry.0.last_used.note(stored.id, now);
-        let caller = Caller::new(stored.owner, Authority::Token { scopes: stored.scopes }, origin);
+        let authority = Authority::Token { scopes: stored.scopes };
+        let caller = Caller::new(stored.owner, authority, origin, registry.settings());
         Arc::new(caller.by(Some(AccessToken { id: stored.id, application: stored.application })))
     }))
 }
@@ -42,13 +53,14 @@ pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Resul
     let (hash, now) = (secrets::hash(cookie), registry.now());
     let found = registry.read(move |tx| Ok(sessions::find(tx, &hash, now)?)).await?;
     Ok(found.map(|found| {
-        Arc::new(Caller::new(found.account, Authority::Session { verified: found.verified }, origin))
+        let authority = Authority::Session { verified: found.verified };
+        Arc::new(Caller::new(found.account, authority, origin, registry.settings()))
     }))
 }
 
-/// Whoever has that name and password; the name `$oauthtoken` goes with an access token as the password, and that of a
-/// robot with a token that is signed by somebody whom it trusts. `None` if
-/// they don't belong together, after the same time whether or not there is such a user.
+/// Whoever has that name and password. The name `$oauthtoken` goes with an access token as the password, `$app` with an
+/// app-specific token, and that of a robot with its token, or one that is signed by somebody whom the robot trusts.
+/// `None` if they don't belong together, after the same time whether or not there is anybody of that name.
 ///
 /// # Errors
 /// [`Error::TooManyAttempts`](crate::Error::TooManyAttempts) when too many passwords were wrong, whether or not there is
@@ -59,15 +71,15 @@ pub async fn password(
     password: &str,
     origin: Origin,
 ) -> Result<Option<Arc<Caller>>> {
-    if user == OAUTH_USER {
-        return access_token(registry, password, origin).await;
-    }
-    if user.parse::<RobotName>().is_ok() && robot_federation::is_signed(password) {
-        let robot = robot_federation::login(registry, user, password).await?;
-        return Ok(robot.map(|robot| Arc::new(Caller::new(robot, Authority::Password, origin))));
+    match user {
+        OAUTH_USER => return access_token(registry, password, origin).await,
+        APP_USER => return app_token(registry, password, origin).await,
+        robot if robot.contains('+') => return self::robot(registry, robot, password, origin).await,
+        _ => {}
     }
     let account = account(registry, user, password, origin.address).await?;
-    Ok(account.map(|account| Arc::new(Caller::new(account, Authority::Password, origin))))
+    let caller = |account| Arc::new(Caller::new(account, Authority::Password, origin, registry.settings()));
+    Ok(account.map(caller))
 }
 
 /// The user of that name, if that is their password: the one place where passwords are tried.
@@ -97,6 +109,55 @@ pub(super) async fn account(
         registry.0.backoff.failed(pair, registry.now());
     }
     Ok(account.filter(|_| right))
+}
+
+/// The robot of that name, if the token is its own, or one that it trusts.
+async fn robot(registry: &Registry, name: &str, token: &str, origin: Origin) -> Result<Option<Arc<Caller>>> {
+    let login = if robot_federation::is_signed(token) {
+        robot_federation::login(registry, name, token).await?
+    } else {
+        let name = name.to_owned();
+        let found = registry.read(move |tx| Ok(robots::login(tx, &name)?)).await?;
+        // Of one that is not there a token is derived and compared, too, so that it takes as long.
+        let nonce = found.as_ref().map_or("", |login| &login.nonce);
+        let right = registry.0.secret_key.matches(Purpose::RobotToken, nonce, token);
+        found.filter(|_| right)
+    };
+    let Some(login) = login else { return Ok(None) };
+    let (id, now) = (login.account.id, registry.now());
+    if is_due(login.last_used, now) {
+        note(registry.write(move |tx| Ok(robots::set_last_used(tx, id, now)?)).await);
+    }
+    Ok(Some(Arc::new(Caller::new(login.account, Authority::Login, origin, registry.settings()))))
+}
+
+/// The owner of an app-specific token.
+async fn app_token(registry: &Registry, token: &str, origin: Origin) -> Result<Option<Arc<Caller>>> {
+    let Some((lookup, secret)) = token.split_at_checked(APP_TOKEN_HALF) else { return Ok(None) };
+    // Nobody's token holds a NUL byte, and not every store can be asked for one.
+    if lookup.contains('\0') {
+        return Ok(None);
+    }
+    let (asked, now) = (lookup.to_owned(), registry.now());
+    let found = registry.read(move |tx| Ok(app_tokens::login(tx, &asked, now)?)).await?;
+    let right = registry.0.secret_key.matches(Purpose::AppToken, lookup, secret);
+    let Some((stored, owner)) = found.filter(|_| right) else { return Ok(None) };
+    if is_due(stored.last_used, now) {
+        let lookup = stored.lookup;
+        note(registry.write(move |tx| Ok(app_tokens::set_last_used(tx, &lookup, now)?)).await);
+    }
+    Ok(Some(Arc::new(Caller::new(owner, Authority::Login, origin, registry.settings()))))
+}
+
+fn is_due(last_used: Option<Timestamp>, now: Timestamp) -> bool {
+    last_used.is_none_or(|last_used| last_used + USE_NOTED <= now)
+}
+
+/// A use that can't be written down, as on a full disk, is a use all the same.
+fn note(written: Result<()>) {
+    if let Err(error) = written {
+        tracing::warn!(error = %error, "can't write down that a token was used");
+    }
 }
 
 /// The cookie of a session in which nobody has signed in yet.

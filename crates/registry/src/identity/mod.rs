@@ -1,5 +1,6 @@
-//! Who is who: users, their passwords, sessions and tokens.
+//! Who is who: users, robots, their passwords, sessions and tokens.
 
+pub mod app_tokens;
 pub mod authenticate;
 mod backoff;
 mod derived;
@@ -9,6 +10,7 @@ pub mod last_used;
 mod passwords;
 pub mod registry_token;
 pub mod robot_federation;
+pub mod robots;
 pub mod sessions;
 mod signature;
 mod signed;

@@ -11,7 +11,7 @@ use wharfinger_store::account::Kind;
 use wharfinger_store::{Tx, repository};
 
 use super::signed::{self, LIFE};
-use crate::access::{AccessToken, Caller, Identity, Need, Origin, Sight};
+use crate::access::{AccessToken, Caller, Identity, Need, Origin, Privilege, Sight};
 use crate::repositories::{self, Visibility};
 use crate::{Error, Registry, Result};
 
@@ -31,20 +31,21 @@ struct Grant {
 #[derive(Serialize, Deserialize)]
 struct AccountClaim {
     id: i64,
-    superuser: bool,
     robot: bool,
+    #[serde(default)]
+    privilege: Privilege,
 }
 
 impl From<&Identity> for AccountClaim {
     fn from(identity: &Identity) -> Self {
-        Self { id: identity.id.get(), superuser: identity.superuser, robot: identity.kind == Kind::Robot }
+        Self { id: identity.id.get(), robot: identity.kind == Kind::Robot, privilege: identity.privilege }
     }
 }
 
 impl AccountClaim {
     fn into_identity(self, name: String) -> Identity {
         let kind = if self.robot { Kind::Robot } else { Kind::User };
-        Identity { id: AccountId::new(self.id), name, kind, superuser: self.superuser }
+        Identity { id: AccountId::new(self.id), name, kind, privilege: self.privilege }
     }
 }
 

@@ -9,13 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wharfinger_model::trust::{Issuer, Trust};
-use wharfinger_store::account::Account;
-use wharfinger_store::robot::{self, Robot};
+use wharfinger_store::robot::{self, Login, Robot};
 use wharfinger_store::robot_trust as trusts;
 use wharfinger_store::{AccountId, RobotTrustId, Tx};
 
 use super::signed::{self, LIFE};
-use crate::access::{Authority, Caller, Origin, check_organization};
+use crate::access::{Admin, Authority, Caller, Inspect, Level, Origin, check_organization};
 use crate::audit::{self, Subject};
 use crate::oidc::{Rejection, Signed, Verified};
 use crate::{Error, Registry, Result};
@@ -36,7 +35,7 @@ pub async fn get(
     let (caller, organization, short) = (Arc::clone(caller), organization.to_owned(), short.to_owned());
     registry
         .read(move |tx| {
-            let (_, robot) = administered(tx, &caller, &organization, &short)?;
+            let (_, robot) = administered::<Inspect>(tx, &caller, &organization, &short)?;
             Ok(stored(tx, robot.id)?.into_iter().map(|(_, trust)| trust).collect())
         })
         .await
@@ -58,7 +57,7 @@ pub async fn set(
     let now = registry.now();
     registry
         .write(move |tx| {
-            let (owner, robot) = administered(tx, &caller, &organization, &short)?;
+            let (owner, robot) = administered::<Admin>(tx, &caller, &organization, &short)?;
             trusts::delete_all(tx, robot.id)?;
             for trust in &list {
                 trusts::insert(tx, robot.id, &json!(trust).to_string())?;
@@ -84,7 +83,7 @@ pub async fn clear(
     let now = registry.now();
     registry
         .write(move |tx| {
-            let (owner, robot) = administered(tx, &caller, &organization, &short)?;
+            let (owner, robot) = administered::<Admin>(tx, &caller, &organization, &short)?;
             trusts::delete_all(tx, robot.id)?;
             let metadata = json!({"robot": short});
             audit::write(tx, &caller, Subject::namespace(owner), "delete_robot_federation", metadata, now)
@@ -98,7 +97,7 @@ pub async fn clear(
 /// When the caller does not, or there is no such organization.
 pub async fn authorize(registry: &Registry, caller: &Arc<Caller>, organization: &str) -> Result<()> {
     let (caller, organization) = (Arc::clone(caller), organization.to_owned());
-    registry.read(move |tx| check_organization(tx, &caller, &organization).map(drop)).await
+    registry.read(move |tx| check_organization::<Admin>(tx, &caller, &organization).map(drop)).await
 }
 
 fn check(registry: &Registry, list: &[Trust]) -> Result<()> {
@@ -117,13 +116,13 @@ fn check(registry: &Registry, list: &[Trust]) -> Result<()> {
     Ok(())
 }
 
-fn administered(
+fn administered<L: Level>(
     tx: &mut Tx<'_>,
     caller: &Caller,
     organization: &str,
     short: &str,
 ) -> Result<(AccountId, Robot)> {
-    let owner = check_organization(tx, caller, organization)?.id;
+    let owner = check_organization::<L>(tx, caller, organization)?.id;
     let none = || Error::Message("Could not find robot with specified username".into());
     Ok((owner, robot::by_short_name(tx, owner, short)?.ok_or_else(none)?))
 }
@@ -163,15 +162,16 @@ pub async fn exchange(
     token: &str,
     origin: Origin,
 ) -> Result<Option<RobotToken>> {
-    let Some((account, accepted)) = accept(registry, name, token).await? else { return Ok(None) };
+    let Some((login, accepted)) = accept(registry, name, token).await? else { return Ok(None) };
     let now = registry.now();
     let left = u64::try_from(accepted.verified.expires_s() - now.as_seconds()).unwrap_or(0);
     let life = Duration::from_secs(left).min(LIFE);
-    let had = Had { robot: account.id.get(), trust: accepted.trust.get() };
-    let token = signed::sign(registry, &audience(registry), &account.name, life, had)?;
+    let (owner, robot) = (login.owner, login.account);
+    let had = Had { robot: robot.id.get(), trust: accepted.trust.get() };
+    let token = signed::sign(registry, &audience(registry), &robot.name, life, had)?;
     let said = |name: &str| accepted.verified.claims().get(name).cloned();
-    let metadata = json!({"robot": account.name, "issuer": said("iss"), "subject": said("sub")});
-    let (owner, caller) = (accepted.owner, Caller::new(account, Authority::Password, origin));
+    let metadata = json!({"robot": robot.name, "issuer": said("iss"), "subject": said("sub")});
+    let caller = Caller::new(robot, Authority::Login, origin, registry.settings());
     registry
         .write(move |tx| {
             let subject = Subject::namespace(owner);
@@ -191,9 +191,9 @@ pub(super) fn is_signed(password: &str) -> bool {
 ///
 /// # Errors
 /// When the store fails.
-pub(super) async fn login(registry: &Registry, name: &str, token: &str) -> Result<Option<Account>> {
+pub(super) async fn login(registry: &Registry, name: &str, token: &str) -> Result<Option<Login>> {
     let Some((subject, had)) = signed::open::<Had>(registry, &audience(registry), token) else {
-        return Ok(accept(registry, name, token).await?.map(|(account, _)| account));
+        return Ok(accept(registry, name, token).await?.map(|(login, _)| login));
     };
     if subject != name {
         return Ok(None);
@@ -205,7 +205,7 @@ pub(super) async fn login(registry: &Registry, name: &str, token: &str) -> Resul
             // The name may be another robot's by now, and the trust may be withdrawn.
             let same = found.account.id.get() == had.robot;
             let trusted = trusts::exists(tx, found.account.id, RobotTrustId::new(had.trust))?;
-            Ok(Some(found.account).filter(|_| same && trusted))
+            Ok(Some(found).filter(|_| same && trusted))
         })
         .await
 }
@@ -218,11 +218,10 @@ fn audience(registry: &Registry) -> String {
 /// A token that a robot trusts.
 struct Accepted {
     trust: RobotTrustId,
-    owner: AccountId,
     verified: Verified,
 }
 
-async fn accept(registry: &Registry, name: &str, token: &str) -> Result<Option<(Account, Accepted)>> {
+async fn accept(registry: &Registry, name: &str, token: &str) -> Result<Option<(Login, Accepted)>> {
     let wanted = name.to_owned();
     let found = registry
         .read(move |tx| {
@@ -234,7 +233,7 @@ async fn accept(registry: &Registry, name: &str, token: &str) -> Result<Option<(
     let Some((login, trusts)) = found else { return Ok(None) };
     match judge(registry, &trusts, token).await {
         Ok((trust, verified)) => {
-            Ok(Some((login.account, Accepted { trust, owner: login.owner, verified })))
+            Ok(Some((login, Accepted { trust, verified })))
         }
         Err(why) => {
             tracing::info!(robot = name, %why, "a signed token is not accepted");

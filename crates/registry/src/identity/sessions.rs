@@ -66,7 +66,7 @@ async fn open(
     let (cookie, now) = (authenticate::new_cookie()?, registry.now());
     let (hash, old) = (secrets::hash(&cookie), old_cookie.map(secrets::hash));
     let id = account.id;
-    let caller = Caller::new(account, Authority::Session { verified: now }, origin);
+    let caller = Caller::new(account, Authority::Session { verified: now }, origin, registry.settings());
     registry
         .write(move |tx| {
             if let Some(old) = &old {

@@ -1,19 +1,30 @@
-//! What users see of themselves.
+//! What users see of themselves and of others, and what they change about themselves.
 
 use std::sync::Arc;
 
-use wharfinger_model::Scope;
-use wharfinger_store::AccountId;
-use wharfinger_store::account::{self, Account, Kind, Organization};
+use serde_json::json;
+use wharfinger_model::{Namespace, Scope, Timestamp};
+use wharfinger_store::account::{self, Account, Kind, NewAccount, Organization};
+use wharfinger_store::profile::{self, Profile};
+use wharfinger_store::{AccountId, Tx, session};
 
+use super::authenticate::new_cookie;
+use super::first_user::{self, is_email};
+use super::sessions;
+use crate::access::Privilege;
+use crate::audit::{self, Subject};
 use crate::namespaces::{self, NamespaceUpdate};
-use crate::{Caller, Error, Registry, Result};
+use crate::{Caller, Error, Registry, Result, secrets};
 
 /// A user as they see themselves.
 #[derive(Debug, Clone)]
 pub struct UserView {
     /// The account.
     pub account: Account,
+    /// What they tell of themselves.
+    pub profile: Profile,
+    /// What they may do beyond their roles.
+    pub privilege: Privilege,
     /// The organizations they are in, by name.
     pub organizations: Vec<Organization>,
     /// Whether the scopes of their token let them see what only they may see.
@@ -30,13 +41,28 @@ pub async fn me(registry: &Registry, caller: &Arc<Caller>) -> Result<Option<User
     let Some(account) = caller.account().filter(|account| readable && account.kind == Kind::User) else {
         return Ok(None);
     };
-    let id = account.id;
+    let (id, privilege) = (account.id, account.privilege);
     registry
-        .read(move |tx| {
-            let Some(account) = account::by_id(tx, id)? else { return Ok(None) };
-            Ok(Some(UserView { account, organizations: account::organizations(tx, id)?, admin_scope }))
+        .read(move |tx| match account::by_id(tx, id)? {
+            Some(account) => view(tx, account, privilege, admin_scope).map(Some),
+            None => Ok(None),
         })
         .await
+}
+
+fn view(tx: &mut Tx<'_>, account: Account, privilege: Privilege, admin_scope: bool) -> Result<UserView> {
+    let (profile, organizations) = (profile::of(tx, account.id)?, account::organizations(tx, account.id)?);
+    Ok(UserView { account, profile, privilege, organizations, admin_scope })
+}
+
+/// What anybody may know of a user: that there is one of that name.
+///
+/// # Errors
+/// [`Error::NoAccount`] when there is none.
+pub async fn named(registry: &Registry, name: &str) -> Result<String> {
+    let name = name.to_owned();
+    let found = registry.read(move |tx| Ok(account::by_name(tx, &name)?)).await?;
+    found.filter(|found| found.kind == Kind::User).map(|found| found.name).ok_or(Error::NoAccount)
 }
 
 /// The caller's own account, for somebody who may change it.
@@ -48,19 +74,168 @@ pub fn authorize_admin(caller: &Caller) -> Result<AccountId> {
     if account.kind == Kind::User { Ok(account.id) } else { Err(Error::Forbidden) }
 }
 
-/// Sets what users can set about themselves; what they see of themselves then.
+/// What users set about themselves.
+#[derive(Clone, Default)]
+pub struct UserUpdate {
+    /// What can be set about every namespace.
+    pub namespace: NamespaceUpdate,
+    /// Another password.
+    pub password: Option<String>,
+}
+
+/// A user who has just shown or set a password.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// What they see of themselves.
+    pub user: UserView,
+    /// The cookie of a new session, if they have one. It is shown only now.
+    pub cookie: Option<String>,
+}
+
+/// Sets what users can set about themselves; what they see of themselves then. Another password ends every session; a
+/// caller in a session gets a new one.
 ///
 /// # Errors
 /// When the caller may not; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
-pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: NamespaceUpdate) -> Result<UserView> {
+pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdate) -> Result<SignedIn> {
+    let id = authorize_admin(caller)?;
+    let hash = match &update.password {
+        Some(password) => Some(registry.0.passwords.hash(password).await?),
+        None => None,
+    };
+    let cookie = match hash.is_some() && caller.is_session() {
+        true => Some(new_cookie()?),
+        false => None,
+    };
+    let privilege = caller.account().map_or(Privilege::None, |account| account.privilege);
+    let (caller, now, settings) = (Arc::clone(caller), registry.now(), registry.settings().clone());
+    registry
+        .write(move |tx| {
+            let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
+            namespaces::update(tx, &caller, &account, &update.namespace, &settings, now)?;
+            if let Some(hash) = &hash {
+                account::set_password(tx, id, hash)?;
+                session::delete_all(tx, id)?;
+                let subject = Subject::namespace(id);
+                audit::write(tx, &caller, subject, "account_change_password", json!({}), now)?;
+            }
+            if let Some(cookie) = &cookie {
+                session::insert(tx, &secrets::hash(cookie), id, now, now + sessions::LIFE)?;
+            }
+            let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
+            Ok(SignedIn { user: view(tx, account, privilege, true)?, cookie: cookie.clone() })
+        })
+        .await
+}
+
+/// Makes an account for whoever asks, and signs them in.
+///
+/// # Errors
+/// [`Error::NoAccount`] where the operator does not want that; [`Error::InvalidRequest`] when the name is taken or will
+/// not do, or while the first user is awaited; [`Error::Message`] when the password will not do.
+pub async fn sign_up(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    username: &str,
+    password: &str,
+    email: Option<&str>,
+) -> Result<SignedIn> {
+    if !registry.settings().user_creation {
+        return Err(Error::NoAccount);
+    }
+    if registry.settings().superusers.is_empty() && first_user::is_awaited(registry).await? {
+        let hint = "the registry has no user yet: the first one is made by POST /api/v1/user/initialize";
+        return Err(Error::InvalidRequest(hint.into()));
+    }
+    let new = prepare(registry, username, password, email).await?;
+    let (caller, now, cookie) = (Arc::clone(caller), registry.now(), new_cookie()?);
+    let settings = registry.settings().clone();
+    registry
+        .write(move |tx| {
+            let account = new.insert(tx, &caller, now)?;
+            session::insert(tx, &secrets::hash(&cookie), account.id, now, now + sessions::LIFE)?;
+            let privilege = Privilege::of(&account, &settings);
+            Ok(SignedIn { user: view(tx, account, privilege, true)?, cookie: Some(cookie.clone()) })
+        })
+        .await
+}
+
+/// A user who can be added.
+#[derive(Clone)]
+pub(crate) struct NewUser {
+    name: Namespace,
+    email: Option<String>,
+    hash: String,
+    window_ms: i64,
+}
+
+/// Checks what a new user is made of, and hashes the password.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] or [`Error::Message`] when something will not do.
+pub(crate) async fn prepare(
+    registry: &Registry,
+    username: &str,
+    password: &str,
+    email: Option<&str>,
+) -> Result<NewUser> {
+    let name: Namespace = username
+        .parse()
+        .map_err(|error| Error::InvalidRequest(format!("Invalid username {username}: {error}")))?;
+    if let Some(email) = email.filter(|email| !is_email(email)) {
+        return Err(Error::InvalidRequest(format!("Invalid email address: {email}")));
+    }
+    let looked_for = name.as_str().to_owned();
+    if registry.read(move |tx| Ok(account::by_name(tx, &looked_for)?)).await?.is_some() {
+        return Err(taken());
+    }
+    let hash = registry.0.passwords.hash(password).await.map_err(|error| match error {
+        Error::Message(reason) => Error::InvalidRequest(reason),
+        other => other,
+    })?;
+    let window_ms = i64::try_from(registry.settings().default_window.as_millis()).unwrap_or(i64::MAX);
+    Ok(NewUser { name, email: email.map(str::to_owned), hash, window_ms })
+}
+
+fn taken() -> Error {
+    Error::InvalidRequest("The username already exists".into())
+}
+
+impl NewUser {
+    /// Adds the user, and tells of it in their own log.
+    pub(crate) fn insert(&self, tx: &mut Tx<'_>, caller: &Caller, now: Timestamp) -> Result<Account> {
+        let new = NewAccount {
+            name: &self.name,
+            kind: Kind::User,
+            email: self.email.as_deref(),
+            password_hash: Some(&self.hash),
+            superuser: false,
+            window_ms: self.window_ms,
+        };
+        let id = account::insert(tx, &new, now)
+            .map_err(|error| if error.is_unique_violation() { taken() } else { error.into() })?;
+        let metadata = json!({"username": self.name.as_str(), "email": self.email});
+        audit::write(tx, caller, Subject::namespace(id), "user_create", metadata, now)?;
+        account::by_id(tx, id)?.ok_or(Error::NoAccount)
+    }
+}
+
+/// Deletes the caller's own account with everything in its namespace; the name is free at once.
+///
+/// # Errors
+/// When the caller may not; [`Error::InvalidRequest`] for superusers, without whom nobody could look after the registry.
+pub async fn delete(registry: &Registry, caller: &Arc<Caller>) -> Result<()> {
     let id = authorize_admin(caller)?;
     let (caller, now, settings) = (Arc::clone(caller), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
             let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
-            namespaces::update(tx, &caller, &account, &update, &settings, now)?;
-            let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
-            Ok(UserView { account, organizations: account::organizations(tx, id)?, admin_scope: true })
+            if Privilege::of(&account, &settings) != Privilege::None {
+                return Err(Error::InvalidRequest("Cannot delete a superuser".into()));
+            }
+            let metadata = json!({"username": account.name});
+            audit::write(tx, &caller, Subject::namespace(id), "user_delete", metadata, now)?;
+            Ok(account::delete(tx, id, now)?)
         })
         .await
 }

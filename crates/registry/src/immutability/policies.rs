@@ -9,7 +9,7 @@ use wharfinger_store::Tx;
 use wharfinger_store::immutability::{self, Policy, Scope};
 
 use super::freeze;
-use crate::access::{Admin, check, check_namespace};
+use crate::access::{Admin, Inspect, Level, check, check_namespace};
 use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result};
 
@@ -46,7 +46,7 @@ impl From<Policy> for PolicyView {
 /// When the caller administers neither the namespace nor the repository, or there is none.
 pub async fn authorize(registry: &Registry, caller: &Arc<Caller>, place: &Place) -> Result<()> {
     let (caller, place) = (Arc::clone(caller), place.clone());
-    registry.read(move |tx| scope(tx, &caller, &place).map(drop)).await
+    registry.read(move |tx| scope::<Admin>(tx, &caller, &place).map(drop)).await
 }
 
 /// The policies of a place, oldest first.
@@ -57,7 +57,7 @@ pub async fn list(registry: &Registry, caller: &Arc<Caller>, place: &Place) -> R
     let (caller, place) = (Arc::clone(caller), place.clone());
     registry
         .read(move |tx| {
-            let scope = scope(tx, &caller, &place)?;
+            let scope = scope::<Inspect>(tx, &caller, &place)?;
             Ok(immutability::all(tx, scope)?.into_iter().map(PolicyView::from).collect())
         })
         .await
@@ -71,7 +71,7 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>, place: &Place, uuid:
     let (caller, place, uuid) = (Arc::clone(caller), place.clone(), uuid.to_owned());
     registry
         .read(move |tx| {
-            let scope = scope(tx, &caller, &place)?;
+            let scope = scope::<Inspect>(tx, &caller, &place)?;
             Ok(immutability::find(tx, scope, &uuid)?.ok_or(Error::NoPolicy)?.into())
         })
         .await
@@ -93,7 +93,7 @@ pub async fn create(
     let (caller, place, now, new) = (Arc::clone(caller), place.clone(), registry.now(), policy.clone());
     registry
         .write(move |tx| {
-            let scope = scope(tx, &caller, &place)?;
+            let scope = scope::<Admin>(tx, &caller, &place)?;
             immutability::insert(tx, scope, &new, now).map_err(taken)?;
             let metadata = described(&place, &new);
             audit::write(tx, &caller, subject(scope), "create_immutability_policy", metadata, now)
@@ -119,7 +119,7 @@ pub async fn update(
     let (pattern, name) = (pattern.to_owned(), uuid.to_owned());
     registry
         .write(move |tx| {
-            let scope = scope(tx, &caller, &place)?;
+            let scope = scope::<Admin>(tx, &caller, &place)?;
             immutability::find(tx, scope, &name)?.ok_or(Error::NoPolicy)?;
             let policy = Policy { uuid: name.clone(), pattern: parse(&pattern)?, matches };
             immutability::update(tx, &policy, now).map_err(taken)?;
@@ -139,7 +139,7 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>, place: &Place, uu
     let uuid = uuid.to_owned();
     registry
         .write(move |tx| {
-            let scope = scope(tx, &caller, &place)?;
+            let scope = scope::<Admin>(tx, &caller, &place)?;
             immutability::find(tx, scope, &uuid)?.ok_or(Error::NoPolicy)?;
             immutability::delete(tx, &uuid)?;
             let mut metadata = named(&place);
@@ -149,13 +149,13 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>, place: &Place, uu
         .await
 }
 
-fn scope(tx: &mut Tx<'_>, caller: &Caller, place: &Place) -> Result<Scope> {
+fn scope<L: Level>(tx: &mut Tx<'_>, caller: &Caller, place: &Place) -> Result<Scope> {
     match place {
         Place::Namespace(name) => {
-            Ok(Scope { namespace: check_namespace(tx, caller, name)?.id, repository: None })
+            Ok(Scope { namespace: check_namespace::<L>(tx, caller, name)?.id, repository: None })
         }
         Place::Repository(name) => {
-            let granted = check::<Admin>(tx, caller, name)?;
+            let granted = check::<L>(tx, caller, name)?;
             Ok(Scope { namespace: granted.namespace(), repository: Some(granted.id()) })
         }
     }

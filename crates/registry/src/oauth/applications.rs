@@ -9,7 +9,7 @@ use wharfinger_store::account::{self, Account};
 use wharfinger_store::application::{self, Application};
 use wharfinger_store::{Tx, account::Kind};
 
-use crate::access::check_organization;
+use crate::access::{Admin, check_organization};
 use crate::audit::{self, Subject};
 use crate::identity::{Purpose, new_nonce};
 use crate::{Caller, Error, Registry, Result, secrets};
@@ -57,7 +57,7 @@ pub async fn list(
     let (caller, organization) = (Arc::clone(caller), organization.to_owned());
     let found = registry
         .read(move |tx| {
-            let organization = check_organization(tx, &caller, &organization)?;
+            let organization = check_organization::<Admin>(tx, &caller, &organization)?;
             Ok(application::list(tx, organization.id, MOST)?)
         })
         .await?;
@@ -78,7 +78,7 @@ pub async fn create(
     let (caller, organization, now) = (Arc::clone(caller), organization.to_owned(), registry.now());
     let made = registry
         .write(move |tx| {
-            let organization = check_organization(tx, &caller, &organization)?;
+            let organization = check_organization::<Admin>(tx, &caller, &organization)?;
             validate(&profile)?;
             if application::list(tx, organization.id, MOST)?.len() >= usize::try_from(MOST).unwrap_or(0) {
                 return Err(Error::InvalidRequest(format!(
@@ -205,7 +205,7 @@ pub(super) fn find(
     organization: &str,
     client_id: &str,
 ) -> Result<Application> {
-    let organization = check_organization(tx, caller, organization)?;
+    let organization = check_organization::<Admin>(tx, caller, organization)?;
     let found = application::by_client_id(tx, client_id)?;
     found.filter(|found| found.organization == organization.id).ok_or(Error::NoApplication)
 }

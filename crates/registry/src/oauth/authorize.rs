@@ -17,7 +17,7 @@ use wharfinger_store::{AccountId, Tx, access_token};
 
 use super::applications::{Introduction, introduction, with_organization};
 use super::{LONGEST_LIFE, Lent, NewAccessToken};
-use crate::access::check_organization;
+use crate::access::{Admin, check_organization};
 use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result, secrets};
 
@@ -300,7 +300,7 @@ fn examine(
     application: Application,
     introduction: Introduction,
 ) -> Result<Result<Examined, Flaw>> {
-    match check_organization(tx, caller, &introduction.organization) {
+    match check_organization::<Admin>(tx, caller, &introduction.organization) {
         Err(Error::Forbidden) => return Ok(Err(Flaw::Denied)),
         checked => drop(checked?),
     }

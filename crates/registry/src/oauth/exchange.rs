@@ -47,6 +47,7 @@ pub async fn exchange(registry: &Registry, shown: Exchange, origin: Origin) -> R
     let Some(client) = client.filter(|_| proven) else { return Ok(Exchanged::InvalidClient) };
     let redirect_uri = shown.redirect_uri.parse::<RedirectUri>().map(|uri| uri.to_string());
     let (hash, made) = (secrets::hash(shown.code.expose_secret()), token.clone());
+    let settings = registry.settings().clone();
     let stored = registry
         .write(move |tx| {
             let Some(code) = authorization_code::take(tx, &hash, client.id, now)? else { return Ok(false) };
@@ -56,7 +57,7 @@ pub async fn exchange(registry: &Registry, shown: Exchange, origin: Origin) -> R
             }
             let owner = account::by_id(tx, code.account)?.filter(|owner| owner.kind == Kind::User);
             let Some(owner) = owner else { return Ok(false) };
-            let caller = Caller::new(owner, Authority::Password, origin.clone());
+            let caller = Caller::new(owner, Authority::Password, origin.clone(), &settings);
             authorize::store(tx, &caller, code.account, &client, code.scopes, &made, now)?;
             Ok(true)
         })

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use wharfinger_model::{RepositoryName, Scope};
-use wharfinger_store::account::{self, Kind};
-use wharfinger_store::{Tx, prune, repository};
+use wharfinger_model::RepositoryName;
+use wharfinger_store::{Tx, account, prune, repository};
 
 use crate::access::{Admin, Granted, check, check_organization};
 use crate::audit::Subject;
@@ -39,14 +38,11 @@ impl Domain {
     pub(super) fn check(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Administered> {
         let (namespace, name, repository) = match self {
             Self::Organization(name) => {
-                let organization = check_organization(tx, caller, name)?;
+                let organization = check_organization::<Admin>(tx, caller, name)?;
                 (organization.id, organization.name, None)
             }
             Self::Own => {
-                let user = caller.with_scope(Scope::UserAdmin)?;
-                if user.kind != Kind::User {
-                    return Err(Error::Forbidden);
-                }
+                let user = caller.as_owner()?;
                 (user.id, user.name.clone(), None)
             }
             Self::Repository(name) => {

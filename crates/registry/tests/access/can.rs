@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use wharfinger_model::{Algorithm, Digest, Reference, Role};
 use wharfinger_registry::manifests::ReferrersQuery;
+use wharfinger_registry::permissions::Grantee;
 use wharfinger_registry::repositories::{self, Tags, Visibility};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate};
 use wharfinger_registry::uploads::{self, BodyError, Part};
@@ -255,14 +256,14 @@ async fn administer(
     at: &Repository,
     use_case: UseCase,
 ) -> Result<()> {
-    let name = &at.name;
+    let (name, nobody) = (&at.name, Grantee::User("nobody".into()));
     match use_case {
-        UseCase::ListPermissions => permissions::list(registry, caller, name).await.map(drop),
-        UseCase::LookAtPermission => permissions::get(registry, caller, name, "nobody").await.map(drop),
+        UseCase::ListPermissions => permissions::of_users(registry, caller, name).await.map(drop),
+        UseCase::LookAtPermission => permissions::get(registry, caller, name, &nobody).await.map(drop),
         UseCase::SetPermission => {
-            permissions::set(registry, caller, name, "nobody", Role::Admin).await.map(drop)
+            permissions::set(registry, caller, name, &nobody, Role::Admin).await.map(drop)
         }
-        UseCase::RemovePermission => permissions::remove(registry, caller, name, "nobody").await,
+        UseCase::RemovePermission => permissions::remove(registry, caller, name, &nobody).await,
         UseCase::SetVisibility => {
             repositories::set_visibility(registry, caller, name, Visibility::Private).await
         }

@@ -154,9 +154,11 @@ impl From<Error> for Problem {
             }
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
             Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
-            Error::NoApplication | Error::NoToken | Error::RedirectUri | Error::UnknownScope => {
-                Self::not_found("UNSUPPORTED", error.to_string())
-            }
+            Error::NoTeam
+            | Error::NoApplication
+            | Error::NoToken
+            | Error::RedirectUri
+            | Error::UnknownScope => Self::not_found("UNSUPPORTED", error.to_string()),
             Error::FreshLoginRequired => Self::unauthorized(error.to_string()),
             Error::TooManyAttempts { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error.to_string())

@@ -160,6 +160,7 @@ impl From<Error> for Problem {
             | Error::NoUpload
             | Error::NoPolicy
             | Error::NoApplication
+            | Error::NoTeam
             | Error::NoToken
             | Error::UnknownScope
             | Error::NoAccount => Self::not_found(),

@@ -59,7 +59,6 @@ pub(super) enum Kind {
     #[allow(dead_code, reason = "for operations to come")]
     Integer,
     /// An object whose members are somebody else's business.
-    #[allow(dead_code, reason = "for operations to come")]
     Object,
     /// A list of what is of one kind.
     #[allow(dead_code, reason = "for operations to come")]

@@ -1,5 +1,6 @@
 //! `/api/v1/`: Quay's API, one file for each chapter of its guide. What it can do is one table, `table::CHAPTERS`.
 
+mod app_token;
 mod autoprune;
 mod error_type;
 mod field;
@@ -7,13 +8,18 @@ mod immutability;
 mod label;
 mod logs;
 mod manifest;
+mod member;
 mod operation;
 mod organization;
 mod permission;
+mod prototype;
 mod repository;
 mod request;
+mod robot;
+mod superuser;
 mod table;
 mod tag;
+mod team;
 mod user;
 pub(crate) mod wire;
 
@@ -77,6 +83,12 @@ impl Call<'_> {
     async fn document(&self, body: Body) -> Result<Document, Problem> {
         let fields = self.operation.body.unwrap_or_default();
         Document::read(self.registry, &self.parts.headers, body, fields).await
+    }
+
+    /// The body, which may be left out.
+    async fn optional_document(&self, body: Body) -> Result<Document, Problem> {
+        let fields = self.operation.body.unwrap_or_default();
+        Document::read_optional(self.registry, &self.parts.headers, body, fields).await
     }
 
     /// What is said to whoever may not know whether something exists.

@@ -1,11 +1,14 @@
-//! Chapter "permission": roles of users on a repository.
+//! Chapter "permission": roles of users, robots and teams on a repository.
+
+use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::{Role, Scope};
-use wharfinger_registry::permissions::{self, UserPermission};
+use wharfinger_registry::permissions::{self, Grantee, Holder};
 use wharfinger_registry::repositories;
 
 use super::Call;
@@ -15,7 +18,11 @@ use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
 
 const OF_USER: &str = "/api/v1/repository/{repository}/permissions/user/{username}";
-const PERMISSION: Answer = Answer::free_form(StatusCode::OK, "The user's role.");
+const OF_TEAM: &str = "/api/v1/repository/{repository}/permissions/team/{teamname}";
+const PERMISSION: Answer = Answer::of::<Permission>(StatusCode::OK, "The role.");
+const PERMISSIONS: Answer = Answer::of::<Permissions>(StatusCode::OK, "The roles, by who has them.");
+const ROLE: &[Field] = &[Field::required("role", Kind::Word(&words(&ROLES)), "What they may do.")];
+const GONE: Answer = Answer::nothing("They have none of their own any more.");
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -26,11 +33,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "List the roles that users have on a repository.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(
-            StatusCode::OK,
-            "`permissions`: by name, what each user or robot may do.",
-        )],
+        answers: &[PERMISSIONS],
         handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "listRepoTeamPermissions",
+        method: Method::GET,
+        path: "/api/v1/repository/{repository}/permissions/team/",
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "List the roles that teams have on a repository.",
+        query: &[],
+        body: None,
+        answers: &[PERMISSIONS],
+        handler: |call, _| Box::pin(list_teams(call)),
     },
     Operation {
         id: "getUserPermissions",
@@ -44,13 +59,24 @@ pub(super) const OPERATIONS: &[Operation] = &[
         handler: |call, _| Box::pin(get(call)),
     },
     Operation {
+        id: "getUserTransitivePermission",
+        method: Method::GET,
+        path: "/api/v1/repository/{repository}/permissions/user/{username}/transitive",
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Tell which roles a user has on a repository, by itself and by teams.",
+        query: &[],
+        body: None,
+        answers: &[Answer::of::<Roles>(StatusCode::OK, "Each of the roles.")],
+        handler: |call, _| Box::pin(transitive(call)),
+    },
+    Operation {
         id: "changeUserPermissions",
         method: Method::PUT,
         path: OF_USER,
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Give a user a role on a repository.",
         query: &[],
-        body: Some(&[Field::required("role", Kind::Word(&words(&ROLES)), "What the user may do.")]),
+        body: Some(ROLE),
         answers: &[PERMISSION],
         handler: |call, body| Box::pin(change(call, body)),
     },
@@ -62,48 +88,178 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Take a user's role on a repository away.",
         query: &[],
         body: None,
-        answers: &[Answer::nothing("The user has none any more.")],
+        answers: &[GONE],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+    Operation {
+        id: "getTeamPermissions",
+        method: Method::GET,
+        path: OF_TEAM,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Tell which role a team has on a repository.",
+        query: &[],
+        body: None,
+        answers: &[Answer::of::<BareRole>(StatusCode::OK, "The role.")],
+        handler: |call, _| Box::pin(get_team(call)),
+    },
+    Operation {
+        id: "changeTeamPermissions",
+        method: Method::PUT,
+        path: OF_TEAM,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Give a team a role on a repository.",
+        query: &[],
+        body: Some(ROLE),
+        answers: &[PERMISSION],
+        handler: |call, body| Box::pin(change(call, body)),
+    },
+    Operation {
+        id: "deleteTeamPermissions",
+        method: Method::DELETE,
+        path: OF_TEAM,
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Take a team's role on a repository away.",
+        query: &[],
+        body: None,
+        answers: &[GONE],
         handler: |call, _| Box::pin(delete(call)),
     },
 ];
 
-const ROLES: [(&str, Role); 3] = [("read", Role::Read), ("write", Role::Write), ("admin", Role::Admin)];
+pub(super) const ROLES: [(&str, Role); 3] =
+    [("read", Role::Read), ("write", Role::Write), ("admin", Role::Admin)];
+
+/// Whose role the path is about.
+fn grantee(call: &Call<'_>) -> Grantee {
+    match call.has("teamname") {
+        true => Grantee::Team(call.param("teamname").to_owned()),
+        false => Grantee::User(call.param("username").to_owned()),
+    }
+}
 
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
-    let given = permissions::list(call.registry, &call.caller, &call.repository()?).await?;
-    let given: Map<_, _> =
-        given.iter().map(|permission| (permission.name.clone(), document(permission))).collect();
-    Ok(wire::json(StatusCode::OK, &json!({"permissions": given})))
+    let given = permissions::of_users(call.registry, &call.caller, &call.repository()?).await?;
+    Ok(wire::json(StatusCode::OK, &Permissions::new(given)))
+}
+
+async fn list_teams(call: &Call<'_>) -> Result<Response, Problem> {
+    let given = permissions::of_teams(call.registry, &call.caller, &call.repository()?).await?;
+    Ok(wire::json(StatusCode::OK, &Permissions::new(given)))
 }
 
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let name = call.repository()?;
-    let permission = permissions::get(call.registry, &call.caller, &name, call.param("username")).await?;
-    Ok(wire::json(StatusCode::OK, &document(&permission)))
+    let permission = permissions::get(call.registry, &call.caller, &name, &grantee(call)).await?;
+    Ok(wire::json(StatusCode::OK, &Permission::new(permission)))
+}
+
+/// Of a team the role alone is told, as in Quay.
+async fn get_team(call: &Call<'_>) -> Result<Response, Problem> {
+    let name = call.repository()?;
+    let permission = permissions::get(call.registry, &call.caller, &name, &grantee(call)).await?;
+    Ok(wire::json(StatusCode::OK, &BareRole { role: permission.role.as_str() }))
+}
+
+async fn transitive(call: &Call<'_>) -> Result<Response, Problem> {
+    let (name, user) = (call.repository()?, call.param("username"));
+    let roles = permissions::transitive(call.registry, &call.caller, &name, user).await?;
+    let permissions = roles.into_iter().map(|role| BareRole { role: role.as_str() }).collect();
+    Ok(wire::json(StatusCode::OK, &Roles { permissions }))
 }
 
 async fn change(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    let (name, user) = (call.repository()?, call.param("username"));
+    let (name, grantee) = (call.repository()?, grantee(call));
     repositories::authorize_admin(call.registry, &call.caller, &name).await?;
     let role = call.document(body).await?.required_word("role", &ROLES)?;
-    let permission = permissions::set(call.registry, &call.caller, &name, user, role).await?;
-    Ok(wire::json(StatusCode::OK, &document(&permission)))
+    let permission = permissions::set(call.registry, &call.caller, &name, &grantee, role).await?;
+    Ok(wire::json(StatusCode::OK, &Permission::new(permission)))
 }
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     let name = call.repository()?;
-    permissions::remove(call.registry, &call.caller, &name, call.param("username")).await?;
+    permissions::remove(call.registry, &call.caller, &name, &grantee(call)).await?;
     Ok(wire::no_content())
 }
 
-fn document(permission: &UserPermission) -> Value {
-    let UserPermission { name, is_robot, role, is_org_member } = permission;
-    let kind = if *is_robot { AvatarKind::Robot } else { AvatarKind::User };
-    let mut document = json!({
-        "role": role.as_str(), "name": name, "is_robot": is_robot, "avatar": Avatar::new(kind, name, None),
-    });
-    if let Some(is_member) = is_org_member {
-        document["is_org_member"] = json!(is_member);
+/// Roles by the names of those who have them.
+#[derive(Debug, Serialize, ToSchema)]
+struct Permissions {
+    permissions: BTreeMap<String, Permission>,
+}
+
+impl Permissions {
+    fn new(given: Vec<permissions::Permission>) -> Self {
+        let given = given.into_iter();
+        let given = given.map(|permission| (permission.name.clone(), Permission::new(permission)));
+        Self { permissions: given.collect() }
     }
-    document
+}
+
+/// A role of somebody. A team has neither `is_robot` nor `is_org_member`, and without an organization nobody has the
+/// latter.
+#[derive(Debug, Serialize, ToSchema)]
+struct Permission {
+    role: &'static str,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_robot: Option<bool>,
+    avatar: Avatar,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_org_member: Option<bool>,
+}
+
+impl Permission {
+    fn new(permission: permissions::Permission) -> Self {
+        let permissions::Permission { name, holder, role } = permission;
+        let (kind, is_robot, is_org_member) = match holder {
+            Holder::User { is_robot: true, is_org_member } => (AvatarKind::Robot, Some(true), is_org_member),
+            Holder::User { is_robot: false, is_org_member } => (AvatarKind::User, Some(false), is_org_member),
+            Holder::Team => (AvatarKind::Team, None, None),
+        };
+        let avatar = Avatar::new(kind, &name, None);
+        Self { role: role.as_str(), name, is_robot, avatar, is_org_member }
+    }
+}
+
+/// A role.
+#[derive(Debug, Serialize, ToSchema)]
+struct BareRole {
+    role: &'static str,
+}
+
+/// Roles.
+#[derive(Debug, Serialize, ToSchema)]
+struct Roles {
+    permissions: Vec<BareRole>,
+}
+
+/// The roles that a robot or team was given on repositories.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RepositoryRoles {
+    permissions: Vec<RepositoryRole>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize, ToSchema)]
+struct RepositoryRole {
+    repository: RoleRepository,
+    role: &'static str,
+}
+
+/// The repository that a role is for, without its namespace.
+#[derive(Debug, Serialize, ToSchema)]
+struct RoleRepository {
+    name: String,
+    is_public: bool,
+}
+
+impl RepositoryRoles {
+    /// From names, whether everybody may read them, and roles.
+    pub(super) fn new<'a>(held: impl Iterator<Item = (&'a str, bool, Role)>) -> Self {
+        let role = |(name, is_public, role): (&str, bool, Role)| RepositoryRole {
+            repository: RoleRepository { name: name.to_owned(), is_public },
+            role: role.as_str(),
+        };
+        Self { permissions: held.map(role).collect() }
+    }
 }

@@ -106,6 +106,25 @@ impl Document {
         Self::new(document, fields)
     }
 
+    /// The same where the body may be left out.
+    ///
+    /// # Errors
+    /// As [`Document::read`], once there is a body.
+    pub(super) async fn read_optional(
+        registry: &Registry,
+        headers: &HeaderMap,
+        body: Body,
+        fields: &'static [Field],
+    ) -> Result<Self, Problem> {
+        let settings = registry.settings();
+        let bytes =
+            body::collect(body, settings.json_limit, settings.body_idle).await.map_err(Problem::body)?;
+        match bytes.is_empty() {
+            true => Self::new(json!({}), fields),
+            false => Self::read(registry, headers, Body::from(bytes), fields).await,
+        }
+    }
+
     /// The document, if it is an object and its members are right.
     pub(super) fn new(document: Value, fields: &'static [Field]) -> Result<Self, Problem> {
         match document {
@@ -130,6 +149,17 @@ impl Document {
     /// A text, if it is there.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.value(name)?.as_str()
+    }
+
+    /// A text, if it is there; null is an empty one.
+    pub(super) fn nullable_text(&self, name: &str) -> Option<&str> {
+        let value = self.value(name)?;
+        if value.is_null() { Some("") } else { value.as_str() }
+    }
+
+    /// An object, if it is there.
+    pub(super) fn object(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.value(name)?.as_object()
     }
 
     /// A text that is declared to be required.

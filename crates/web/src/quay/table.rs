@@ -7,8 +7,8 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    autoprune, error_type, immutability, label, logs, manifest, organization, permission, repository, tag,
-    user,
+    app_token, autoprune, error_type, immutability, label, logs, manifest, member, organization, permission,
+    prototype, repository, robot, superuser, tag, team, user,
 };
 
 /// Where the API begins.
@@ -59,9 +59,34 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "organization",
         about: "Create, describe and set up organizations.",
-        operations: &[organization::OPERATIONS],
+        operations: &[organization::OPERATIONS, member::OPERATIONS],
     },
-    Chapter { name: "user", about: "The first user, and oneself.", operations: &[user::OPERATIONS] },
+    Chapter {
+        name: "team",
+        about: "Say what groups of people and robots may do in an organization.",
+        operations: &[team::OPERATIONS],
+    },
+    Chapter {
+        name: "prototype",
+        about: "Permissions that are given on each new repository of an organization.",
+        operations: &[prototype::OPERATIONS],
+    },
+    Chapter {
+        name: "robot",
+        about: "Logins of machines.",
+        operations: &[robot::OPERATIONS_OF_USER, robot::OPERATIONS_OF_ORGANIZATION],
+    },
+    Chapter { name: "user", about: "The first user, oneself, and others.", operations: &[user::OPERATIONS] },
+    Chapter {
+        name: "appspecifictokens",
+        about: "Passwords of a user for single programs.",
+        operations: &[app_token::OPERATIONS],
+    },
+    Chapter {
+        name: "superuser",
+        about: "Look after everybody's accounts and organizations.",
+        operations: &[superuser::OPERATIONS],
+    },
     Chapter { name: "logs", about: "What was done, by whom and when.", operations: &[logs::OPERATIONS] },
     Chapter { name: "error", about: "What errors mean.", operations: &[error_type::OPERATIONS] },
 ];
@@ -71,10 +96,16 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("error_type", "A type of errors, as in `not_found`."),
     ("labelid", "The id of a label."),
     ("manifestref", "The digest of a manifest."),
+    ("membername", "The name of a member, or of a robot."),
+    ("namespace", "The name of a user or organization."),
     ("orgname", "The name of an organization."),
     ("policy_uuid", "The id of a policy."),
+    ("prototypeid", "The id of a default permission."),
     ("repository", "The full name of a repository, as in `namespace/name`."),
+    ("robot_shortname", "The name of a robot, without its namespace and the plus."),
     ("tag", "The name of a tag."),
+    ("teamname", "The name of a team."),
+    ("token_uuid", "The id of a token."),
     ("username", "The name of a user or robot."),
 ];
 

@@ -3,15 +3,19 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::first_user::{self, WantToken};
-use wharfinger_registry::identity::users::{self, UserView};
+use wharfinger_registry::identity::users::{self, SignedIn, UserUpdate, UserView};
+use wharfinger_registry::namespaces::{NamespaceUpdate, ProfileUpdate};
+use wharfinger_registry::{Error, Privilege};
 
 use super::Call;
-use super::field::{Field, Kind};
+use super::field::{Field, Kind, Null};
 use super::operation::{Access, Answer, Operation};
-use super::organization::{EMAIL, WINDOW, namespace_update};
+use super::organization::{EMAIL, INVOICE_ADDRESS, INVOICE_EMAIL, WINDOW, namespace_update};
 use super::request::Flag;
 use super::wire::{self, Avatar, AvatarKind};
 use crate::auth::{self, Refused};
@@ -53,9 +57,42 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::UserAdmin),
         summary: "Change one's own settings.",
         query: &[],
-        body: Some(&[PASSWORD, EMAIL, WINDOW]),
+        body: Some(CHANGE),
         answers: &[VIEW],
         handler: |call, body| Box::pin(change(call, body)),
+    },
+    Operation {
+        id: "createNewUser",
+        method: Method::POST,
+        path: OWN,
+        access: Access::Anybody,
+        summary: "Create an account, and sign in to it.",
+        query: &[],
+        body: Some(NEW),
+        answers: &[VIEW],
+        handler: |call, body| Box::pin(create(call, body)),
+    },
+    Operation {
+        id: "deleteCurrentUser",
+        method: Method::DELETE,
+        path: OWN,
+        access: Access::Scope(Scope::UserAdmin),
+        summary: "Delete one's own account with everything in its namespace.",
+        query: &[],
+        body: None,
+        answers: &[Answer::nothing("It is gone, and its name is free.")],
+        handler: |call, _| Box::pin(delete(call)),
+    },
+    Operation {
+        id: "getUserInformation",
+        method: Method::GET,
+        path: "/api/v1/users/{username}",
+        access: Access::Anybody,
+        summary: "Tell whether there is a user of that name.",
+        query: &[],
+        body: None,
+        answers: &[Answer::of::<SomeUser>(StatusCode::OK, "The user, as anybody may see it.")],
+        handler: |call, _| Box::pin(named(call)),
     },
 ];
 
@@ -65,7 +102,22 @@ const FIRST: &[Field] = &[
     Field::optional("access_token", Kind::Boolean, "Whether to answer an access token with every scope."),
     Field::optional("email", Kind::Text, "Where to reach the user."),
 ];
-const PASSWORD: Field = Field::optional("password", Kind::Text, "A new password, which can't be set yet.");
+const NEW: &[Field] = &[
+    Field::required("username", Kind::Text, "The user's name, which is that of a namespace."),
+    Field::required("password", Kind::Text, "The user's password."),
+    Field::optional("email", Kind::Text, "Where to reach the user.").null(Null::None),
+];
+const CHANGE: &[Field] = &[
+    Field::optional("password", Kind::Text, "A new password. Every other session ends."),
+    EMAIL,
+    WINDOW,
+    INVOICE_EMAIL,
+    INVOICE_ADDRESS,
+    Field::optional("given_name", Kind::Text, "The user's given name.").null(Null::None),
+    Field::optional("family_name", Kind::Text, "The user's family name.").null(Null::None),
+    Field::optional("company", Kind::Text, "Where the user works.").null(Null::None),
+    Field::optional("location", Kind::Text, "Where the user is.").null(Null::None),
+];
 
 async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     // A page that the operator happens to look at must not become the first user of a registry on their machine.
@@ -104,13 +156,63 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
 async fn change(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     users::authorize_admin(&call.caller)?;
     let sent = call.document(body).await?;
-    if sent.value("password").is_some() {
-        // To set the rest and leave this out would look like success.
-        return Err(Problem::invalid_request("A password can't be changed yet"));
+    let text = |name| sent.nullable_text(name).map(str::to_owned);
+    let namespace = namespace_update(&sent);
+    let profile = ProfileUpdate {
+        given_name: text("given_name"),
+        family_name: text("family_name"),
+        company: text("company"),
+        location: text("location"),
+        ..namespace.profile
+    };
+    let namespace = NamespaceUpdate { profile, ..namespace };
+    let update = UserUpdate { namespace, password: sent.text("password").map(str::to_owned) };
+    let changed = users::update(call.registry, &call.caller, update).await?;
+    Ok(signed_in(call, &changed))
+}
+
+async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    // A page that somebody happens to look at must not sign them in as anybody.
+    if auth::is_foreign_page(call.registry, call.parts) {
+        return Err(Refused::Csrf(None).into());
     }
-    let update = namespace_update(&sent);
-    let view = users::update(call.registry, &call.caller, update).await?;
-    Ok(wire::json(StatusCode::OK, &document(&view)))
+    let sent = call.document(body).await?;
+    let (username, password) = (sent.required("username")?, sent.required("password")?);
+    let email = sent.text("email").filter(|email| !email.is_empty());
+    let created = users::sign_up(call.registry, &call.caller, username, password, email).await?;
+    Ok(signed_in(call, &created))
+}
+
+/// The user, with the cookie of the session if there is a new one.
+fn signed_in(call: &Call<'_>, signed_in: &SignedIn) -> Response {
+    let mut response = wire::json(StatusCode::OK, &document(&signed_in.user));
+    if let Some(cookie) = &signed_in.cookie {
+        wire::set_session(&mut response, cookie, auth::session_scheme(call.registry, call.parts));
+    }
+    response
+}
+
+async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
+    users::delete(call.registry, &call.caller).await?;
+    Ok(wire::no_content())
+}
+
+/// A user, as anybody may see it.
+#[derive(Debug, Serialize, ToSchema)]
+struct SomeUser {
+    anonymous: bool,
+    username: String,
+    avatar: Avatar,
+}
+
+async fn named(call: &Call<'_>) -> Result<Response, Problem> {
+    let name = users::named(call.registry, call.param("username")).await;
+    let name = name.map_err(|error| match error {
+        Error::NoAccount => Problem::Message(StatusCode::NOT_FOUND, json!("Not Found")),
+        other => other.into(),
+    })?;
+    let avatar = Avatar::new(AvatarKind::User, &name, None);
+    Ok(wire::json(StatusCode::OK, &SomeUser { anonymous: false, username: name, avatar }))
 }
 
 fn document(view: &UserView) -> Value {
@@ -128,17 +230,19 @@ fn document(view: &UserView) -> Value {
             ("verified", json!(true)),
             ("email", json!(account.email)),
             ("logins", json!([])),
-            ("invoice_email", json!(false)),
-            ("invoice_email_address", json!(null)),
+            ("invoice_email", json!(view.profile.invoice_email)),
+            ("invoice_email_address", json!(view.profile.invoice_address)),
             ("preferred_namespace", json!(true)),
             ("tag_expiration_s", json!(account.window_ms / 1000)),
             ("prompts", json!([])),
-            ("company", json!(null)),
-            ("family_name", json!(null)),
-            ("given_name", json!(null)),
-            ("location", json!(null)),
+            ("company", json!(view.profile.company)),
+            ("family_name", json!(view.profile.family_name)),
+            ("given_name", json!(view.profile.given_name)),
+            ("location", json!(view.profile.location)),
             ("is_free_account", json!(true)),
             ("has_password_set", json!(true)),
+            ("super_user", json!(view.privilege == Privilege::Superuser)),
+            ("global_readonly_super_user", json!(view.privilege == Privilege::ReadOnlySuperuser)),
         ] {
             document[key] = value;
         }

@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, X_CONTENT_TYPE_OPTIO
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
+use utoipa::ToSchema;
 use wharfinger_model::{Algorithm, QuayDate, Timestamp};
 
 use crate::auth::SESSION_COOKIE;
@@ -28,6 +29,13 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     body.push(b'\n');
     let headers = [(CONTENT_TYPE, "application/json"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (status, headers, Body::from(body)).into_response()
+}
+
+/// The same for an answer that may hold a secret, which nobody on the way may keep.
+pub(crate) fn secret(status: StatusCode, document: &impl Serialize) -> Response {
+    let mut response = json(status, document);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// What a success answers that has nothing to tell.
@@ -79,8 +87,15 @@ pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme)
     }
 }
 
+/// Whether somebody of this name is a robot, and what is drawn for them: only a robot's name holds a plus.
+pub(super) fn somebody(name: &str) -> (bool, Avatar) {
+    let is_robot = name.contains('+');
+    let kind = if is_robot { AvatarKind::Robot } else { AvatarKind::User };
+    (is_robot, Avatar::new(kind, name, None))
+}
+
 /// What is drawn for somebody.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Avatar {
     name: String,
     hash: String,
@@ -89,7 +104,7 @@ pub(crate) struct Avatar {
 }
 
 /// For whom an avatar is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AvatarKind {
     /// A person.
@@ -98,6 +113,8 @@ pub(crate) enum AvatarKind {
     Robot,
     /// An organization.
     Org,
+    /// A team.
+    Team,
     /// An OAuth 2 application.
     App,
 }

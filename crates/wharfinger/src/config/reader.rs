@@ -6,7 +6,7 @@ use std::fmt;
 use super::mistake::{Mistake, Mistakes, Origin};
 use super::setting::{self, Setting, Unset};
 use super::sources::{Given, Sources};
-use super::{Config, Database, Effective, Limits, Log, Rhythm, Storage, TlsFiles, masked, value};
+use super::{Config, Database, Effective, Limits, Log, People, Rhythm, Storage, TlsFiles, masked, value};
 
 /// All of `sources`, or all that is wrong with them.
 pub(super) fn read(sources: Sources) -> Result<Config, Mistakes> {
@@ -42,6 +42,7 @@ impl Reader {
         let public_url = self.optional(setting::PUBLIC_URL, value::public_url);
         let tls = self.tls();
         let trusted_proxies = self.optional(setting::TRUSTED_PROXIES, value::networks).unwrap_or_default();
+        let people = self.people();
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
         let rhythm = self.rhythm();
@@ -55,6 +56,7 @@ impl Reader {
             public_url,
             tls,
             trusted_proxies,
+            people: people?,
             log: Log { filter: filter?, format: format? },
             rhythm: rhythm?,
             sparse_manifests: sparse_manifests?,
@@ -80,6 +82,20 @@ impl Reader {
             self.mistakes.push(Mistake::of(origin.naming(setting), what));
         }
         Some(TlsFiles { certificate: certificate?, key: key? })
+    }
+
+    fn people(&mut self) -> Option<People> {
+        let superusers = self.optional(setting::SUPERUSERS, value::users).unwrap_or_default();
+        let global_readonly_superusers =
+            self.optional(setting::GLOBAL_READONLY_SUPERUSERS, value::users).unwrap_or_default();
+        let user_creation = self.value(setting::USER_CREATION, value::switch);
+        let app_token_expiration = self.optional(setting::APP_TOKEN_EXPIRATION, value::positive_duration);
+        Some(People {
+            superusers,
+            global_readonly_superusers,
+            user_creation: user_creation?,
+            app_token_expiration,
+        })
     }
 
     fn rhythm(&mut self) -> Option<Rhythm> {

@@ -67,6 +67,13 @@ settings! {
     TLS_KEY = "tls_key" "FILE", Follows("no TLS"), "The certificate's private key, in PEM";
     TRUSTED_PROXIES = "trusted_proxies" "NETWORKS", Follows("none"),
         "Whose X-Forwarded-* headers are believed: addresses and networks, as in 10.0.0.0/8,::1";
+    SUPERUSERS = "superusers" "NAMES", Follows("the first user"),
+        "Users who may do everything, besides the first, with commas between";
+    GLOBAL_READONLY_SUPERUSERS = "global_readonly_superusers" "NAMES", Follows("none"),
+        "Users who may read everything and write nothing, with commas between";
+    USER_CREATION = "user_creation" "SWITCH", Value("true"), "Whether anybody may make an account: true or false";
+    APP_TOKEN_EXPIRATION = "app_token_expiration" "DURATION", Follows("never"),
+        "How long app-specific tokens are good";
     LOG = "log" "FILTER", Value("info"), "What to log, as in info or info,wharfinger_web=debug";
     LOG_FORMAT = "log_format" "FORMAT", Value("text"), "How to log: text or json";
     PULL_COUNT_FLUSH = "pull_count_flush" "DURATION", Value("1s"), "How often counted pulls are written down";

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 use tracing_subscriber::EnvFilter;
+use wharfinger_model::Namespace;
 use wharfinger_web::serve::{InvalidNetwork, TrustedProxies};
 
 use super::secret::Masked;
@@ -50,6 +51,10 @@ pub(crate) enum Error {
     NotAFilter(Masked),
     #[error("`{0}` is no log format: write `text` or `json`")]
     NotALogFormat(Masked),
+    #[error("`{0}` is no name of a user: write names with commas between, as in `alice,bob`")]
+    NotAName(Masked),
+    #[error("`{0}` is no switch: write `true` or `false`")]
+    NotASwitch(Masked),
     #[error("`{0}` is not a duration: write a whole number and a unit (ms, s, m, h, d or w), as in `30s`")]
     NotADuration(Masked),
     #[error("`{0}` is too short: write a duration of at least `1ms`")]
@@ -173,6 +178,19 @@ pub(super) fn windows(text: &str) -> Result<Vec<Duration>, Error> {
     text.split(',').map(str::trim).map(window).collect()
 }
 
+/// Names of users, whose accounts may not be there yet.
+pub(super) fn users(text: &str) -> Result<Vec<String>, Error> {
+    let name = |text: &str| match text.parse::<Namespace>() {
+        Ok(name) => Ok(name.to_string()),
+        Err(_) => Err(Error::NotAName(text.into())),
+    };
+    text.split(',').map(str::trim).map(name).collect()
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, Error> {
+    text.parse().map_err(|_| Error::NotASwitch(text.into()))
+}
+
 /// In bytes.
 pub(super) fn size(text: &str) -> Result<usize, Error> {
     let (number, unit) = number_and_unit(text).ok_or_else(|| Error::NotASize(text.into()))?;
@@ -238,6 +256,16 @@ mod tests {
         assert_eq!(windows("1d,250ms"), Err(Error::NotInSeconds("250ms".into())));
         for text in ["", "1d,", "1d 2d"] {
             assert!(matches!(windows(text), Err(Error::NotADuration(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn users_are_names_with_commas_between() {
+        assert_eq!(users("alice, bob"), Ok(vec!["alice".into(), "bob".into()]));
+        for (text, wrong) in
+            [("", ""), ("alice,", ""), ("Alice", "Alice"), ("alice bob", "alice bob"), ("a+b", "a+b")]
+        {
+            assert_eq!(users(text), Err(Error::NotAName(wrong.into())), "{text}");
         }
     }
 

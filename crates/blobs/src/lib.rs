@@ -12,6 +12,7 @@ mod reader;
 mod state;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -70,9 +71,16 @@ pub trait Blobs: Send + Sync + 'static {
     /// Some blobs with their lengths after `after`, in the order of their digests' text; empty only when none follow.
     fn list<'a>(&'a self, after: Option<&'a Digest>) -> BoxFuture<'a, Result<Vec<Listed>>>;
 
-    /// Takes a blob out of the storage, but keeps its bytes where an operator finds them. One that is not there is no
-    /// error.
+    /// Takes a blob out of the storage, but keeps its bytes where an operator finds them, beside whatever was put there
+    /// before. One that is not there is no error.
     fn quarantine<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>>;
+
+    /// What lies among the blobs and uploads without being one: by name, in place, or kind. Each is told by where it
+    /// lies in the storage.
+    fn strangers(&self) -> BoxFuture<'_, Result<Vec<PathBuf>>>;
+
+    /// Does with one of [`strangers`](Self::strangers) what [`quarantine`](Self::quarantine) does with a blob.
+    fn quarantine_stranger<'a>(&'a self, stranger: &'a Path) -> BoxFuture<'a, Result<()>>;
 
     /// The uploads that nobody in this process has. One of them that nobody remembers either can be aborted: a
     /// crash has left it.

@@ -173,3 +173,44 @@ async fn a_place_that_is_no_folder_is_refused_without_its_path() {
     let error = Disk::open(&file).await.unwrap_err();
     assert!(!error.to_string().contains("secret-name"), "{error}");
 }
+
+#[tokio::test]
+async fn a_file_in_a_wrong_folder_is_no_blob_and_hides_none() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).await.unwrap();
+    let mut stored = Vec::new();
+    for number in 0..20 {
+        stored.push(store(&disk, &Bytes::from(format!("blob {number}"))).await);
+    }
+    stored.sort();
+    let last = Path::new("blobs/sha256/00").join("f".repeat(64));
+    fs::create_dir_all(root.path().join("blobs/sha256/00")).unwrap();
+    fs::write(root.path().join(&last), "misplaced").unwrap();
+    let mut listed: Vec<Digest> = Vec::new();
+    loop {
+        let page = disk.list(listed.last()).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page.into_iter().map(|blob| blob.digest));
+    }
+    assert_eq!(listed, stored);
+    assert_eq!(disk.strangers().await.unwrap(), std::slice::from_ref(&last));
+    disk.quarantine_stranger(&last).await.unwrap();
+    assert!(disk.strangers().await.unwrap().is_empty());
+    let aside = root.path().join("quarantine").join(format!("blobs-sha256-00-{}", "f".repeat(64)));
+    assert_eq!(fs::read(aside).unwrap(), b"misplaced");
+}
+
+#[tokio::test]
+async fn a_file_in_the_place_of_a_folder_is_a_stranger_and_nothing_is_in_it() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).await.unwrap();
+    let digest = store(&disk, &Bytes::from("blob")).await;
+    let shard = Path::new("blobs/sha256").join(&digest.hex()[..2]);
+    fs::remove_dir_all(root.path().join(&shard)).unwrap();
+    fs::write(root.path().join(&shard), "").unwrap();
+    assert_eq!(disk.list(None).await.unwrap(), []);
+    assert!(disk.open(&digest).await.unwrap().is_none());
+    assert_eq!(disk.strangers().await.unwrap(), [shard]);
+}

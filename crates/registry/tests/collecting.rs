@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -316,6 +317,14 @@ impl Blobs for Slow {
 
     fn quarantine<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, wharfinger_blobs::Result<()>> {
         self.disk.quarantine(digest)
+    }
+
+    fn strangers(&self) -> BoxFuture<'_, wharfinger_blobs::Result<Vec<PathBuf>>> {
+        self.disk.strangers()
+    }
+
+    fn quarantine_stranger<'a>(&'a self, stranger: &'a Path) -> BoxFuture<'a, wharfinger_blobs::Result<()>> {
+        self.disk.quarantine_stranger(stranger)
     }
 
     fn uploads(&self) -> BoxFuture<'_, wharfinger_blobs::Result<Vec<Uuid>>> {

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,6 +64,14 @@ impl Blobs for Held {
 
     fn quarantine<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
         self.disk.quarantine(digest)
+    }
+
+    fn strangers(&self) -> BoxFuture<'_, Result<Vec<PathBuf>>> {
+        self.disk.strangers()
+    }
+
+    fn quarantine_stranger<'a>(&'a self, stranger: &'a Path) -> BoxFuture<'a, Result<()>> {
+        self.disk.quarantine_stranger(stranger)
     }
 
     fn uploads(&self) -> BoxFuture<'_, Result<Vec<Uuid>>> {

@@ -67,6 +67,12 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
     },
     Migration { version: 12, common: include_str!("../migrations/0012_oidc.sql"), sqlite: "", postgres: "" },
+    Migration {
+        version: 14,
+        common: include_str!("../migrations/0014_keeping.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

@@ -1,10 +1,11 @@
-//! Everything outside the two APIs: health, the CSRF token, and a page for whoever comes with a browser.
+//! Everything outside the two APIs: health, the CSRF token, and pages for whoever comes with a browser.
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{Html, IntoResponse as _, Response};
-use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -13,14 +14,14 @@ use wharfinger_registry::{Error, Registry};
 
 use crate::auth;
 use crate::problem::quay::Problem;
-use crate::quay::wire;
+use crate::quay::{documents, wire};
 
 /// How long the database may take to show that it is there.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
 
 const HOME: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Wharfinger</title>\
     <h1>Wharfinger</h1><p>This is a container registry. Images are pushed and pulled at <code>/v2/</code>, \
-    and tags are managed at <code>/api/v1/</code>.</p></html>\n";
+    and tags are managed at <code>/api/v1/</code>: <a href=\"/api/docs\">what it can do</a>.</p></html>\n";
 const NOTHING: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Not found</title>\
     <h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">Wharfinger</a></p></html>\n";
 
@@ -30,6 +31,8 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let reads = matches!(parts.method, Method::GET | Method::HEAD);
     match parts.uri.path() {
         "/" if reads => page(StatusCode::OK, HOME),
+        "/api/docs" if reads => page(StatusCode::OK, documents::page()),
+        "/api/docs.css" if reads => style(),
         "/health/instance" if reads => health(registry, Storage::Trusted).await,
         "/health/endtoend" if reads => health(registry, Storage::LookedAt).await,
         "/csrf_token" if reads => csrf_token(registry, &parts)
@@ -73,10 +76,15 @@ fn csrf_token(registry: &Registry, parts: &Parts) -> wharfinger_registry::Result
     Ok(response)
 }
 
-fn page(status: StatusCode, text: &'static str) -> Response {
+fn style() -> Response {
+    let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (headers, documents::STYLE).into_response()
+}
+
+fn page(status: StatusCode, text: impl Into<Body>) -> Response {
     let headers = [
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'self'; frame-ancestors 'none'"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (status, headers, Html(text)).into_response()
+    (status, headers, Html(text.into())).into_response()
 }

@@ -1,7 +1,8 @@
 //! Where things lie on a disk: `blobs/<algorithm>/<two digits>/<digits>` and `uploads/<id>`.
 
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -19,10 +20,9 @@ const FILE_MODE: u32 = 0o600;
 
 /// The folders of a storage.
 pub(super) struct Folders {
+    pub(super) root: PathBuf,
     blobs: PathBuf,
     uploads: PathBuf,
-    /// Where damaged and stray blobs are put. Made when it is needed.
-    quarantine: PathBuf,
     /// Folders of blobs that are known to survive a loss of power.
     synced: Mutex<HashSet<PathBuf>>,
 }
@@ -41,7 +41,7 @@ impl Folders {
                 return Err(io::Error::new(ErrorKind::CrossesDevices, text));
             }
         }
-        Ok(Self { blobs, uploads, quarantine: root.join("quarantine"), synced: Mutex::default() })
+        Ok(Self { root: root.to_owned(), blobs, uploads, synced: Mutex::default() })
     }
 
     /// The file of an upload.
@@ -57,6 +57,12 @@ impl Folders {
     /// The folder of a blob's file.
     pub(super) fn shard(&self, digest: &Digest) -> PathBuf {
         self.blobs.join(digest.algorithm().as_str()).join(&digest.hex()[..2])
+    }
+
+    /// What lies in a folder of the storage, which need not be there: names, in no order.
+    pub(super) fn entries(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        let entries = optional(fs::read_dir(self.root.join(folder)))?;
+        entries.into_iter().flatten().map(|entry| Ok(entry?.file_name())).collect()
     }
 
     /// Creates the folder of a blob's file, and syncs that it is there.
@@ -97,7 +103,9 @@ impl Folders {
                 if within.is_some_and(|within| &within.hex()[..2] > name.as_str()) {
                     continue;
                 }
-                let mut found = listed(&self.blobs.join(algorithm.as_str()).join(name), algorithm)?;
+                let mut found = listed(&self.blobs.join(algorithm.as_str()).join(&name), algorithm)?;
+                // One that lies elsewhere than where it would be looked for is none.
+                found.retain(|found| found.digest.hex().starts_with(&name));
                 found.retain(|found| within.is_none_or(|within| found.digest > *within));
                 if !found.is_empty() {
                     found.sort_by(|one, other| one.digest.cmp(&other.digest));
@@ -108,25 +116,25 @@ impl Folders {
         Ok(Vec::new())
     }
 
-    /// Moves a blob's file to where nobody reads it.
-    pub(super) fn quarantine(&self, digest: &Digest) -> io::Result<()> {
-        create_all(&self.quarantine)?;
-        let file = format!("{}-{}", digest.algorithm().as_str(), digest.hex());
-        if optional(fs::rename(self.blob(digest), self.quarantine.join(file)))?.is_some() {
-            sync(&self.quarantine)?;
-            sync(&self.shard(digest))?;
-        }
-        Ok(())
-    }
-
     /// The ids of all uploads that have a file.
     pub(super) fn uploads(&self) -> io::Result<Vec<Uuid>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.uploads)? {
-            found.extend(entry?.file_name().to_str().and_then(|name| Uuid::parse_str(name).ok()));
+            found.extend(upload_id(&entry?.file_name()));
         }
         Ok(found)
     }
+}
+
+/// Which upload a file is, if it is called like one.
+pub(super) fn upload_id(name: &OsStr) -> Option<Uuid> {
+    let name = name.to_str()?;
+    Uuid::parse_str(name).ok().filter(|id| id.hyphenated().to_string() == name)
+}
+
+/// Which blob a file is, if it is called like one.
+pub(super) fn blob_digest(name: &OsStr, algorithm: Algorithm) -> Option<Digest> {
+    format!("{}:{}", algorithm.as_str(), name.to_str()?).parse().ok()
 }
 
 /// The blobs in a folder, which need not be there.
@@ -134,10 +142,9 @@ fn listed(folder: &Path, algorithm: Algorithm) -> io::Result<Vec<Listed>> {
     let mut found = Vec::new();
     for entry in optional(fs::read_dir(folder))?.into_iter().flatten() {
         let entry = entry?;
-        let name = entry.file_name();
-        let digest = name.to_str().and_then(|hex| format!("{}:{hex}", algorithm.as_str()).parse().ok());
+        let Some(digest) = blob_digest(&entry.file_name(), algorithm) else { continue };
         // One that was deleted since the folder was read is not there.
-        if let (Some(digest), Some(metadata)) = (digest, optional(entry.metadata())?) {
+        if let Some(metadata) = optional(fs::metadata(entry.path()))?.filter(Metadata::is_file) {
             found.push(Listed { digest, size: metadata.len() });
         }
     }
@@ -163,13 +170,14 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
 pub(super) fn optional<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        // In a file nothing is found either.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// Creates a folder and those that it lies in, and syncs that they are there.
-fn create_all(folder: &Path) -> io::Result<()> {
+pub(super) fn create_all(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }

@@ -6,10 +6,11 @@
 mod append;
 mod commit;
 mod folders;
+mod quarantine;
 
 use std::fmt;
 use std::fs::OpenOptions;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
@@ -90,6 +91,14 @@ impl Disk {
         blocking(move || Ok(self.folders.quarantine(&digest)?)).await
     }
 
+    async fn list_strangers(self) -> Result<Vec<PathBuf>> {
+        blocking(move || Ok(self.folders.strangers()?)).await
+    }
+
+    async fn put_stranger_aside(self, stranger: PathBuf) -> Result<()> {
+        blocking(move || Ok(self.folders.quarantine_stranger(&stranger)?)).await
+    }
+
     async fn list_uploads(self) -> Result<Vec<Uuid>> {
         blocking(move || {
             let mut found = self.folders.uploads()?;
@@ -132,6 +141,14 @@ impl Blobs for Disk {
 
     fn quarantine<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.clone().quarantine_blob(digest.clone()))
+    }
+
+    fn strangers(&self) -> BoxFuture<'_, Result<Vec<PathBuf>>> {
+        Box::pin(self.clone().list_strangers())
+    }
+
+    fn quarantine_stranger<'a>(&'a self, stranger: &'a Path) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.clone().put_stranger_aside(stranger.to_owned()))
     }
 
     fn uploads(&self) -> BoxFuture<'_, Result<Vec<Uuid>>> {

@@ -1,4 +1,4 @@
-//! Whether every file has its row.
+//! Whether every file is a blob or an upload, and has its row.
 
 use wharfinger_store::upload;
 
@@ -7,8 +7,19 @@ use crate::Result;
 use crate::collect::strays;
 
 pub(super) async fn check(check: &mut Check<'_>) -> Result<()> {
+    strangers(check).await?;
     blobs(check).await?;
     uploads(check).await
+}
+
+async fn strangers(check: &mut Check<'_>) -> Result<()> {
+    let registry = check.registry;
+    for stranger in registry.bytes().strangers().await? {
+        let what = format!("{}: it is neither a blob nor an upload", stranger.display());
+        let aside = async { Ok(registry.bytes().quarantine_stranger(&stranger).await?) };
+        check.found(what, "moved to quarantine", aside).await;
+    }
+    Ok(())
 }
 
 async fn blobs(check: &mut Check<'_>) -> Result<()> {
@@ -23,7 +34,7 @@ async fn blobs(check: &mut Check<'_>) -> Result<()> {
         for stray in strays::strays(registry, page, &awaited).await? {
             let what = format!("file of blob {}: no row tells of it", stray.digest);
             let aside = async { Ok(registry.bytes().quarantine(&stray.digest).await?) };
-            check.found(what, "moved to quarantine", aside).await?;
+            check.found(what, "moved to quarantine", aside).await;
         }
         check.listener.progress("files", count);
     }

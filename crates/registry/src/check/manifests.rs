@@ -59,7 +59,7 @@ async fn check_children(check: &mut Check<'_>, index: &Manifest, children: &[Ent
                 let what = format!("index {name}@{digest}: {child} is there, but not known to be listed");
                 let link =
                     async { registry.write(move |tx| Ok(missing::manifest_has_come(tx, there)?)).await };
-                check.found(what, "linked again", link).await?;
+                check.found(what, "linked again", link).await;
             }
             // What it lacks was missing when it came, and may be.
             Leads::Somewhere | Leads::Astray | Leads::Nowhere => {}
@@ -94,7 +94,7 @@ async fn check_blobs(check: &mut Check<'_>, manifest: &Manifest, blobs: &[Digest
                 })
                 .await
         };
-        check.found(what, "linked again", link).await?;
+        check.found(what, "linked again", link).await;
     }
     for needless in held.keys().filter(|held| !blobs.contains(held)) {
         check.beyond_repair(format!("manifest {name}@{digest}: it holds blob {needless} without naming it"));
@@ -113,7 +113,7 @@ async fn check_missing(check: &mut Check<'_>, manifest: &Manifest) -> Result<BTr
         let what = format!("manifest {name}@{digest}: blob {blob} is there, but not known to be needed");
         let link =
             async { registry.write(move |tx| Ok(missing::blob_has_come(tx, repository, seen)?)).await };
-        check.found(what, "linked again", link).await?;
+        check.found(what, "linked again", link).await;
     }
     Ok(missing.into_iter().map(|blob| blob.digest).collect())
 }

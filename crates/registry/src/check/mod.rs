@@ -53,21 +53,16 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Tells of a fault, after `mend` has done something about it if that was asked for.
-    async fn found(
-        &mut self,
-        what: String,
-        done: &'static str,
-        mend: impl Future<Output = Result<()>>,
-    ) -> Result<()> {
-        let done = match self.repair {
-            Repair::No => None,
-            Repair::Yes => {
-                mend.await?;
-                Some(done)
-            }
+    async fn found(&mut self, what: String, done: &'static str, mend: impl Future<Output = Result<()>>) {
+        let (what, done) = match self.repair {
+            Repair::No => (what, None),
+            Repair::Yes => match mend.await {
+                Ok(()) => (what, Some(done)),
+                // What is wrong with one thing keeps nobody from looking at the next.
+                Err(error) => (format!("{what}; it could not be mended: {error}"), None),
+            },
         };
         self.listener.fault(Fault { what, done });
-        Ok(())
     }
 
     /// Tells of a fault that can't be mended.
@@ -83,8 +78,9 @@ impl Check<'_> {
 /// When the store or the storage of blobs fails. What is wrong is no error.
 pub async fn check(registry: &Registry, repair: Repair, listener: &mut dyn Listener) -> Result<()> {
     let mut check = Check { registry, repair, listener };
-    blobs::check(&mut check).await?;
+    // What lies in the place of a blob is out of its way then.
     files::check(&mut check).await?;
+    blobs::check(&mut check).await?;
     manifests::check(&mut check).await?;
     tags::check(&mut check).await
 }

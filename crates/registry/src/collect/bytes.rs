@@ -22,8 +22,9 @@ pub(super) async fn delete(registry: &Registry) -> Result<Freed> {
     }
 }
 
-/// Deletes doomed bytes, unless a push has taken them back; how many. While that is under way, pushes of the same
-/// digests wait. It goes on to its end even if nobody waits for it: the claims must last until the files are gone.
+/// Deletes doomed bytes, unless a push has taken them back; how many. What can't be deleted stays doomed. While that is
+/// under way, pushes of the same digests wait. It goes on to its end even if nobody waits for it: the claims must last
+/// until the files are gone.
 async fn delete_some(registry: &Registry, listed: Vec<(Digest, i64)>) -> Result<u64> {
     let registry = registry.clone();
     let deleting = tokio::spawn(async move {
@@ -32,20 +33,28 @@ async fn delete_some(registry: &Registry, listed: Vec<(Digest, i64)>) -> Result<
         for (digest, _) in &listed {
             claims.push(registry.0.claims.take(digest).await);
         }
-        let digests: Vec<Digest> = listed.iter().map(|(digest, _)| digest.clone()).collect();
-        let asked = digests.clone();
+        let asked: Vec<Digest> = listed.iter().map(|(digest, _)| digest.clone()).collect();
         let still =
             registry.read(move |tx| asked.iter().map(|digest| Ok(doomed::contains(tx, digest)?)).collect());
         let still: Vec<bool> = still.await?;
-        let mut freed = 0;
-        for ((digest, size), still) in listed.iter().zip(still) {
+        let (mut freed, mut settled, mut failed) = (0, Vec::with_capacity(listed.len()), Vec::new());
+        for ((digest, size), still) in listed.into_iter().zip(still) {
             if still {
-                registry.bytes().delete(digest).await?;
-                freed += u64::try_from(*size).unwrap_or(0);
+                if let Err(error) = registry.bytes().delete(&digest).await {
+                    failed.push((digest, error));
+                    continue;
+                }
+                freed += u64::try_from(size).unwrap_or(0);
             }
+            settled.push(digest);
+        }
+        // On a disk that takes no changes it may be every file: one line for all of these.
+        if let Some((digest, error)) = failed.first() {
+            let files = failed.len();
+            tracing::error!(files, %digest, %error, "files could not be deleted; the next collection tries again");
         }
         registry
-            .write(move |tx| Ok(digests.iter().try_for_each(|digest| doomed::forget(tx, digest))?))
+            .write(move |tx| Ok(settled.iter().try_for_each(|digest| doomed::forget(tx, digest))?))
             .await?;
         drop(claims);
         Ok(freed)

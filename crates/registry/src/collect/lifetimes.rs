@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use wharfinger_store::{Tx, examination, lifetime, past, pulls};
 
-use super::{BATCH, Freed, Place, Step};
+use super::budget::ROWS;
+use super::{Freed, Place, Step};
 use crate::Result;
 
 /// Takes lifetimes that ended before the window, and those that were purged, out of what can be listed and restored. The
@@ -19,7 +20,7 @@ pub(super) fn remove(tx: &mut Tx<'_>, place: Place) -> Result<Step> {
         return Ok(Step::Nothing);
     }
     // Only now is it sure that nobody changes them.
-    let ended = found(tx, BATCH)?;
+    let ended = found(tx, ROWS)?;
     let mut names = BTreeSet::new();
     let mut manifests = BTreeSet::new();
     for (id, name, manifest) in &ended {

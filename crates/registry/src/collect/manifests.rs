@@ -1,10 +1,14 @@
 //! Manifests that nothing needs any more.
 
+use std::collections::BTreeSet;
+
 use wharfinger_model::{Digest, Timestamp};
 use wharfinger_store::manifest::{self, Kept};
-use wharfinger_store::{ManifestId, Tx, blob, examination, garbage};
+use wharfinger_store::{BlobId, ManifestId, Tx, blob, examination, garbage};
 
-use super::{BATCH, Freed, Place, Step};
+use super::budget::{Budget, ROWS};
+use super::links::doom;
+use super::{Freed, Place, Step};
 use crate::Result;
 
 /// How a manifest is kept.
@@ -24,12 +28,16 @@ pub(super) fn remove(tx: &mut Tx<'_>, place: Place) -> Result<Step> {
     if due(tx, place, beyond, 1)?.is_empty() || !place.lock(tx)? {
         return Ok(Step::Nothing);
     }
-    let mut freed = Freed::default();
-    for (id, digest) in due(tx, place, beyond, BATCH)? {
+    let (mut freed, mut budget) = (Freed::default(), Budget::whole());
+    for (id, digest) in due(tx, place, beyond, ROWS)? {
         match judge(&manifest::kept(tx, id)?, beyond, place.now) {
-            Verdict::Garbage => freed += take_away(tx, place, id, &digest)?,
+            Verdict::Garbage => freed += take_away(tx, place, id, &digest, &mut budget)?,
             Verdict::Until(end) => examination::plan(tx, id, end)?,
             Verdict::Needed => examination::drop_plan(tx, id)?,
+        }
+        budget.spend(1);
+        if budget.is_spent() {
+            break;
         }
     }
     Ok(Step::Did(freed))
@@ -61,19 +69,54 @@ fn judge(kept: &Kept, beyond: Timestamp, now: Timestamp) -> Verdict {
     }
 }
 
-/// Removes a manifest; what only it kept is examined next.
-fn take_away(tx: &mut Tx<'_>, place: Place, id: ManifestId, digest: &Digest) -> Result<Freed> {
-    examination::plan_children(tx, id, place.now)?;
-    examination::plan_referrers(tx, place.repository, digest, place.now)?;
-    let blobs = blob::of_manifest(tx, id)?;
-    garbage::remove_manifest(tx, id)?;
-    let mut freed = Freed { manifests: 1, ..Freed::default() };
-    for blob in blobs {
-        blob::let_go(tx, place.repository, blob)?;
-        // Mostly its link is still there; somebody may have deleted that before.
-        freed.blobs += u64::from(blob::doom(tx, blob)?);
+/// Takes a manifest away as far as the budget goes, and itself when nothing hangs on it any more. What only it kept is
+/// examined next.
+fn take_away(
+    tx: &mut Tx<'_>,
+    place: Place,
+    id: ManifestId,
+    digest: &Digest,
+    budget: &mut Budget,
+) -> Result<Freed> {
+    let referrers = garbage::next_referrers(tx, id, digest, budget.left())?;
+    budget.spend(rows(&referrers));
+    let stripped = strip(tx, id, budget)?;
+    for needed in referrers.into_iter().chain(stripped.entries) {
+        examination::plan(tx, needed, place.now)?;
+    }
+    for blob in &stripped.blobs {
+        blob::let_go(tx, place.repository, *blob)?;
+    }
+    let mut freed = Freed { blobs: doom(tx, &stripped.blobs)?, ..Freed::default() };
+    if budget.is_spent() {
+        // Whoever comes before the next unit must not find half a manifest.
+        garbage::begin_leaving(tx, id)?;
+    } else {
+        budget.spend_on_content(garbage::remove_manifest(tx, id)?);
+        freed.manifests = 1;
     }
     Ok(freed)
+}
+
+/// What was taken from a manifest.
+pub(super) struct Stripped {
+    entries: BTreeSet<ManifestId>,
+    pub(super) blobs: Vec<BlobId>,
+}
+
+/// Takes from a manifest what it points at and what is remembered of it. Unless that spends the budget, nothing is left.
+pub(super) fn strip(tx: &mut Tx<'_>, id: ManifestId, budget: &mut Budget) -> Result<Stripped> {
+    let entries = garbage::take_entries(tx, id, budget.left())?;
+    budget.spend(rows(&entries));
+    let blobs = garbage::take_blobs(tx, id, budget.left())?;
+    budget.spend(rows(&blobs));
+    budget.spend(garbage::remove_details(tx, id, budget.left())?);
+    // An index may list the same often.
+    Ok(Stripped { entries: entries.into_iter().flatten().collect(), blobs })
+}
+
+fn rows<T>(taken: &[T]) -> i64 {
+    i64::try_from(taken.len()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

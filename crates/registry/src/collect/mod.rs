@@ -3,6 +3,7 @@
 //! Rows first, in units so small that nobody waits for one; then bytes. Whatever a unit removes it has looked at under
 //! the lock that a push takes. It can be broken off between any two units: the next run finds what is left.
 
+mod budget;
 mod bytes;
 mod lifetimes;
 mod links;
@@ -21,8 +22,6 @@ use crate::{Error, Registry, Result};
 
 pub use strays::Strays;
 
-/// Most rows of a kind that one unit of work removes.
-const BATCH: i64 = 100;
 /// How many repositories are looked at in one read.
 const LOOKS: usize = 200;
 
@@ -101,7 +100,8 @@ const TO_DELETED: [Unit; 1] = [repositories::remove];
 /// Frees everything that nothing needs now.
 ///
 /// # Errors
-/// When the store or the storage of blobs fails. What was freed before stays freed.
+/// When the store or the storage of blobs fails. What was freed before stays freed. What fails in one repository or with
+/// one file is logged, and the others are done all the same.
 pub async fn collect(registry: &Registry, strays: Strays) -> Result<Freed> {
     let mut freed = Freed::default();
     let now = registry.now();
@@ -147,11 +147,23 @@ pub async fn preview(registry: &Registry) -> Result<Freed> {
 }
 
 /// Does units of work in a repository until each kind has nothing left to do.
+///
+/// # Errors
+/// When the store fails as a whole.
 async fn work(registry: &Registry, place: Place, units: &[Unit]) -> Result<Freed> {
     let mut freed = Freed::default();
     for unit in units.iter().copied() {
-        while let Step::Did(more) = registry.write(move |tx| unit(tx, place)).await? {
-            freed += more;
+        loop {
+            match registry.write(move |tx| unit(tx, place)).await {
+                Ok(Step::Did(more)) => freed += more,
+                Ok(Step::Nothing) => break,
+                Err(error @ (Error::Unavailable | Error::Full)) => return Err(error),
+                Err(error) => {
+                    let repository_id = place.repository.get();
+                    tracing::error!(%error, repository_id, "a repository could not be collected; the next collection tries again");
+                    return Ok(freed);
+                }
+            }
         }
     }
     Ok(freed)

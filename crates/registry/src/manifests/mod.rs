@@ -12,7 +12,7 @@ mod view;
 
 pub use delete::delete;
 pub(crate) use keep::{Reach, reach, revive};
-pub use pull::{Pulled, pull};
+pub use pull::{Pulled, head, pull};
 pub use push::{Push, Pushed, push};
 pub use referrers::{MAX_REFERRERS, Referrer, Referrers, ReferrersQuery, referrers};
 pub use view::{ManifestView, view};

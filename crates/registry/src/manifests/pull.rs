@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wharfinger_model::{Digest, Reference, RepositoryName};
-use wharfinger_store::{lifetime, manifest};
+use wharfinger_model::{Digest, Reference, RepositoryName, Timestamp};
+use wharfinger_store::{blob, lifetime, manifest, repository};
 
-use crate::access::{Read, check};
+use crate::access::{Read, Write, check};
 use crate::pulls::Pull;
 use crate::{Caller, Error, Registry, Result};
 
@@ -59,4 +59,63 @@ pub async fn pull(
         .await?;
     registry.0.pulls.count(pull);
     Ok(Pulled { digest: stored.digest, media_type: stored.media_type, content: stored.content.into() })
+}
+
+/// The same for `HEAD`. The answer makes somebody who may push leave out the push. So for them a manifest that they name
+/// by its digest then stays at least for half a lease, as after a push; and one is missing whose blobs have lost their
+/// bytes.
+///
+/// # Errors
+/// As for [`pull`].
+pub async fn head(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    reference: &Reference,
+) -> Result<Pulled> {
+    let pulled = pull(registry, caller, name, reference).await?;
+    let Some(lease_end) = lease_end(registry, caller, name, &pulled.digest).await? else { return Ok(pulled) };
+    let renew_before = registry.now() + registry.settings().blob_lease / 2;
+    if matches!(reference, Reference::Digest(_)) && lease_end < renew_before {
+        renew(registry, caller, name, &pulled.digest).await?;
+    }
+    Ok(pulled)
+}
+
+/// Until when a manifest is kept that is there with all its bytes; `None` for whoever may not push.
+async fn lease_end(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<Option<Timestamp>> {
+    let (caller, name, digest) = (Arc::clone(caller), name.clone(), digest.clone());
+    registry
+        .read(move |tx| {
+            let Ok(granted) = check::<Write>(tx, &caller, &name) else { return Ok(None) };
+            let summary = manifest::summary(tx, granted.id(), &digest)?.ok_or(Error::NoManifest)?;
+            let lost = blob::lost_of(tx, summary.id)?;
+            if lost.is_none() { Ok(Some(summary.lease_end)) } else { Err(Error::NoManifest) }
+        })
+        .await
+}
+
+/// Lengthens the manifest's lease, unless it is gone meanwhile.
+async fn renew(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<()> {
+    let (caller, name, digest) = (Arc::clone(caller), name.clone(), digest.clone());
+    let lease_end = registry.now() + registry.settings().blob_lease;
+    registry
+        .write(move |tx| {
+            let granted = check::<Write>(tx, &caller, &name)?;
+            // Collection looks at what it takes away under the same lock.
+            repository::hold(tx, granted.id())?;
+            let found = manifest::summary(tx, granted.id(), &digest)?.filter(|found| found.deleted.is_none());
+            Ok(manifest::lease(tx, found.ok_or(Error::NoManifest)?.id, lease_end)?)
+        })
+        .await
 }

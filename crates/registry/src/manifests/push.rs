@@ -69,13 +69,15 @@ pub async fn push(
     push: Push,
 ) -> Result<Pushed> {
     let Push { digest, tags, media_type, content } = push;
+    let (now, settings) = (registry.now(), registry.settings());
+    // What is pushed by a tag alone is kept by that, for as long as it can be restored.
+    let lease_end = if digest.is_some() { now + settings.blob_lease } else { now };
+    let terms = Terms { now, lease_end, sparse: settings.sparse_manifests };
     let (digest, manifest) = read(digest, media_type.as_deref(), &content)?;
     let config_labels = labels::read_config(registry, &manifest).await?;
     let document = Document { digest, manifest, content, config_labels };
     let pushed = Pushed { digest: document.digest.clone(), subject: document.manifest.subject.clone() };
     let (caller, repository) = (Arc::clone(caller), repository.clone());
-    let (now, settings) = (registry.now(), registry.settings());
-    let terms = Terms { now, lease_end: now + settings.blob_lease, sparse: settings.sparse_manifests };
     registry
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;

@@ -11,7 +11,7 @@ use wharfinger_model::{Digest, Timestamp};
 use wharfinger_store::manifest::{self, NewManifest, Summary};
 use wharfinger_store::manifest_label::{self, Label, Source};
 use wharfinger_store::missing::{self, Missing};
-use wharfinger_store::{BlobId, ManifestId, Tx, blob};
+use wharfinger_store::{BlobId, ManifestId, Tx, blob, garbage};
 
 use super::keep::revive;
 use super::labels::{self, Labels};
@@ -38,12 +38,33 @@ pub(super) fn store(
     document: &Document,
     terms: Terms,
 ) -> Result<ManifestId> {
-    if let Some(summary) = manifest::summary(tx, granted.id(), &document.digest)? {
-        if !terms.sparse {
-            refuse_sparse(tx, summary.id)?;
+    let id = find_or_add(tx, granted, document, terms)?;
+    match blob::lost_of(tx, id)? {
+        // Told like one that was never pushed: so clients push it.
+        Some(lost) if !terms.sparse => Err(ManifestError::UnknownBlob(lost).into()),
+        _ => Ok(id),
+    }
+}
+
+fn find_or_add(
+    tx: &mut Tx<'_>,
+    granted: &Granted<Write>,
+    document: &Document,
+    terms: Terms,
+) -> Result<ManifestId> {
+    match manifest::summary(tx, granted.id(), &document.digest)? {
+        // Everything that it points at is looked for anew: some of it may be gone.
+        Some(summary) if summary.leaving => {
+            garbage::remove_manifest(tx, summary.id)?;
         }
-        revive(tx, granted, summary.id, terms.lease_end)?;
-        return Ok(summary.id);
+        Some(summary) => {
+            if !terms.sparse {
+                refuse_sparse(tx, summary.id)?;
+            }
+            revive(tx, granted, summary.id, terms.lease_end)?;
+            return Ok(summary.id);
+        }
+        None => {}
     }
     match &document.manifest.content {
         Content::Image { blobs, layers_size, .. } => {

@@ -143,14 +143,13 @@ pub async fn restore(
     digest: Option<&str>,
 ) -> Result<()> {
     let (tag, digest) = (tag.to_owned(), digest.map(str::to_owned));
-    let lease = registry.settings().blob_lease;
     unit(registry, caller, repository, move |tx, context| {
         let digest =
             digest.as_deref().ok_or_else(|| Error::InvalidRequest("Missing manifest_digest".into()))?;
         let name: TagName = tag.parse().map_err(|error| Error::Message(format!("{error}")))?;
         let digest: Digest = digest.parse().map_err(|_| Error::NoManifest)?;
         let id = manifests::reach(tx, context.granted, &digest, Reach::Restorable, context.now)?;
-        manifests::revive(tx, context.granted, id, context.now + lease)?;
+        manifests::revive(tx, context.granted, id, context.now)?;
         let change = Change::Point { manifest: id, reversion: true, amendment: Amendment::default() };
         apply(tx, context, &TagChange { name, change, cause: Cause::Restore { digest } })
     })

@@ -9,7 +9,8 @@ use super::change::Context;
 use crate::{Error, Result};
 
 /// Purges lifetimes of a tag whose newest one is `newest` and whose living one is `current`. What nothing else reaches
-/// is out of reach then, even if it was pushed or deleted a moment ago.
+/// is out of reach then, even if it was deleted a moment ago; but whoever pushed the manifest by digest keeps it for their
+/// lease.
 ///
 /// # Errors
 /// [`Error::Tag`] when there is nothing to purge inside the window.
@@ -42,7 +43,7 @@ pub(super) fn purge<L>(
         pulls::erase(tx, repository, name, newest.id)?;
     }
     if !lifetime::any_beyond(tx, manifest, beyond)? {
-        manifest::let_go(tx, manifest, now)?;
+        manifest::outdate_deletion(tx, manifest)?;
     }
     Ok(())
 }

@@ -80,9 +80,9 @@ impl Reference {
     fn attempt(&mut self, step: Step) -> Attempt {
         match step {
             Step::Wait(time) => self.now += i64::try_from(time.as_millis()).unwrap(),
-            Step::PushByDigest { manifest, .. } => self.store(manifest)?,
+            Step::PushByDigest { manifest, .. } => self.store(manifest, self.now + LEASE)?,
             Step::Push { who, tag, manifest } => {
-                self.store(manifest)?;
+                self.store(manifest, self.now)?;
                 let old = self.point(tag, manifest, false, Asked::default())?;
                 self.note("push_repo", tag, who, Some(manifest), old.map(|old| old.manifest));
             }
@@ -96,7 +96,7 @@ impl Reference {
                 if !self.is_restorable(manifest) {
                     return Err(Outcome::NoManifest);
                 }
-                self.revive(manifest);
+                self.revive(manifest, self.now);
                 let old = self.point(tag, manifest, true, Asked::default())?;
                 self.note("revert_tag", tag, who, Some(manifest), old.map(|old| old.manifest));
             }
@@ -153,24 +153,24 @@ impl Reference {
         }
     }
 
-    fn store(&mut self, manifest: usize) -> Attempt {
+    fn store(&mut self, manifest: usize, lease_end: i64) -> Attempt {
         if self.manifests[manifest].is_some() {
-            self.revive(manifest);
+            self.revive(manifest, lease_end);
         } else if manifest == INDEX && !self.is_pullable(LISTED) {
             return Err(Outcome::UnknownChild);
         } else {
-            self.manifests[manifest] = Some(Kept { lease_end: self.now + LEASE, hidden: None });
+            self.manifests[manifest] = Some(Kept { lease_end, hidden: None });
         }
         Ok(())
     }
 
-    fn revive(&mut self, manifest: usize) {
+    fn revive(&mut self, manifest: usize, lease_end: i64) {
         if let Some(kept) = &mut self.manifests[manifest] {
             kept.hidden = None;
-            kept.lease_end = kept.lease_end.max(self.now + LEASE);
+            kept.lease_end = kept.lease_end.max(lease_end);
         }
         if manifest == INDEX {
-            self.revive(LISTED);
+            self.revive(LISTED, lease_end);
         }
     }
 
@@ -248,10 +248,9 @@ impl Reference {
             self.end_at(*found, self.lives[*found].row.start);
         }
         self.note("permanently_delete_tag", tag, who, Some(manifest), None);
-        let (now, beyond) = (self.now, self.beyond());
+        let beyond = self.beyond();
         let reached = self.lives.iter().any(|life| life.row.manifest == manifest && life.row.reaches(beyond));
         if let Some(kept) = self.manifests[manifest].as_mut().filter(|_| !reached) {
-            kept.lease_end = kept.lease_end.min(now);
             kept.hidden = kept.hidden.and(Some(0));
         }
     }

@@ -16,7 +16,8 @@ pub struct Visible {
     pub lease_end: Timestamp,
 }
 
-/// The blob, if the repository sees it: one of its manifests holds it, or its lease still runs.
+/// The blob, if the repository sees it: one of its manifests holds it, or its lease still runs. One whose bytes are lost
+/// nobody sees.
 pub fn visible(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
@@ -27,20 +28,20 @@ pub fn visible(
         sql!(
             "SELECT b.id, b.size, l.lease_end_ms
              FROM blob b JOIN repository_blob l ON l.blob_id = b.id
-             WHERE b.digest = ?2 AND l.repository_id = ?1 AND (l.held OR l.lease_end_ms > ?3)"
+             WHERE b.digest = ?2 AND l.repository_id = ?1 AND (l.held OR l.lease_end_ms > ?3) AND NOT b.lost"
         ),
         params![repository, digest, now],
         |row| Ok(Visible { id: row.get(0)?, size: row.get(1)?, lease_end: row.get(2)? }),
     )
 }
 
-/// The key of the blob's row, which is made if there is none yet. Its bytes are not doomed any more.
+/// The key of the blob's row, which is made if there is none yet. Its bytes are there, and not doomed any more.
 pub fn ensure(tx: &mut Tx<'_>, digest: &Digest, size: i64, now: Timestamp) -> Result<BlobId> {
-    // The update that changes nothing makes the statement return the row that was there.
+    // Only with an update does the statement return the row that was there.
     let id = tx.one(
         sql!(
             "INSERT INTO blob (digest, size, created_ms) VALUES (?1, ?2, ?3)
-             ON CONFLICT (digest) DO UPDATE SET size = excluded.size RETURNING id"
+             ON CONFLICT (digest) DO UPDATE SET size = excluded.size, lost = FALSE RETURNING id"
         ),
         params![digest, size, now],
         |row| row.get(0),
@@ -84,7 +85,7 @@ pub fn public_source(tx: &mut Tx<'_>, digest: &Digest, now: Timestamp) -> Result
         sql!(
             "SELECT n.name, r.name
              FROM (SELECT l.repository_id FROM blob b JOIN repository_blob l ON l.blob_id = b.id
-                   WHERE b.digest = ?1 AND (l.held OR l.lease_end_ms > ?2) LIMIT 200) seen
+                   WHERE b.digest = ?1 AND (l.held OR l.lease_end_ms > ?2) AND NOT b.lost LIMIT 200) seen
              JOIN repository r ON r.id = seen.repository_id
              JOIN account n ON n.id = r.namespace_id
              WHERE r.deleted_ms IS NULL AND r.public
@@ -133,16 +134,36 @@ pub fn hold_all_of(tx: &mut Tx<'_>, repository: RepositoryId, manifest: super::M
     super::missing::blobs_have_come(tx, repository, manifest)
 }
 
-/// At most `limit` blobs, those that were stored last.
+/// At most `limit` blobs whose bytes should be there, those that were stored last.
 pub fn newest(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Digest>> {
-    tx.all(sql!("SELECT digest FROM blob ORDER BY id DESC LIMIT ?1"), params![limit], |row| row.get(0))
-}
-
-/// The blobs that a manifest holds.
-pub fn of_manifest(tx: &mut Tx<'_>, manifest: super::ManifestId) -> Result<Vec<BlobId>> {
-    tx.all(sql!("SELECT blob_id FROM manifest_blob WHERE manifest_id = ?1"), params![manifest], |row| {
+    tx.all(sql!("SELECT digest FROM blob WHERE NOT lost ORDER BY id DESC LIMIT ?1"), params![limit], |row| {
         row.get(0)
     })
+}
+
+/// Records whether the blob's bytes are lost.
+pub fn set_lost(tx: &mut Tx<'_>, blob: BlobId, lost: bool) -> Result<()> {
+    tx.execute(sql!("UPDATE blob SET lost = ?2 WHERE id = ?1"), params![blob, lost]).map(drop)
+}
+
+/// A blob whose bytes are lost and that the manifest needs, or anything that it lists. Nearly always none is lost at all,
+/// which is one look.
+pub fn lost_of(tx: &mut Tx<'_>, manifest: super::ManifestId) -> Result<Option<Digest>> {
+    if tx.optional(sql!("SELECT 1 FROM blob WHERE lost = TRUE LIMIT 1"), params![], |_| Ok(()))?.is_none() {
+        return Ok(None);
+    }
+    tx.optional(
+        sql!(
+            "WITH RECURSIVE needed (id) AS (
+                SELECT CAST(?1 AS BIGINT)
+                UNION SELECT c.child_id FROM needed n JOIN manifest_child c ON c.manifest_id = n.id
+                      WHERE c.child_id IS NOT NULL)
+             SELECT b.digest FROM needed n JOIN manifest_blob h ON h.manifest_id = n.id
+             JOIN blob b ON b.id = h.blob_id WHERE b.lost LIMIT 1"
+        ),
+        params![manifest],
+        |row| row.get(0),
+    )
 }
 
 /// Records that the repository sees the blob only by its lease, if none of its manifests holds it any more.
@@ -184,7 +205,14 @@ pub fn end_leases(
 pub fn doom(tx: &mut Tx<'_>, blob: BlobId) -> Result<bool> {
     // Whoever has just ended another link to it is waited for: one of the two must find that theirs was the last.
     tx.execute(sql!("UPDATE blob SET size = size WHERE id = ?1"), params![blob])?;
-    let removed = tx.optional(
+    let Some((digest, size)) = forget_unused(tx, blob)? else { return Ok(false) };
+    super::doomed::insert(tx, &digest, size)?;
+    Ok(true)
+}
+
+/// Removes the blob's row if no repository sees it and no manifest holds it, and leaves its bytes to the caller.
+pub fn forget_unused(tx: &mut Tx<'_>, blob: BlobId) -> Result<Option<(Digest, i64)>> {
+    tx.optional(
         sql!(
             "DELETE FROM blob WHERE id = ?1
                 AND NOT EXISTS (SELECT 1 FROM repository_blob WHERE blob_id = ?1)
@@ -192,11 +220,8 @@ pub fn doom(tx: &mut Tx<'_>, blob: BlobId) -> Result<bool> {
              RETURNING digest, size"
         ),
         params![blob],
-        |row| Ok((row.get::<Digest>(0)?, row.get::<i64>(1)?)),
-    )?;
-    let Some((digest, size)) = removed else { return Ok(false) };
-    super::doomed::insert(tx, &digest, size)?;
-    Ok(true)
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// Whether the blob has a row.

@@ -18,31 +18,6 @@ pub fn plan(tx: &mut Tx<'_>, manifest: ManifestId, due: Timestamp) -> Result<()>
     .map(drop)
 }
 
-/// The same for every entry of an index, which is about to be removed.
-pub fn plan_children(tx: &mut Tx<'_>, index: ManifestId, due: Timestamp) -> Result<()> {
-    let children: Vec<ManifestId> = tx.all(
-        sql!("SELECT child_id FROM manifest_child WHERE manifest_id = ?1 AND child_id IS NOT NULL"),
-        params![index],
-        |row| row.get(0),
-    )?;
-    children.into_iter().try_for_each(|child| plan(tx, child, due))
-}
-
-/// The same for everything that refers to a manifest, which is about to be removed.
-pub fn plan_referrers(
-    tx: &mut Tx<'_>,
-    repository: RepositoryId,
-    subject: &Digest,
-    due: Timestamp,
-) -> Result<()> {
-    let referrers: Vec<ManifestId> = tx.all(
-        sql!("SELECT id FROM manifest WHERE repository_id = ?1 AND subject = ?2 AND subject IS NOT NULL"),
-        params![repository, subject],
-        |row| row.get(0),
-    )?;
-    referrers.into_iter().try_for_each(|referrer| plan(tx, referrer, due))
-}
-
 /// Takes the manifest off the list: whatever keeps it has it examined when it goes itself.
 pub fn drop_plan(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<()> {
     tx.execute(sql!("DELETE FROM examination WHERE manifest_id = ?1"), params![manifest]).map(drop)

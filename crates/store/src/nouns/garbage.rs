@@ -86,9 +86,94 @@ pub fn hidden(
     )
 }
 
-/// Removes a manifest with everything that hangs on it. No lifetime may point at it and no index list it.
-pub fn remove_manifest(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<()> {
-    tx.execute(sql!("DELETE FROM manifest WHERE id = ?1"), params![manifest]).map(drop)
+/// Removes a manifest with everything that still hangs on it; its length in bytes. No lifetime may point at it and no
+/// index list it.
+pub fn remove_manifest(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<i64> {
+    let size =
+        tx.optional(sql!("DELETE FROM manifest WHERE id = ?1 RETURNING size"), params![manifest], |row| {
+            row.get(0)
+        });
+    Ok(size?.unwrap_or(0))
+}
+
+/// Records that a manifest is being taken away. It is hidden from everybody, and does not keep its referrers any more.
+pub fn begin_leaving(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<()> {
+    tx.execute(
+        sql!("UPDATE manifest SET deleted_ms = 0, leaving = COALESCE(leaving, 0) WHERE id = ?1"),
+        params![manifest],
+    )
+    .map(drop)
+}
+
+/// The next of those that refer to a manifest which is being taken away, at most `limit`; each once.
+pub fn next_referrers(
+    tx: &mut Tx<'_>,
+    manifest: ManifestId,
+    subject: &Digest,
+    limit: i64,
+) -> Result<Vec<ManifestId>> {
+    let referrers: Vec<ManifestId> = tx.all(
+        sql!(
+            "SELECT r.id FROM manifest r
+             WHERE r.repository_id = (SELECT repository_id FROM manifest WHERE id = ?1)
+               AND r.subject = ?2 AND r.subject IS NOT NULL
+               AND r.id > (SELECT COALESCE(leaving, 0) FROM manifest WHERE id = ?1)
+             ORDER BY r.id LIMIT ?3"
+        ),
+        params![manifest, subject, limit],
+        |row| row.get(0),
+    )?;
+    if let Some(last) = referrers.last() {
+        tx.execute(sql!("UPDATE manifest SET leaving = ?2 WHERE id = ?1"), params![manifest, *last])?;
+    }
+    Ok(referrers)
+}
+
+/// Takes at most `limit` entries from an index; to what each led.
+pub fn take_entries(tx: &mut Tx<'_>, index: ManifestId, limit: i64) -> Result<Vec<Option<ManifestId>>> {
+    tx.all(
+        sql!(
+            "DELETE FROM manifest_child WHERE manifest_id = ?1 AND position IN
+                (SELECT position FROM manifest_child WHERE manifest_id = ?1 ORDER BY position LIMIT ?2)
+             RETURNING child_id"
+        ),
+        params![index, limit],
+        |row| row.get(0),
+    )
+}
+
+/// Takes at most `limit` blobs from a manifest that holds them.
+pub fn take_blobs(tx: &mut Tx<'_>, manifest: ManifestId, limit: i64) -> Result<Vec<BlobId>> {
+    tx.all(
+        sql!(
+            "DELETE FROM manifest_blob WHERE manifest_id = ?1 AND blob_id IN
+                (SELECT blob_id FROM manifest_blob WHERE manifest_id = ?1 LIMIT ?2)
+             RETURNING blob_id"
+        ),
+        params![manifest, limit],
+        |row| row.get(0),
+    )
+}
+
+/// Removes at most `limit` of what else is remembered of a manifest: what it lacks, and its labels; how many. None are
+/// left if there were fewer.
+pub fn remove_details(tx: &mut Tx<'_>, manifest: ManifestId, limit: i64) -> Result<i64> {
+    let kinds = [
+        sql!(
+            "DELETE FROM missing_blob WHERE manifest_id = ?1 AND digest IN
+                (SELECT digest FROM missing_blob WHERE manifest_id = ?1 LIMIT ?2)"
+        ),
+        sql!(
+            "DELETE FROM manifest_label WHERE id IN
+                (SELECT id FROM manifest_label WHERE manifest_id = ?1 LIMIT ?2)"
+        ),
+    ];
+    let mut left = limit;
+    for kind in kinds {
+        let removed = tx.execute(kind, params![manifest, left])?;
+        left -= i64::try_from(removed).unwrap_or(left);
+    }
+    Ok(limit - left)
 }
 
 /// The first repository behind `after` that was deleted and is not gone yet.
@@ -147,10 +232,16 @@ pub fn manifests_of(tx: &mut Tx<'_>, repository: RepositoryId, limit: i64) -> Re
     )
 }
 
-/// Takes the manifest out of every index that lists it, which is about to go, too.
-pub fn unlist(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<()> {
-    tx.execute(sql!("UPDATE manifest_child SET child_id = NULL WHERE child_id = ?1"), params![manifest])
-        .map(drop)
+/// Takes the manifest out of at most `limit` places in indexes that list it and are about to go, too; how many.
+pub fn unlist(tx: &mut Tx<'_>, manifest: ManifestId, limit: i64) -> Result<i64> {
+    let unlisted = tx.execute(
+        sql!(
+            "UPDATE manifest_child SET child_id = NULL WHERE (manifest_id, position) IN
+                (SELECT manifest_id, position FROM manifest_child WHERE child_id = ?1 LIMIT ?2)"
+        ),
+        params![manifest, limit],
+    )?;
+    Ok(i64::try_from(unlisted).unwrap_or(limit))
 }
 
 /// Ends at most `limit` links of the repository, whatever holds them; the blobs that they led to.

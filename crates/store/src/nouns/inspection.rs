@@ -16,6 +16,8 @@ pub struct Blob {
     pub size: i64,
     /// Whether a repository or a manifest has it.
     pub used: bool,
+    /// Whether its bytes are known to be lost.
+    pub lost: bool,
 }
 
 /// At most `limit` blobs after `after`.
@@ -24,11 +26,20 @@ pub fn blobs(tx: &mut Tx<'_>, after: Option<BlobId>, limit: i64) -> Result<Vec<B
         sql!(
             "SELECT id, digest, size,
                     EXISTS (SELECT 1 FROM repository_blob WHERE blob_id = blob.id)
-                    OR EXISTS (SELECT 1 FROM manifest_blob WHERE blob_id = blob.id)
+                    OR EXISTS (SELECT 1 FROM manifest_blob WHERE blob_id = blob.id),
+                    lost
              FROM blob WHERE id > ?1 ORDER BY id LIMIT ?2"
         ),
         params![after.map_or(0, BlobId::get), limit],
-        |row| Ok(Blob { id: row.get(0)?, digest: row.get(1)?, size: row.get(2)?, used: row.get(3)? }),
+        |row| {
+            Ok(Blob {
+                id: row.get(0)?,
+                digest: row.get(1)?,
+                size: row.get(2)?,
+                used: row.get(3)?,
+                lost: row.get(4)?,
+            })
+        },
     )
 }
 
@@ -51,13 +62,13 @@ pub struct Manifest {
     pub content: Vec<u8>,
 }
 
-/// At most `limit` manifests after `after`, of repositories that were not deleted.
+/// At most `limit` manifests after `after`, of repositories that were not deleted; those aside that are being taken away.
 pub fn manifests(tx: &mut Tx<'_>, after: Option<ManifestId>, limit: i64) -> Result<Vec<Manifest>> {
     tx.all(
         sql!(
             "SELECT m.id, m.repository_id, r.full_name, m.digest, m.media_type, m.deleted_ms IS NOT NULL, m.content
              FROM manifest m JOIN repository r ON r.id = m.repository_id
-             WHERE m.id > ?1 AND r.deleted_ms IS NULL ORDER BY m.id LIMIT ?2"
+             WHERE m.id > ?1 AND r.deleted_ms IS NULL AND m.leaving IS NULL ORDER BY m.id LIMIT ?2"
         ),
         params![after.map_or(0, ManifestId::get), limit],
         |row| {

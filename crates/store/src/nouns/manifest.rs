@@ -72,14 +72,17 @@ pub struct Summary {
     pub lease_end: Timestamp,
     /// What it asks for the tags that point at it.
     pub wishes: Wishes,
+    /// Whether it is being taken away: some of what it points at may not be known any more.
+    pub leaving: bool,
 }
 
 /// What is known of the manifest with that digest, deleted or not.
 pub fn summary(tx: &mut Tx<'_>, repository: RepositoryId, digest: &Digest) -> Result<Option<Summary>> {
     tx.optional(
         sql!(
-            "SELECT id, media_type, size, deleted_ms, lease_end_ms, expires_after_ms, born_immutable FROM manifest
-             WHERE repository_id = ?1 AND digest = ?2"
+            "SELECT id, media_type, size, deleted_ms, lease_end_ms, expires_after_ms, born_immutable,
+                    leaving IS NOT NULL
+             FROM manifest WHERE repository_id = ?1 AND digest = ?2"
         ),
         params![repository, digest],
         |row| {
@@ -90,6 +93,7 @@ pub fn summary(tx: &mut Tx<'_>, repository: RepositoryId, digest: &Digest) -> Re
                 deleted: row.get(3)?,
                 lease_end: row.get(4)?,
                 wishes: wishes_from_row(row, 5)?,
+                leaving: row.get(7)?,
             })
         },
     )
@@ -262,7 +266,8 @@ pub fn kept(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<Kept> {
         sql!(
             "SELECT m.lease_end_ms, m.deleted_ms,
                     EXISTS (SELECT 1 FROM manifest_child WHERE child_id = ?1),
-                    EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = m.repository_id AND s.digest = m.subject),
+                    EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = m.repository_id AND s.digest = m.subject
+                            AND s.leaving IS NULL),
                     EXISTS (SELECT 1 FROM lifetime WHERE manifest_id = ?1)
              FROM manifest m WHERE m.id = ?1"
         ),
@@ -284,32 +289,30 @@ pub fn hide(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> Result<()>
     tx.execute(sql!("UPDATE manifest SET deleted_ms = ?2 WHERE id = ?1"), params![manifest, now]).map(drop)
 }
 
-/// Shows the manifest to readers again, and keeps it at least until `lease_end`. Indexes that lacked it lead to it from
-/// now on.
-pub fn revive(tx: &mut Tx<'_>, manifest: ManifestId, lease_end: Timestamp) -> Result<()> {
+/// Keeps the manifest at least until `lease_end`, though nothing may need it; a longer lease stays as it is.
+pub fn lease(tx: &mut Tx<'_>, manifest: ManifestId, lease_end: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
-            "UPDATE manifest SET deleted_ms = NULL,
-                lease_end_ms = CASE WHEN lease_end_ms > ?2 THEN lease_end_ms ELSE ?2 END
+            "UPDATE manifest SET lease_end_ms = CASE WHEN lease_end_ms > ?2 THEN lease_end_ms ELSE ?2 END
              WHERE id = ?1"
         ),
         params![manifest, lease_end],
     )?;
-    examination::plan(tx, manifest, lease_end)?;
+    examination::plan(tx, manifest, lease_end)
+}
+
+/// Shows the manifest to readers again, and keeps it as [`lease`] does. Indexes that lacked it lead to it from now on.
+pub fn revive(tx: &mut Tx<'_>, manifest: ManifestId, lease_end: Timestamp) -> Result<()> {
+    tx.execute(sql!("UPDATE manifest SET deleted_ms = NULL WHERE id = ?1"), params![manifest])?;
+    lease(tx, manifest, lease_end)?;
     missing::manifest_has_come(tx, manifest)
 }
 
-/// Takes away what keeps the manifest besides lifetimes and indexes: its lease is over, and if it was deleted by digest
-/// that was before every window.
-pub fn let_go(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> Result<()> {
+/// If the manifest was deleted by digest, that was before every window.
+pub fn outdate_deletion(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<()> {
     tx.execute(
-        sql!(
-            "UPDATE manifest SET
-                lease_end_ms = CASE WHEN lease_end_ms > ?2 THEN ?2 ELSE lease_end_ms END,
-                deleted_ms = CASE WHEN deleted_ms IS NULL THEN NULL ELSE 0 END
-             WHERE id = ?1"
-        ),
-        params![manifest, now],
+        sql!("UPDATE manifest SET deleted_ms = 0 WHERE id = ?1 AND deleted_ms IS NOT NULL"),
+        params![manifest],
     )
     .map(drop)
 }

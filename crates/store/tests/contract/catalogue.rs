@@ -76,7 +76,10 @@ const SORTING: &[&str] = &[
     "FROM prune_policy p LEFT JOIN pruned",
     // Some of the repositories that see a blob, at most 200, and the blobs that were stored last, by their keys.
     "FROM (SELECT l.repository_id FROM blob b JOIN repository_blob l",
-    "SELECT digest FROM blob ORDER BY id DESC LIMIT ?1",
+    "SELECT digest FROM blob WHERE NOT lost ORDER BY id DESC LIMIT ?1",
+    // Whether any blob is lost, in an index that holds nothing else; and only then what one manifest needs.
+    "SELECT 1 FROM blob WHERE lost = TRUE LIMIT 1",
+    "WITH RECURSIVE needed",
     // Whether there is any user: it stops at the first, which is among the first accounts.
     "FROM account WHERE kind = 'user' LIMIT 1",
 ];

@@ -6,6 +6,7 @@ mod blobs;
 mod catalogue;
 mod fixture;
 mod history_stands;
+mod leaving;
 mod lifetimes;
 mod lists;
 mod manifests;

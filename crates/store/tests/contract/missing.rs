@@ -25,7 +25,7 @@ async fn whoever_shows_a_blob_to_a_repository_gives_it_to_those_who_lack_it_ther
             assert_eq!(missing::blobs_of(tx, one)?, [digest("layer")], "nobody has shown it yet");
             blob::lease(tx, app, layer, at(2000))?;
             for manifest in [one, two] {
-                assert_eq!(blob::of_manifest(tx, manifest)?, [layer]);
+                assert_eq!(inspection::held(tx, manifest)?, [(digest("layer"), true)]);
             }
             assert!(blob::visible(tx, app, &digest("layer"), at(9999))?.is_some(), "it is held");
             assert_eq!(missing::any_of(tx, one)?, None);
@@ -48,7 +48,7 @@ async fn the_blobs_of_a_manifest_that_is_brought_back_come_for_others_too() {
             manifest::add_blob(tx, old, layer)?;
             missing::add_blob(tx, new, &digest("layer"))?;
             blob::hold_all_of(tx, app, old)?;
-            assert_eq!(blob::of_manifest(tx, new)?, [layer]);
+            assert_eq!(inspection::held(tx, new)?, [(digest("layer"), true)]);
             assert_eq!(missing::any_of(tx, new)?, None);
             Ok(())
         })

@@ -17,7 +17,7 @@ use credentials::Credentials;
 /// The browser's session. Quay's own web pages call it by this name.
 pub(crate) const SESSION_COOKIE: &str = "_csrf_token";
 /// Where a script repeats the session's CSRF token.
-const CSRF_HEADER: &str = "x-csrf-token";
+pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
 /// The same, in a query.
 const CSRF_PARAMETER: &str = "_csrf_token";
 

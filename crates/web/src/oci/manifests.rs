@@ -40,7 +40,11 @@ pub(super) async fn handle(
 
 /// Gives out what is stored, whatever the client says it accepts: other bytes would have another digest.
 async fn get(call: &Call<'_>, name: &RepositoryName, reference: &Reference) -> Result<Response, Problem> {
-    let pulled = manifests::pull(call.registry, &call.caller, name, reference).await?;
+    let pulled = if call.parts.method == Method::HEAD {
+        manifests::head(call.registry, &call.caller, name, reference).await?
+    } else {
+        manifests::pull(call.registry, &call.caller, name, reference).await?
+    };
     let length = HeaderValue::from(pulled.content.len());
     let mut response = if etag::is_known(&call.parts.headers, &pulled.digest) {
         empty(StatusCode::NOT_MODIFIED)

@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::response::Response;
 use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 use wharfinger_model::TagName;
 use wharfinger_model::tag::Refusal;
 use wharfinger_registry::Error;
@@ -44,6 +46,41 @@ pub(crate) enum Problem {
     TooManyAttempts(Duration),
     /// 405: the resource has other methods only, which this lists.
     Method(String),
+}
+
+/// A refusal whose type programs know.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApiError {
+    /// What went wrong, for people.
+    detail: String,
+    /// The same.
+    error_message: String,
+    /// What went wrong, for programs, as in `not_found`.
+    error_type: &'static str,
+    /// The same.
+    title: &'static str,
+    /// Where the type is described.
+    #[serde(rename = "type")]
+    url: String,
+    /// The status of the answer.
+    status: u16,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    extra: Map<String, Value>,
+}
+
+/// A refusal with nothing but a message.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApiMessage {
+    /// What went wrong, for people: a text, or an object with what is expected of a parameter.
+    message: Value,
+}
+
+/// A refusal before the request was looked at.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApiFailure {
+    /// What went wrong, for people.
+    error: String,
 }
 
 impl Problem {
@@ -93,32 +130,35 @@ impl Problem {
     pub(crate) fn into_response(self, base: &str) -> Response {
         match self {
             Self::Typed { status, kind, detail, extra } => {
-                let mut document = json!({
-                    "detail": detail, "error_message": detail, "error_type": kind, "title": kind,
-                    "type": wire::error_type_url(base, kind), "status": status.as_u16(),
-                });
-                if let Value::Object(members) = &mut document {
-                    members.extend(extra);
-                }
+                let document = ApiError {
+                    error_message: detail.clone(),
+                    detail,
+                    error_type: kind,
+                    title: kind,
+                    url: wire::error_type_url(base, kind),
+                    status: status.as_u16(),
+                    extra,
+                };
                 wire::json(status, &document)
             }
             Self::Message(status, message) => {
-                let mut response = wire::json(status, &json!({"message": message}));
+                let mut response = wire::json(status, &ApiMessage { message });
                 if status == StatusCode::SERVICE_UNAVAILABLE {
                     response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
                 }
                 response
             }
-            Self::Error(status, error) => wire::json(status, &json!({"error": error})),
+            Self::Error(status, error) => wire::json(status, &ApiFailure { error }),
             Self::TooManyAttempts(wait) => {
-                let message = json!({"message": TOO_MANY_ATTEMPTS});
-                let mut response = wire::json(StatusCode::TOO_MANY_REQUESTS, &message);
+                let document = ApiMessage { message: json!(TOO_MANY_ATTEMPTS) };
+                let mut response = wire::json(StatusCode::TOO_MANY_REQUESTS, &document);
                 response.headers_mut().insert(RETRY_AFTER, super::retry_after(wait));
                 response
             }
             Self::Method(allow) => {
                 let message = "The method is not allowed for the requested URL.";
-                let mut response = wire::json(StatusCode::METHOD_NOT_ALLOWED, &json!({"message": message}));
+                let document = ApiMessage { message: json!(message) };
+                let mut response = wire::json(StatusCode::METHOD_NOT_ALLOWED, &document);
                 if let Ok(allow) = HeaderValue::try_from(allow) {
                     response.headers_mut().insert(ALLOW, allow);
                 }

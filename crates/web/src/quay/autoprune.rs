@@ -224,7 +224,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 const POLICY: &[Field] = &[
-    Field::required("method", Kind::Text, "`number_of_tags` or `creation_date`."),
+    Field::required("method", Kind::Text, "`number_of_tags`, `creation_date` or `not_pulled_for`."),
     Field::required(
         "value",
         Kind::IntegerOrText,

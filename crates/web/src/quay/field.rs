@@ -16,7 +16,6 @@ pub(super) struct Field {
     pub(super) presence: Presence,
     /// What is made of null.
     pub(super) null: Null,
-    #[allow(dead_code, reason = "the documents are still to be made")]
     pub(super) about: &'static str,
 }
 

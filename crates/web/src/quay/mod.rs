@@ -2,6 +2,7 @@
 
 mod app_token;
 mod autoprune;
+pub(crate) mod documents;
 mod error_type;
 mod field;
 mod immutability;

@@ -1,6 +1,5 @@
 //! What an operation of the API is: one row of the table by which requests are routed and read, and from which the
 //! documents of the API are made.
-#![allow(dead_code, reason = "the documents are still to be made")]
 
 use std::borrow::Cow;
 use std::pin::Pin;

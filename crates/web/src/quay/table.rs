@@ -7,8 +7,8 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    app_token, autoprune, error_type, immutability, label, logs, manifest, member, organization, permission,
-    prototype, repository, robot, superuser, tag, team, user,
+    app_token, autoprune, documents, error_type, immutability, label, logs, manifest, member, organization,
+    permission, prototype, repository, robot, superuser, tag, team, user,
 };
 
 /// Where the API begins.
@@ -16,9 +16,7 @@ const ROOT: &str = "/api/v1/";
 
 /// A chapter of the API's guide.
 pub(super) struct Chapter {
-    #[allow(dead_code, reason = "the documents are still to be made")]
     pub(super) name: &'static str,
-    #[allow(dead_code, reason = "the documents are still to be made")]
     pub(super) about: &'static str,
     /// Its operations, as the files have them that make it up.
     pub(super) operations: &'static [&'static [Operation]],
@@ -88,6 +86,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         operations: &[superuser::OPERATIONS],
     },
     Chapter { name: "logs", about: "What was done, by whom and when.", operations: &[logs::OPERATIONS] },
+    Chapter {
+        name: "discovery",
+        about: "What the API says of itself.",
+        operations: &[documents::OPERATIONS],
+    },
     Chapter { name: "error", about: "What errors mean.", operations: &[error_type::OPERATIONS] },
 ];
 
@@ -110,7 +113,6 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
 ];
 
 /// What a parameter of a path is.
-#[allow(dead_code, reason = "the documents are still to be made")]
 pub(super) fn path_parameter(name: &str) -> Option<&'static str> {
     PATH_PARAMETERS.iter().find_map(|(known, about)| (*known == name).then_some(*about))
 }

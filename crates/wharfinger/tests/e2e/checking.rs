@@ -1,14 +1,39 @@
 //! `wharfinger check` finds what is wrong, and puts aside what can't be right.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Output;
 
-use wharfinger_model::Digest;
+use wharfinger_model::{Digest, Timestamp};
+use wharfinger_store::blob;
 
 use crate::support::{Engine, Image, Server, engines};
 
 fn lines(output: &Output) -> Vec<String> {
     String::from_utf8(output.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The folder of the storage.
+fn storage(server: &Server) -> PathBuf {
+    server.data.path().join("data/blobs")
+}
+
+/// Where the bytes of a blob lie.
+fn file(server: &Server, digest: &Digest) -> PathBuf {
+    storage(server).join("blobs/sha256").join(&digest.hex()[..2]).join(digest.hex())
+}
+
+/// What was put aside, by name, with its bytes; those of a folder are none.
+fn aside(server: &Server) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(storage(server).join("quarantine")).unwrap();
+    let mut aside: Vec<_> = entries
+        .map(|entry| {
+            let entry = entry.unwrap();
+            (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap_or_default())
+        })
+        .collect();
+    aside.sort();
+    aside
 }
 
 #[test]
@@ -37,7 +62,7 @@ fn what_is_wrong_is_told_and_put_aside_and_a_push_heals_it() {
         let mut expected = vec![
             format!("blob {cut}: its file has 3 bytes instead of {}", layers[0].len()),
             format!("blob {altered}: its file has another content"),
-            format!("blob {missing}: its file is missing; push it again"),
+            format!("blob {missing}: its file is missing"),
             format!("file of blob {stray}: no row tells of it"),
         ];
         let mut told = lines(&found);
@@ -126,4 +151,214 @@ fn what_is_there_without_being_known_to_be_needed_is_told_and_mended() {
     let token = server.push_token("admin/app");
     let needed = format!("manifests/{}", child.digest());
     server.v2(&token, "DELETE", "admin/app", &needed).send().is_oci_error(405, "UNSUPPORTED");
+}
+
+/// What a client asks for before it pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// For each blob, as Skopeo and Docker do.
+    ForBlobs,
+    /// For the manifest first: then it sends nothing at all, as crane and containerd do.
+    ForManifests,
+}
+
+/// Pushes what is not said to be there: first what an index lists, then the blobs, then the manifest.
+fn push_asking(
+    server: &Server,
+    asks: Asks,
+    token: &str,
+    repository: &str,
+    reference: &str,
+    images: &[&Image],
+) {
+    let is_there = |rest: &str| match server.v2(token, "HEAD", repository, rest).send().status {
+        200 => true,
+        404 => false,
+        other => panic!("{rest}: {other}"),
+    };
+    let (image, listed) = images.split_first().unwrap();
+    if asks == Asks::ForManifests && is_there(&format!("manifests/{reference}")) {
+        return;
+    }
+    for listed in listed {
+        push_asking(server, asks, token, repository, &listed.digest(), &[listed]);
+    }
+    for blob in &image.blobs {
+        if !is_there(&format!("blobs/{}", Digest::sha256(blob))) {
+            server.push_blob(token, repository, blob).send().is_empty(201);
+        }
+    }
+    server.push_manifest(token, repository, reference, image).send().is_empty(201);
+}
+
+#[test]
+fn a_client_that_asks_first_pushes_again_what_was_lost() {
+    for (engine, asks) in
+        engines().into_iter().flat_map(|it| [(it, Asks::ForBlobs), (it, Asks::ForManifests)])
+    {
+        let mut server = Server::start_with(engine, &[]);
+        let image = Image::of("image");
+        let index = Image::index(&[&image]);
+        for repository in ["admin/app", "admin/other"] {
+            server.push(repository, "v1", &image);
+        }
+        server.push("admin/app", "multi", &index);
+        assert_eq!(server.stop(), Some(0));
+        let layer = Digest::sha256(&image.blobs[1]);
+        fs::write(file(&server, &layer), image.blobs[1].to_ascii_uppercase()).unwrap();
+        let repaired = server.run(&["check", "--repair"]);
+        let told = format!("blob {layer}: its file has another content: moved to quarantine; push it again");
+        assert_eq!(lines(&repaired), [told]);
+        let found = server.run(&["check"]);
+        assert_eq!(lines(&found), [format!("blob {layer}: its file is missing")]);
+
+        server.spawn();
+        let token = server.push_token("admin/app");
+        let blob = format!("blobs/{layer}");
+        server.v2(&token, "GET", "admin/app", &blob).send().is_oci_error(404, "BLOB_UNKNOWN");
+        server
+            .push_manifest(&token, "admin/app", "v1", &image)
+            .send()
+            .is_oci_error(400, "MANIFEST_BLOB_UNKNOWN");
+        server
+            .push_manifest(&token, "admin/app", "multi", &index)
+            .send()
+            .is_oci_error(400, "MANIFEST_BLOB_UNKNOWN");
+        let both = server.registry_token(
+            "$oauthtoken",
+            &server.admin,
+            &["repository:admin/new:pull,push", "repository:admin/app:pull"],
+        );
+        for from in ["&from=admin/app", ""] {
+            let mount = format!("blobs/uploads/?mount={layer}{from}");
+            server.v2(&both, "POST", "admin/new", &mount).send().is_empty(202);
+        }
+        let puller = ["repository:admin/app:pull"];
+        let puller = server.registry_token("$oauthtoken", &server.admin, &puller);
+        assert_eq!(
+            server.v2(&puller, "HEAD", "admin/app", "manifests/v1").send().status,
+            200,
+            "it can be read"
+        );
+
+        push_asking(&server, asks, &token, "admin/app", "multi", &[&index, &image]);
+        for repository in ["admin/app", "admin/other"] {
+            let token = server.push_token(repository);
+            assert_eq!(server.v2(&token, "GET", repository, &blob).send().body, image.blobs[1]);
+            assert_eq!(server.v2(&token, "HEAD", repository, "manifests/v1").send().status, 200);
+        }
+        assert_eq!(server.stop(), Some(0));
+        let healed = server.run(&["check"]);
+        assert_eq!((lines(&healed), healed.status.code()), (vec![], Some(0)));
+    }
+}
+
+#[test]
+fn a_file_that_was_put_back_is_given_out_again() {
+    for engine in engines() {
+        let mut server = Server::start_with(engine, &[]);
+        let image = Image::of("image");
+        server.push("admin/app", "v1", &image);
+        assert_eq!(server.stop(), Some(0));
+        let layer = Digest::sha256(&image.blobs[1]);
+        fs::remove_file(file(&server, &layer)).unwrap();
+        let told = format!("blob {layer}: its file is missing: told to be missing until it is pushed again");
+        assert_eq!(lines(&server.run(&["check", "--repair"])), [told]);
+        fs::write(file(&server, &layer), &image.blobs[1]).unwrap();
+        let found = server.run(&["check", "--repair"]);
+        assert_eq!(lines(&found), [format!("blob {layer}: its file is there again: told to be there")]);
+        server.spawn();
+        let token = server.push_token("admin/app");
+        let blob = format!("blobs/{layer}");
+        assert_eq!(server.v2(&token, "GET", "admin/app", &blob).send().body, image.blobs[1]);
+    }
+}
+
+#[test]
+fn what_is_neither_a_blob_nor_an_upload_is_told_and_put_aside() {
+    let mut server = Server::start(Engine::Sqlite);
+    let image = Image::of("image");
+    server.push("admin/app", "v1", &image);
+    assert_eq!(server.stop(), Some(0));
+    let layer = Digest::sha256(&image.blobs[1]);
+    let misplaced = Digest::sha256(b"misplaced");
+    let shard = if misplaced.hex().starts_with("00") { "01" } else { "00" };
+    let strange = [
+        "blobs/junk".to_owned(),
+        "blobs/sha256/junk".to_owned(),
+        format!("blobs/sha256/{shard}/junk"),
+        format!("blobs/sha256/{shard}/{}", misplaced.hex()),
+        "uploads/junk".to_owned(),
+    ];
+    fs::create_dir_all(storage(&server).join("blobs/sha256").join(shard)).unwrap();
+    for path in &strange {
+        fs::write(storage(&server).join(path), path).unwrap();
+    }
+    // In the place of a blob something that is no file.
+    fs::remove_file(file(&server, &layer)).unwrap();
+    fs::create_dir(file(&server, &layer)).unwrap();
+    let folder = format!("blobs/sha256/{}/{}", &layer.hex()[..2], layer.hex());
+    let strange: Vec<String> = strange.into_iter().chain([folder.clone()]).collect();
+
+    let found = server.run(&["check"]);
+    let told = lines(&found);
+    for path in &strange {
+        assert!(told.contains(&format!("{path}: it is neither a blob nor an upload")), "{path}: {told:#?}");
+    }
+    assert!(storage(&server).join("uploads/junk").exists(), "it was only asked");
+
+    let told = lines(&server.run(&["check", "--repair"]));
+    for path in &strange {
+        let expected = format!("{path}: it is neither a blob nor an upload: moved to quarantine");
+        assert!(told.contains(&expected), "{path}: {told:#?}");
+        assert!(!storage(&server).join(path).exists(), "{path}");
+    }
+    let mut expected: Vec<_> = strange
+        .iter()
+        .map(|path| {
+            (path.replace('/', "-"), if *path == folder { Vec::new() } else { path.clone().into_bytes() })
+        })
+        .collect();
+    expected.sort();
+    assert_eq!(aside(&server), expected);
+    server.spawn();
+    server.push("admin/app", "v1", &image);
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(lines(&server.run(&["check"])), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_put_aside_stays_though_more_of_the_same_name_comes() {
+    let mut server = Server::start(Engine::Sqlite);
+    let image = Image::of("image");
+    server.push("admin/app", "v1", &image);
+    let layer = Digest::sha256(&image.blobs[1]);
+    for content in ["bad", "worse"] {
+        assert_eq!(server.stop(), Some(0));
+        fs::write(file(&server, &layer), content).unwrap();
+        assert_eq!(lines(&server.run(&["check", "--repair"])).len(), 1);
+        server.spawn();
+        server.push("admin/app", "v1", &image);
+    }
+    let name = format!("sha256-{}", layer.hex());
+    assert_eq!(aside(&server), [(name.clone(), b"bad".to_vec()), (format!("{name}.2"), b"worse".to_vec())]);
+}
+
+#[test]
+fn a_blob_that_no_repository_has_is_put_aside_and_not_deleted() {
+    for engine in engines() {
+        let mut server = Server::start_with(engine, &[]);
+        assert_eq!(server.stop(), Some(0));
+        let (bytes, digest) = (b"precious", Digest::sha256(b"precious"));
+        fs::create_dir_all(file(&server, &digest).parent().unwrap()).unwrap();
+        fs::write(file(&server, &digest), bytes).unwrap();
+        let row = digest.clone();
+        server.seed(move |tx| blob::ensure(tx, &row, 8, Timestamp::from_ms(0)).map(drop));
+        let told =
+            format!("blob {digest}: no repository has it, and nothing would collect it: moved to quarantine");
+        assert_eq!(lines(&server.run(&["check", "--repair"])), [told]);
+        assert_eq!(server.run(&["collect", "--once"]).status.code(), Some(0));
+        assert_eq!(aside(&server), [(format!("sha256-{}", digest.hex()), bytes.to_vec())]);
+        assert_eq!(lines(&server.run(&["check"])), Vec::<String>::new());
+    }
 }

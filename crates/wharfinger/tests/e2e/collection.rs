@@ -218,3 +218,56 @@ fn a_repository_that_was_deleted_is_freed_with_all_it_had() {
         assert_eq!(text(&server.run(&["check"])).2, Some(0));
     }
 }
+
+#[test]
+fn a_head_by_somebody_who_may_push_keeps_a_manifest() {
+    let server = Server::start_with(Engine::Sqlite, &[("collect-interval", "520w")]);
+    let image = Image::of("image");
+    let digest = server.push("admin/app", &Image::of("image").digest(), &image);
+    let database = rusqlite::Connection::open(server.database()).unwrap();
+    let lease_end =
+        || -> i64 { database.query_row("SELECT lease_end_ms FROM manifest", [], |row| row.get(0)).unwrap() };
+    let pushed = lease_end();
+    let ask = |actions: &str, method: &str| {
+        let scope = format!("repository:admin/app:{actions}");
+        let token = server.registry_token("$oauthtoken", &server.admin, &[&scope]);
+        let answer = server.v2(&token, method, "admin/app", &format!("manifests/{digest}")).send();
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    ask("pull,push", "HEAD");
+    assert_eq!(lease_end(), pushed, "it was just pushed");
+    // As if nearly all of it were over.
+    database.execute("UPDATE manifest SET lease_end_ms = lease_end_ms - 3500000", []).unwrap();
+    let nearly_over = lease_end();
+    ask("pull", "HEAD");
+    ask("pull,push", "GET");
+    assert_eq!(lease_end(), nearly_over);
+    ask("pull,push", "HEAD");
+    assert!(lease_end() >= pushed, "{} {pushed}", lease_end());
+}
+
+#[test]
+fn a_repository_that_can_not_be_collected_keeps_no_other() {
+    let mut server =
+        Server::start_with(Engine::Sqlite, &[("collect-interval", "520w"), ("default-window", "0s")]);
+    for repository in ["admin/stuck", "admin/fine"] {
+        server.push(repository, "v1", &Image::of(repository));
+        server.delete_tag(repository, "v1").is_empty(204);
+    }
+    assert_eq!(server.stop(), Some(0));
+    let database = rusqlite::Connection::open(server.database()).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER stuck BEFORE DELETE ON lifetime WHEN OLD.repository_id =
+                (SELECT id FROM repository WHERE name = 'stuck')
+             BEGIN SELECT RAISE(ABORT, 'stuck'); END",
+        )
+        .unwrap();
+    let (freed, said, code) = text(&server.run(&["collect", "--once"]));
+    assert!(freed.contains("lifetimes                   1\n"), "{freed}");
+    assert!(said.contains("a repository could not be collected"), "{said}");
+    assert_eq!(code, Some(0));
+    database.execute_batch("DROP TRIGGER stuck").unwrap();
+    let (freed, said, _) = text(&server.run(&["collect", "--once"]));
+    assert!(freed.contains("lifetimes                   1\n") && said.is_empty(), "{freed}{said}");
+}

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
+mod api_access;
+mod api_documents;
 mod autoprune;
 mod autoprune_cost;
 mod autoprune_policies;

@@ -1,0 +1,308 @@
+//! The API as OpenAPI 3.1 describes it, made from the table of operations.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::Value;
+use utoipa::ToSchema as _;
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, SchemaType, Type, empty};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Flow, Http, HttpAuthScheme, Implicit, OAuth2, Scopes, SecurityRequirement,
+    SecurityScheme,
+};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    Components, ComponentsBuilder, Content, HttpMethod, Info, InfoBuilder, LicenseBuilder, OpenApi,
+    OpenApiBuilder, Paths, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Server,
+};
+use wharfinger_model::Scope;
+
+use crate::auth::{CSRF_HEADER, SESSION_COOKIE};
+use crate::problem::quay::{ApiError, ApiFailure, ApiMessage};
+use crate::quay::field::{Field, Kind, Null, Presence};
+use crate::quay::operation::{self, Access, Answer, Operation, ParameterKind, SchemaOf};
+use crate::quay::table::{CHAPTERS, Chapter, path_parameter};
+
+const JSON: &str = "application/json";
+/// How access tokens are shown. Quay calls it this.
+pub(super) const OAUTH: &str = "oauth2_implicit";
+const PASSWORD: &str = "password";
+const SESSION: &str = "session";
+const CSRF: &str = "csrf_token";
+
+/// The document; `base` is where the client reaches this registry.
+pub(super) fn document(base: &str) -> OpenApi {
+    let mut paths = Paths::new();
+    for chapter in CHAPTERS {
+        for operation in chapter.operations() {
+            paths.add_path_operation(operation.path, vec![method(operation)], described(chapter, operation));
+        }
+    }
+    let tags = CHAPTERS
+        .iter()
+        .map(|chapter| TagBuilder::new().name(chapter.name).description(Some(chapter.about)).build());
+    OpenApiBuilder::new()
+        .info(info())
+        .servers(Some([Server::new(base)]))
+        .paths(paths)
+        .components(Some(components(base)))
+        .tags(Some(tags))
+        .build()
+}
+
+fn info() -> Info {
+    InfoBuilder::new()
+        .title("Wharfinger")
+        .description(Some(
+            "The management API of this container registry, which is Quay's. Images are pushed and pulled by the \
+             distribution API at `/v2/`.",
+        ))
+        .version("v1")
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build()
+}
+
+fn method(operation: &Operation) -> HttpMethod {
+    match operation.method {
+        Method::POST => HttpMethod::Post,
+        Method::PUT => HttpMethod::Put,
+        Method::DELETE => HttpMethod::Delete,
+        _ => HttpMethod::Get,
+    }
+}
+
+fn described(chapter: &Chapter, operation: &Operation) -> OperationBuilder {
+    let mut builder = OperationBuilder::new()
+        .tag(chapter.name)
+        .operation_id(Some(operation.id))
+        .summary(Some(operation.summary))
+        .parameters(Some(parameters(operation)))
+        .request_body(operation.body.map(body))
+        .securities(Some(securities(operation)));
+    for answer in operation.answers {
+        builder = builder.response(answer.status.as_str(), response(answer));
+    }
+    for error in ERRORS.iter().filter(|error| (error.applies)(operation)) {
+        builder = builder.response(error.status, Ref::from_response_name(error.name));
+    }
+    builder
+}
+
+fn parameters(operation: &Operation) -> Vec<Parameter> {
+    let in_path = operation.path_parameters().map(|name| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(path_parameter(name))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .build()
+    });
+    let in_query = operation.query.iter().map(|parameter| {
+        let schema_type = match parameter.kind {
+            ParameterKind::Text => Type::String,
+            ParameterKind::Integer => Type::Integer,
+            ParameterKind::Boolean => Type::Boolean,
+        };
+        ParameterBuilder::new()
+            .name(parameter.name)
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .description(Some(parameter.about))
+            .schema(Some(ObjectBuilder::new().schema_type(schema_type)))
+            .build()
+    });
+    in_path.chain(in_query).collect()
+}
+
+fn body(fields: &'static [Field]) -> RequestBody {
+    RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content(JSON, Content::new(Some(object(fields))))
+        .build()
+}
+
+/// The JSON Schema of an object with these members.
+fn object(fields: &[Field]) -> Object {
+    let object = ObjectBuilder::new().schema_type(Type::Object);
+    let object = fields.iter().fold(object, |object, field| {
+        let object = object.property(field.name, member(field));
+        if field.presence == Presence::Required { object.required(field.name) } else { object }
+    });
+    object.build()
+}
+
+fn member(field: &Field) -> Schema {
+    let null = (field.null != Null::Wrong).then_some(Type::Null);
+    let mut types: Vec<_> = field.kind.types().iter().cloned().chain(null).collect();
+    let schema_type =
+        if types.len() == 1 { SchemaType::Type(types.remove(0)) } else { SchemaType::Array(types) };
+    match field.kind {
+        Kind::List(of) => {
+            let item = Field::required("", *of, "");
+            ArrayBuilder::new()
+                .schema_type(schema_type)
+                .items(RefOr::T(member(&item)))
+                .description(described_by(field.about))
+                .into()
+        }
+        kind => constrained(kind, field.null, ObjectBuilder::new().schema_type(schema_type))
+            .description(described_by(field.about))
+            .into(),
+    }
+}
+
+fn described_by(about: &'static str) -> Option<&'static str> {
+    (!about.is_empty()).then_some(about)
+}
+
+/// What is asked of a member beyond its type.
+fn constrained(kind: Kind, null: Null, builder: ObjectBuilder) -> ObjectBuilder {
+    match kind {
+        Kind::Word(words) => {
+            let null = (null != Null::Wrong).then_some(Value::Null);
+            builder.enum_values(Some(words.iter().map(|word| Value::from(*word)).chain(null)))
+        }
+        Kind::Natural => builder.minimum(Some(0)),
+        _ => builder,
+    }
+}
+
+fn response(answer: &Answer) -> Response {
+    let builder = ResponseBuilder::new().description(answer.about);
+    let schema: RefOr<Schema> = match answer.content {
+        operation::Content::Nothing => return builder.build(),
+        operation::Content::Constant(text) => {
+            ObjectBuilder::new().schema_type(Type::String).enum_values(Some([text])).into()
+        }
+        operation::Content::FreeForm => empty().into(),
+        operation::Content::Schema(of) => Ref::from_schema_name((of.name)()).into(),
+    };
+    builder.content(JSON, Content::new(Some(schema))).build()
+}
+
+/// Who may call: nobody is asked, or whoever shows one of these.
+fn securities(operation: &Operation) -> Vec<SecurityRequirement> {
+    let scopes = match operation.access {
+        Access::Open => return Vec::new(),
+        Access::Anybody => Vec::new(),
+        Access::Scope(scope) => vec![scope.as_str()],
+    };
+    let session = SecurityRequirement::new(SESSION, NO_SCOPES);
+    let session = if operation.method == Method::GET { session } else { session.add(CSRF, NO_SCOPES) };
+    let shown =
+        [SecurityRequirement::new(OAUTH, scopes), SecurityRequirement::new(PASSWORD, NO_SCOPES), session];
+    let nothing = (operation.access == Access::Anybody).then(SecurityRequirement::default);
+    shown.into_iter().chain(nothing).collect()
+}
+
+const NO_SCOPES: [&str; 0] = [];
+
+fn components(base: &str) -> Components {
+    let mut schemas = BTreeMap::new();
+    for operation in CHAPTERS.iter().flat_map(Chapter::operations) {
+        for answer in operation.answers {
+            if let operation::Content::Schema(of) = answer.content {
+                add(of, &mut schemas);
+            }
+        }
+    }
+    for of in [SchemaOf::new::<ApiError>(), SchemaOf::new::<ApiMessage>(), SchemaOf::new::<ApiFailure>()] {
+        add(of, &mut schemas);
+    }
+    let builder = ComponentsBuilder::new().schemas_from_iter(schemas);
+    let builder =
+        ERRORS.iter().fold(builder, |builder, error| builder.response(error.name, error.response()));
+    let builder = builder
+        .security_scheme(OAUTH, SecurityScheme::OAuth2(OAuth2::new([implicit(base)])))
+        .security_scheme(PASSWORD, SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)))
+        .security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE))))
+        .security_scheme(CSRF, SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(CSRF_HEADER))));
+    builder.build()
+}
+
+/// Adds a type and those that it is made of.
+fn add(of: SchemaOf, schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    let mut parts = vec![((of.name)().into_owned(), (of.schema)())];
+    (of.parts)(&mut parts);
+    schemas.extend(parts);
+}
+
+fn implicit(base: &str) -> Flow {
+    let scopes = Scope::ALL.map(|scope| (scope.as_str(), meaning(scope)));
+    Flow::Implicit(Implicit::new(format!("{base}/oauth/authorize"), Scopes::from_iter(scopes)))
+}
+
+/// What a token may do that has the scope, if its owner may.
+fn meaning(scope: Scope) -> &'static str {
+    match scope {
+        Scope::RepoRead => "See and pull repositories.",
+        Scope::RepoWrite => "See, pull and push repositories, and change their tags.",
+        Scope::RepoAdmin => "Administer repositories.",
+        Scope::RepoCreate => "Create repositories.",
+        Scope::UserRead => "Read one's own name and organizations.",
+        Scope::UserAdmin => "Read and change everything of oneself.",
+        Scope::OrgAdmin => "Administer organizations.",
+        Scope::SuperUser => "Do what superusers may.",
+    }
+}
+
+/// A way in which operations refuse.
+struct Refusal {
+    status: &'static str,
+    name: &'static str,
+    about: &'static str,
+    /// The shapes that it has: `detail` and type, a bare message, or a bare error.
+    shapes: &'static [fn() -> Cow<'static, str>],
+    applies: fn(&Operation) -> bool,
+}
+
+const ERRORS: &[Refusal] = &[
+    Refusal {
+        status: "400",
+        name: "BadRequest",
+        about: "The request breaks a rule of the API.",
+        shapes: &[ApiError::name, ApiMessage::name],
+        applies: |operation| operation.body.is_some() || !operation.query.is_empty(),
+    },
+    Refusal {
+        status: "401",
+        name: "Unauthenticated",
+        about: "Somebody has to be signed in, or the token is for something else.",
+        shapes: &[ApiError::name, ApiFailure::name],
+        applies: |operation| operation.access != Access::Open,
+    },
+    Refusal {
+        status: "403",
+        name: "Forbidden",
+        about: "The caller's role or the token's scope is too low, or a session's CSRF token is missing.",
+        shapes: &[ApiError::name, ApiFailure::name],
+        applies: |operation| operation.access != Access::Open,
+    },
+    Refusal {
+        status: "404",
+        name: "NotFound",
+        about: "There is no such thing, or the caller may not know of it.",
+        shapes: &[ApiError::name],
+        applies: |operation| operation.path.contains('{'),
+    },
+    Refusal {
+        status: "default",
+        name: "Refused",
+        about: "Refused for another reason, which is told.",
+        shapes: &[ApiError::name, ApiMessage::name, ApiFailure::name],
+        applies: |_| true,
+    },
+];
+
+impl Refusal {
+    fn response(&self) -> Response {
+        let schemas = self.shapes.iter().map(|name| Ref::from_schema_name(name()));
+        let schema: RefOr<Schema> =
+            schemas.fold(OneOfBuilder::new(), |one_of, schema| one_of.item(schema)).into();
+        ResponseBuilder::new().description(self.about).content(JSON, Content::new(Some(schema))).build()
+    }
+}

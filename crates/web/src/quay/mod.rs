@@ -4,6 +4,7 @@ mod app_token;
 mod autoprune;
 pub(crate) mod documents;
 mod error_type;
+mod federation;
 mod field;
 mod immutability;
 mod label;

@@ -7,7 +7,7 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    app_token, autoprune, documents, error_type, immutability, label, logs, manifest, member, organization,
+    app_token, autoprune, documents, error_type, federation, immutability, label, logs, manifest, member, organization,
     permission, prototype, repository, robot, superuser, tag, team, user,
 };
 
@@ -72,7 +72,7 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "robot",
         about: "Logins of machines.",
-        operations: &[robot::OPERATIONS_OF_USER, robot::OPERATIONS_OF_ORGANIZATION],
+        operations: &[robot::OPERATIONS_OF_USER, robot::OPERATIONS_OF_ORGANIZATION, federation::OPERATIONS],
     },
     Chapter { name: "user", about: "The first user, oneself, and others.", operations: &[user::OPERATIONS] },
     Chapter {

@@ -43,6 +43,8 @@ impl Reader {
         let tls = self.tls();
         let trusted_proxies = self.optional(setting::TRUSTED_PROXIES, value::networks).unwrap_or_default();
         let people = self.people();
+        let trusted_issuers = self.optional(setting::TRUSTED_ISSUERS, value::issuers);
+        let internal_issuers = self.optional(setting::INTERNAL_ISSUERS, value::issuers).unwrap_or_default();
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
         let rhythm = self.rhythm();
@@ -56,6 +58,8 @@ impl Reader {
             public_url,
             tls,
             trusted_proxies,
+            trusted_issuers,
+            internal_issuers,
             people: people?,
             log: Log { filter: filter?, format: format? },
             rhythm: rhythm?,

@@ -74,6 +74,10 @@ settings! {
     USER_CREATION = "user_creation" "SWITCH", Value("true"), "Whether anybody may make an account: true or false";
     APP_TOKEN_EXPIRATION = "app_token_expiration" "DURATION", Follows("never"),
         "How long app-specific tokens are good";
+    TRUSTED_ISSUERS = "trusted_issuers" "URLS", Follows("any with https"),
+        "The OIDC issuers that robots may trust, as in https://gitlab.com, with commas between";
+    INTERNAL_ISSUERS = "internal_issuers" "URLS", Follows("none"),
+        "OIDC issuers that may lie in the network of this machine, and may be without TLS";
     LOG = "log" "FILTER", Value("info"), "What to log, as in info or info,wharfinger_web=debug";
     LOG_FORMAT = "log_format" "FORMAT", Value("text"), "How to log: text or json";
     PULL_COUNT_FLUSH = "pull_count_flush" "DURATION", Value("1s"), "How often counted pulls are written down";

@@ -9,6 +9,7 @@ use http::Uri;
 use percent_encoding::percent_decode_str;
 use tracing_subscriber::EnvFilter;
 use wharfinger_model::Namespace;
+use wharfinger_model::trust::Issuer;
 use wharfinger_web::serve::{InvalidNetwork, TrustedProxies};
 
 use super::secret::Masked;
@@ -53,8 +54,8 @@ pub(crate) enum Error {
     NotALogFormat(Masked),
     #[error("`{0}` is no name of a user: write names with commas between, as in `alice,bob`")]
     NotAName(Masked),
-    #[error("`{0}` is no switch: write `true` or `false`")]
-    NotASwitch(Masked),
+    #[error("`{0}` is no OIDC issuer: write URLs with commas between, as in `https://gitlab.com`")]
+    NotAnIssuer(Masked),
     #[error("`{0}` is not a duration: write a whole number and a unit (ms, s, m, h, d or w), as in `30s`")]
     NotADuration(Masked),
     #[error("`{0}` is too short: write a duration of at least `1ms`")]
@@ -128,6 +129,11 @@ pub(super) fn file(text: &str) -> Result<PathBuf, Error> {
 
 pub(super) fn networks(text: &str) -> Result<TrustedProxies, Error> {
     text.parse().map_err(|InvalidNetwork(wrong)| Error::NotANetwork(wrong.as_str().into()))
+}
+
+/// OIDC issuers with commas between.
+pub(super) fn issuers(text: &str) -> Result<Vec<Issuer>, Error> {
+    text.split(',').map(str::trim).map(|url| url.parse().map_err(|_| Error::NotAnIssuer(url.into()))).collect()
 }
 
 /// The filter's text, which is known to be one: filters can't be cloned.
@@ -212,10 +218,6 @@ pub(super) fn count(text: &str) -> Result<NonZeroUsize, Error> {
         _ => None,
     };
     count.filter(|count| count.get() <= MOST).ok_or_else(|| Error::NotACount(text.into()))
-}
-
-pub(super) fn switch(text: &str) -> Result<bool, Error> {
-    text.parse().map_err(|_| Error::NotASwitch(text.into()))
 }
 
 /// The digits in front, and what follows them. The number is none when it is too large to be counted.

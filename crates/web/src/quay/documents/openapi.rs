@@ -119,9 +119,13 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
 }
 
 fn body(fields: &'static [Field]) -> RequestBody {
+    let schema = match fields {
+        [whole] if whole.is_whole() => member(whole),
+        members => object(members).into(),
+    };
     RequestBodyBuilder::new()
         .required(Some(Required::True))
-        .content(JSON, Content::new(Some(object(fields))))
+        .content(JSON, Content::new(Some(schema)))
         .build()
 }
 

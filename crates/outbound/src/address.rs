@@ -8,22 +8,22 @@ use ipnet::{IpNet, Ipv6Net};
 
 /// What is not public of IPv4.
 const SPECIAL_V4: &[&str] = &[
-    "0.0.0.0/8",          // this network
-    "10.0.0.0/8",         // private
-    "100.64.0.0/10",      // behind carriers' NAT; Alibaba's metadata
-    "127.0.0.0/8",        // loopback
-    "168.63.129.16/32",   // Azure's own services, from inside
-    "169.254.0.0/16",     // link-local, and with it most clouds' metadata
-    "172.16.0.0/12",      // private
-    "192.0.0.0/24",       // protocols; Oracle's metadata
-    "192.0.2.0/24",       // documentation
-    "192.88.99.0/24",     // relays of 6to4
-    "192.168.0.0/16",     // private
-    "198.18.0.0/15",      // benchmarks
-    "198.51.100.0/24",    // documentation
-    "203.0.113.0/24",     // documentation
-    "224.0.0.0/4",        // multicast
-    "240.0.0.0/4",        // reserved, broadcast
+    "0.0.0.0/8",        // this network
+    "10.0.0.0/8",       // private
+    "100.64.0.0/10",    // behind carriers' NAT; Alibaba's metadata
+    "127.0.0.0/8",      // loopback
+    "168.63.129.16/32", // Azure's own services, from inside
+    "169.254.0.0/16",   // link-local, and with it most clouds' metadata
+    "172.16.0.0/12",    // private
+    "192.0.0.0/24",     // protocols; Oracle's metadata
+    "192.0.2.0/24",     // documentation
+    "192.88.99.0/24",   // relays of 6to4
+    "192.168.0.0/16",   // private
+    "198.18.0.0/15",    // benchmarks
+    "198.51.100.0/24",  // documentation
+    "203.0.113.0/24",   // documentation
+    "224.0.0.0/4",      // multicast
+    "240.0.0.0/4",      // reserved, broadcast
 ];
 
 /// What is not public within the one part of IPv6 that is given out.
@@ -65,15 +65,40 @@ mod tests {
 
     #[test]
     fn what_only_this_machine_or_its_network_reaches_is_not_public() {
-        for address in ["8.8.8.8", "140.82.112.3", "172.15.0.1", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
+        for address in
+            ["8.8.8.8", "140.82.112.3", "172.15.0.1", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8"]
+        {
             assert!(is_public(address.parse().unwrap()), "{address}");
         }
         for address in [
-            "0.0.0.0", "10.1.2.3", "100.100.100.200", "127.0.0.1", "127.255.0.1", "169.254.169.254",
-            "172.16.0.1", "172.31.255.255", "192.0.0.192", "192.168.1.1", "198.19.0.1", "224.0.0.1",
-            "255.255.255.255", "168.63.129.16", "::", "::1", "fe80::1", "fc00::1", "fd00:ec2::254",
-            "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1",
-            "64:ff9b:1::1", "2002:7f00:1::", "2001:0:7f00::1", "2001:db8::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.100.100.200",
+            "127.0.0.1",
+            "127.255.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.192",
+            "192.168.1.1",
+            "198.19.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "168.63.129.16",
+            "::",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2001:0:7f00::1",
+            "2001:db8::1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }

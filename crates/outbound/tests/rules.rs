@@ -78,7 +78,14 @@ async fn nothing_is_asked_that_lies_inside() {
 
 #[tokio::test]
 async fn only_https_urls_are_asked() {
-    for url in ["http://example.com/", "file:///etc/passwd", "ftp://example.com/", "gopher://example.com/", "/etc", ""] {
+    for url in [
+        "http://example.com/",
+        "file:///etc/passwd",
+        "ftp://example.com/",
+        "gopher://example.com/",
+        "/etc",
+        "",
+    ] {
         let answer = get(&[], url).await;
         assert!(forbidden(&answer), "{url}: {answer:?}");
     }
@@ -114,7 +121,8 @@ async fn a_document_has_an_end() {
 
 #[tokio::test]
 async fn nobody_is_waited_for_long() {
-    let slow = server(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx".to_vec(), Duration::from_secs(60)).await;
+    let slow =
+        server(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx".to_vec(), Duration::from_secs(60)).await;
     let mute = server(Vec::new(), Duration::from_secs(60)).await;
     let internal = [&*slow, &*mute];
     let (slow, mute) = tokio::join!(get(&internal, &slow), get(&internal, &mute));

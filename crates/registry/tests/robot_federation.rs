@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
-mod support;
 #[path = "support/issuer.rs"]
 mod issuer;
+mod support;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,9 @@ impl Fetch for Web {
         self.asked.lock().unwrap().push(url.to_owned());
         let document = self.documents.lock().unwrap().get(url).cloned();
         let missing = || FetchError::Unfit { url: url.to_owned(), why: "404".into() };
-        Box::pin(async move { document.map(|document| document.to_string().into_bytes()).ok_or_else(missing) })
+        Box::pin(
+            async move { document.map(|document| document.to_string().into_bytes()).ok_or_else(missing) },
+        )
     }
 }
 
@@ -79,7 +81,8 @@ impl Scene {
     async fn with(settings: Settings) -> Self {
         let settings = Settings { public_url: Some("https://registry.example".into()), ..settings };
         let web = Arc::new(Web::default());
-        let place = Place::online(TestStore::sqlite().await, settings, Arc::clone(&web) as Arc<dyn Fetch>).await;
+        let place =
+            Place::online(TestStore::sqlite().await, settings, Arc::clone(&web) as Arc<dyn Fetch>).await;
         let alice = place.user("alice").await;
         let admin = place.with_token(alice, &[Scope::UserAdmin, Scope::OrgAdmin]).await;
         organizations::create(&place.registry, &admin, "acme", None).await.unwrap();
@@ -148,7 +151,9 @@ async fn a_token_that_the_robot_trusts_lets_in_as_the_robot() {
         let token = scene.issuer.sign(key, &scene.claims(json!({})));
         assert_eq!(scene.login("acme+ci", &token).await.as_deref(), Some("robot acme+ci"), "{key}");
     }
-    for audience in [json!("registry.example"), json!("https://registry.example"), json!(["a", "registry.example"])] {
+    for audience in
+        [json!("registry.example"), json!("https://registry.example"), json!(["a", "registry.example"])]
+    {
         assert!(scene.admits(&scene.token(json!({"aud": audience}))).await, "{audience}");
     }
     // GitHub names the certificate's thumbprint, which says nothing of the key.
@@ -193,7 +198,8 @@ async fn a_token_whose_claims_are_not_trusted_is_refused() {
     ] {
         assert!(!scene.admits(&scene.token(changes.clone())).await, "{changes}");
     }
-    for changes in [json!({"exp": now - 29}), json!({"iat": now + 30, "nbf": now + 30}), json!({"nbf": null})] {
+    for changes in [json!({"exp": now - 29}), json!({"iat": now + 30, "nbf": now + 30}), json!({"nbf": null})]
+    {
         assert!(scene.admits(&scene.token(changes.clone())).await, "clocks may differ a little: {changes}");
     }
 }
@@ -229,7 +235,9 @@ async fn the_issuers_key_decides_the_algorithm_and_the_token_does_not() {
     let forged = scene.claims(json!({"sub": "repo:acme/app:ref:refs/heads/main", "extra": 1}));
     let parts: Vec<_> = good.split('.').collect();
     let forged = format!("{}.{}.{}", parts[0], encode(forged.to_string().as_bytes()), parts[2]);
-    for bad in [forged, format!("{good}x"), format!("{}.{}.", parts[0], parts[1]), "..".into(), "a.b.c".into()] {
+    for bad in
+        [forged, format!("{good}x"), format!("{}.{}.", parts[0], parts[1]), "..".into(), "a.b.c".into()]
+    {
         assert!(!scene.admits(&bad).await, "{bad}");
     }
 }
@@ -346,6 +354,9 @@ async fn what_an_issuer_tells_of_itself_must_be_its_own() {
         scene.place.clock.advance(MINUTE);
         assert!(!scene.admits(&scene.token(json!({}))).await, "{keys}");
     }
+    scene.web.publish(&scene.issuer);
+    scene.place.clock.advance(MINUTE);
+    assert!(scene.admits(&scene.token(json!({}))).await);
 }
 
 #[tokio::test]
@@ -399,9 +410,12 @@ async fn only_issuers_that_the_operator_allows_are_trusted() {
     let internal = "http://10.0.0.1:8080".parse().unwrap();
     let settings = Settings { internal_issuers: vec![internal], ..Settings::default() };
     let scene = Scene::with(settings).await;
-    for (issuer, allowed) in
-        [(URL, true), ("http://10.0.0.1:8080", true), ("http://ci.example", false), ("http://10.0.0.2", false)]
-    {
+    for (issuer, allowed) in [
+        (URL, true),
+        ("http://10.0.0.1:8080", true),
+        ("http://ci.example", false),
+        ("http://10.0.0.2", false),
+    ] {
         let answer = scene.trust(json!([{"issuer": issuer, "subject": "s"}])).await;
         assert_eq!(answer.is_ok(), allowed, "{issuer}: {answer:?}");
         assert!(allowed || matches!(answer, Err(Error::InvalidRequest(_))));
@@ -409,7 +423,10 @@ async fn only_issuers_that_the_operator_allows_are_trusted() {
     let only = "https://other.example".parse().unwrap();
     let settings = Settings { trusted_issuers: Some(vec![only]), ..Settings::default() };
     let scene = Scene::with(settings).await;
-    assert!(matches!(scene.trust(json!([{"issuer": URL, "subject": "s"}])).await, Err(Error::InvalidRequest(_))));
+    assert!(matches!(
+        scene.trust(json!([{"issuer": URL, "subject": "s"}])).await,
+        Err(Error::InvalidRequest(_))
+    ));
     assert!(scene.trust(json!([{"issuer": "https://other.example", "subject": "s"}])).await.is_ok());
 }
 
@@ -433,7 +450,8 @@ async fn who_does_not_administer_the_organization_says_nothing_of_its_robots() {
     for (caller, refused) in [(&bob, Error::Forbidden), (&anonymous, Error::Unauthenticated)] {
         for organization in ["acme", "missing"] {
             let get = robot_federation::get(registry, caller, organization, "ci").await.unwrap_err();
-            let set = robot_federation::set(registry, caller, organization, "ci", Vec::new()).await.unwrap_err();
+            let set =
+                robot_federation::set(registry, caller, organization, "ci", Vec::new()).await.unwrap_err();
             let clear = robot_federation::clear(registry, caller, organization, "ci").await.unwrap_err();
             for answer in [get, set, clear] {
                 assert_eq!(answer.to_string(), refused.to_string(), "{organization}");
@@ -442,7 +460,8 @@ async fn who_does_not_administer_the_organization_says_nothing_of_its_robots() {
     }
     let missing = robot_federation::get(registry, &scene.admin, "acme", "missing").await.unwrap_err();
     assert_eq!(missing.to_string(), "Could not find robot with specified username");
-    let many: Vec<_> = (0..33).map(|number| json!({"issuer": URL, "subject": format!("s{number}")})).collect();
+    let many: Vec<_> =
+        (0..33).map(|number| json!({"issuer": URL, "subject": format!("s{number}")})).collect();
     assert!(matches!(scene.trust(json!(many)).await, Err(Error::InvalidRequest(_))));
     assert!(matches!(scene.trust(json!([many[0], many[0]])).await, Err(Error::InvalidRequest(_))));
     assert_eq!(scene.trust(json!(many[..32])).await.unwrap().len(), 32);

@@ -21,8 +21,17 @@ const FLOORS: &[(&str, &[&str])] = &[
 const SQL_MARKERS: &[&str] = &["sql!(", "sql! {", "sql!{", "sql!["];
 
 /// The crates that speak HTTP: what decides must not know how it is asked.
-const HTTP: &[&str] =
-    &["http", "http-body", "http-body-util", "axum", "axum-extra", "hyper", "hyper-util", "reqwest", "tower-http"];
+const HTTP: &[&str] = &[
+    "http",
+    "http-body",
+    "http-body-util",
+    "axum",
+    "axum-extra",
+    "hyper",
+    "hyper-util",
+    "reqwest",
+    "tower-http",
+];
 
 fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -73,12 +73,7 @@ pub async fn set(
 ///
 /// # Errors
 /// As [`get`].
-pub async fn clear(
-    registry: &Registry,
-    caller: &Arc<Caller>,
-    organization: &str,
-    short: &str,
-) -> Result<()> {
+pub async fn clear(registry: &Registry, caller: &Arc<Caller>, organization: &str, short: &str) -> Result<()> {
     let (caller, organization, short) = (Arc::clone(caller), organization.to_owned(), short.to_owned());
     let now = registry.now();
     registry
@@ -102,7 +97,9 @@ pub async fn authorize(registry: &Registry, caller: &Arc<Caller>, organization: 
 
 fn check(registry: &Registry, list: &[Trust]) -> Result<()> {
     if list.len() > MOST_TRUSTS {
-        return Err(Error::InvalidRequest(format!("a robot trusts at most {MOST_TRUSTS} issuers and subjects")));
+        return Err(Error::InvalidRequest(format!(
+            "a robot trusts at most {MOST_TRUSTS} issuers and subjects"
+        )));
     }
     for (number, trust) in list.iter().enumerate() {
         if !registry.settings().lets_trust(&trust.issuer) {
@@ -232,9 +229,7 @@ async fn accept(registry: &Registry, name: &str, token: &str) -> Result<Option<(
         .await?;
     let Some((login, trusts)) = found else { return Ok(None) };
     match judge(registry, &trusts, token).await {
-        Ok((trust, verified)) => {
-            Ok(Some((login, Accepted { trust, verified })))
-        }
+        Ok((trust, verified)) => Ok(Some((login, Accepted { trust, verified }))),
         Err(why) => {
             tracing::info!(robot = name, %why, "a signed token is not accepted");
             Ok(None)
@@ -253,7 +248,8 @@ async fn judge(
     let verified = signed.verify(&registry.0.issuers, issuer, registry.now()).await?;
     let mut covering = trusts.iter().filter(|(_, trust)| trust.covers(verified.claims())).peekable();
     covering.peek().ok_or(Rejection::NotCovered)?;
-    let meant = covering.find(|(_, trust)| is_meant(registry, trust, &verified)).ok_or(Rejection::Audience)?;
+    let meant =
+        covering.find(|(_, trust)| is_meant(registry, trust, &verified)).ok_or(Rejection::Audience)?;
     Ok((meant.0, verified))
 }
 

@@ -107,7 +107,8 @@ async fn ask(
 
 async fn keys(fetch: &dyn Fetch, issuer: &Issuer) -> Result<KeySet, FetchError> {
     let url = issuer.discovery_url();
-    let unfit = |url: &str, why: &dyn ToString| FetchError::Unfit { url: url.to_owned(), why: why.to_string() };
+    let unfit =
+        |url: &str, why: &dyn ToString| FetchError::Unfit { url: url.to_owned(), why: why.to_string() };
     let document = fetch.get(&url).await?;
     let discovery: Discovery = serde_json::from_slice(&document).map_err(|error| unfit(&url, &error))?;
     if discovery.issuer != issuer.as_str() {

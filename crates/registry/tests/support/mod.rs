@@ -75,7 +75,8 @@ impl Place {
         let (db, folder, clock) = (store.db.clone(), tempfile::tempdir().unwrap(), Clock::manual(START));
         let disk = Disk::open(&folder.path().join("blobs")).await.unwrap();
         let blobs = Arc::new(disk.clone());
-        let registry = Registry::open_online(db.clone(), blobs, clock.clone(), settings, fetch).await.unwrap();
+        let registry =
+            Registry::open_online(db.clone(), blobs, clock.clone(), settings, fetch).await.unwrap();
         Self { registry, db, disk, clock, store, _blobs: folder }
     }
 

@@ -5,16 +5,15 @@ use crate::{Result, Tx, params, sql};
 
 /// Adds a trust to those of a robot.
 pub fn insert(tx: &mut Tx<'_>, robot: AccountId, trust: &str) -> Result<()> {
-    tx.execute(sql!("INSERT INTO robot_trust (robot_id, trust) VALUES (?1, ?2)"), params![robot, trust]).map(drop)
+    tx.execute(sql!("INSERT INTO robot_trust (robot_id, trust) VALUES (?1, ?2)"), params![robot, trust])
+        .map(drop)
 }
 
 /// Each trust of a robot, a JSON object, in the order in which they were added. The registry bounds their number.
 pub fn of_robot(tx: &mut Tx<'_>, robot: AccountId) -> Result<Vec<(RobotTrustId, String)>> {
-    tx.all(
-        sql!("SELECT id, trust FROM robot_trust WHERE robot_id = ?1 ORDER BY id"),
-        params![robot],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )
+    tx.all(sql!("SELECT id, trust FROM robot_trust WHERE robot_id = ?1 ORDER BY id"), params![robot], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
 }
 
 /// Whether the robot still has this trust.

@@ -127,7 +127,9 @@ impl Document {
 
     /// The document, if it is an object and its members are right.
     pub(super) fn new(document: Value, fields: &'static [Field]) -> Result<Self, Problem> {
-        if let [whole] = fields && whole.is_whole() {
+        if let [whole] = fields
+            && whole.is_whole()
+        {
             let members = Map::from_iter([(whole.name.to_owned(), document)]);
             field::check(fields, &members)?;
             return Ok(Self { members, fields });

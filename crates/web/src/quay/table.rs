@@ -7,8 +7,8 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    app_token, autoprune, documents, error_type, federation, immutability, label, logs, manifest, member, organization,
-    permission, prototype, repository, robot, superuser, tag, team, user,
+    app_token, autoprune, documents, error_type, federation, immutability, label, logs, manifest, member,
+    organization, permission, prototype, repository, robot, superuser, tag, team, user,
 };
 
 /// Where the API begins.

@@ -133,7 +133,10 @@ pub(super) fn networks(text: &str) -> Result<TrustedProxies, Error> {
 
 /// OIDC issuers with commas between.
 pub(super) fn issuers(text: &str) -> Result<Vec<Issuer>, Error> {
-    text.split(',').map(str::trim).map(|url| url.parse().map_err(|_| Error::NotAnIssuer(url.into()))).collect()
+    text.split(',')
+        .map(str::trim)
+        .map(|url| url.parse().map_err(|_| Error::NotAnIssuer(url.into())))
+        .collect()
 }
 
 /// The filter's text, which is known to be one: filters can't be cloned.

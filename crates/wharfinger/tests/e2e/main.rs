@@ -17,6 +17,7 @@ mod guide;
 mod http2;
 mod image_rules;
 mod immutability_policies;
+mod keyless;
 mod labels;
 mod logs;
 mod manifest_view;

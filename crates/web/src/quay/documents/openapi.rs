@@ -123,10 +123,7 @@ fn body(fields: &'static [Field]) -> RequestBody {
         [whole] if whole.is_whole() => member(whole),
         members => object(members).into(),
     };
-    RequestBodyBuilder::new()
-        .required(Some(Required::True))
-        .content(JSON, Content::new(Some(schema)))
-        .build()
+    RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, Content::new(Some(schema))).build()
 }
 
 /// The JSON Schema of an object with these members.

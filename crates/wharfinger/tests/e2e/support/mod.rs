@@ -3,6 +3,7 @@
 mod answer;
 mod content;
 mod image;
+mod issuer;
 mod people;
 mod postgres;
 mod raw;
@@ -12,6 +13,7 @@ mod tls;
 
 pub(crate) use answer::{Answer, Call};
 pub(crate) use image::{INDEX, Image, MANIFEST};
+pub(crate) use issuer::{Issuer, ServedIssuer};
 pub(crate) use people::{ADMIN_PASSWORD, EVERY_SCOPE};
 pub(crate) use server::{Engine, PATIENCE, Server};
 pub(crate) use tags::{date, now_s, tag_path, tick};

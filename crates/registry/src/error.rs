@@ -47,7 +47,7 @@ pub enum Error {
     /// There is no such team.
     #[error("no such team")]
     NoTeam,
-    /// The caller has no such token.
+    /// There is no such token where it was looked for.
     #[error("no such token")]
     NoToken,
     /// There is no such policy where it was looked for.

@@ -143,6 +143,7 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Re
     registry
         .write(move |tx| {
             let organization = check_organization::<Admin>(tx, &caller, &name)?;
+            caller.require_fresh_login(now)?;
             let metadata = json!({"namespace": name});
             audit::write(tx, &caller, Subject::namespace(organization.id), "org_delete", metadata, now)?;
             Ok(account::delete(tx, organization.id, now)?)

@@ -139,6 +139,7 @@ pub async fn create_user(
     email: Option<&str>,
 ) -> Result<CreatedUser> {
     caller.check_superuser()?;
+    caller.require_fresh_login(registry.now())?;
     let password = SecretString::from(secrets::random_text(PASSWORD_LENGTH)?);
     let new = users::prepare(registry, username, password.expose_secret(), email).await?;
     let (asker, now) = (Arc::clone(caller), registry.now());
@@ -169,6 +170,7 @@ pub async fn change_user(
     change: UserChange,
 ) -> Result<UserRecord> {
     caller.check_superuser()?;
+    caller.require_fresh_login(registry.now())?;
     let hash = match &change.password {
         Some(password) => Some(registry.0.passwords.hash(password).await?),
         None => None,
@@ -202,6 +204,7 @@ pub async fn change_user(
 /// As [`change_user`].
 pub async fn delete_user(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<()> {
     caller.check_superuser()?;
+    caller.require_fresh_login(registry.now())?;
     let (caller, name, now, settings) =
         (Arc::clone(caller), name.to_owned(), registry.now(), registry.settings().clone());
     registry
@@ -234,6 +237,7 @@ fn note(tx: &mut Tx<'_>, caller: &Caller, account: &Account, kind: &str, now: Ti
 /// When the caller is no superuser; [`Error::NoAccount`].
 pub async fn delete_organization(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<()> {
     caller.check_superuser()?;
+    caller.require_fresh_login(registry.now())?;
     organizations::delete(registry, caller, name).await
 }
 
@@ -250,6 +254,7 @@ pub async fn change_organization(
     new_name: Option<&str>,
 ) -> Result<Account> {
     caller.check_superuser()?;
+    caller.require_fresh_login(registry.now())?;
     let invalid = |error| Error::InvalidRequest(format!("Invalid name: {error}"));
     let new_name: Option<Namespace> = new_name.map(str::parse).transpose().map_err(invalid)?;
     let (caller, name, now, settings) =
@@ -288,6 +293,7 @@ fn rename(tx: &mut Tx<'_>, organization: &Account, name: &Namespace) -> Result<(
 /// When the caller is no superuser, or the namespace is one's; [`Error::NoAccount`].
 pub async fn take_ownership(registry: &Registry, caller: &Arc<Caller>, namespace: &str) -> Result<()> {
     caller.check_superuser()?;
+    caller.require_fresh_login(registry.now())?;
     let owner = caller.account().ok_or(Error::Unauthenticated)?.id;
     let (caller, namespace, now, settings) =
         (Arc::clone(caller), namespace.to_owned(), registry.now(), registry.settings().clone());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::engine::{Postgres, Sqlite};
-use crate::{Error, Result, Tx};
+use crate::{Error, Result, Tx, Upgrade};
 
 /// A store. Cheap to clone; all clones are the same store.
 #[derive(Clone)]
@@ -21,7 +21,15 @@ impl Db {
     /// # Errors
     /// When the file can't be opened, or was changed by a newer version.
     pub async fn open_sqlite(file: &Path) -> Result<Self> {
-        Ok(Self(Arc::new(Engine::Sqlite(Sqlite::open(file).await?))))
+        Self::open_sqlite_with(file, Upgrade::Allowed).await
+    }
+
+    /// The same, for whoever must not change the schema.
+    ///
+    /// # Errors
+    /// As [`Db::open_sqlite`], and [`Error::TooOld`].
+    pub async fn open_sqlite_with(file: &Path, upgrade: Upgrade) -> Result<Self> {
+        Ok(Self(Arc::new(Engine::Sqlite(Sqlite::open(file, upgrade).await?))))
     }
 
     /// Opens a database by its URL with so many connections, and brings it to this version's schema.
@@ -29,7 +37,15 @@ impl Db {
     /// # Errors
     /// When the server can't be reached, or the database was changed by a newer version.
     pub async fn open_postgres(url: &str, connections: usize) -> Result<Self> {
-        Ok(Self(Arc::new(Engine::Postgres(Postgres::open(url, connections).await?))))
+        Self::open_postgres_with(url, connections, Upgrade::Allowed).await
+    }
+
+    /// The same, for whoever must not change the schema.
+    ///
+    /// # Errors
+    /// As [`Db::open_postgres`], and [`Error::TooOld`].
+    pub async fn open_postgres_with(url: &str, connections: usize, upgrade: Upgrade) -> Result<Self> {
+        Ok(Self(Arc::new(Engine::Postgres(Postgres::open(url, connections, upgrade).await?))))
     }
 
     /// Reads from one state of the store, whatever is written meanwhile. On SQLite the work runs on the calling thread:

@@ -49,6 +49,16 @@ pub enum Error {
         /// The program's newest.
         known: i64,
     },
+    /// The database is in use and of an older version of this program.
+    #[error(
+        "the database has schema version {found}, but this program needs version {known}: run the server's own version"
+    )]
+    TooOld {
+        /// The database's version.
+        found: i64,
+        /// The version that is needed.
+        known: i64,
+    },
     /// Whatever else the engine says.
     #[error("{0}")]
     Engine(String),

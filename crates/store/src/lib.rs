@@ -17,6 +17,7 @@ mod value;
 
 pub use db::Db;
 pub use error::{Error, Result};
+pub use migrate::Upgrade;
 pub use nouns::*;
 pub use row::{FromColumn, Row};
 pub use sql::{STATEMENTS, Sql};

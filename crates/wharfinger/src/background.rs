@@ -8,13 +8,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use wharfinger_registry::collect::Strays;
+use wharfinger_registry::identity::{key_ring, last_used, sessions};
 use wharfinger_registry::{Registry, background, collect, immutability, prune, pulls, tags};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
 
-/// How often uploads that have expired are looked for.
+/// How often uploads, sessions, access tokens and codes that have expired are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How often it is written down when access tokens were last used.
+const LAST_USED: Duration = Duration::from_secs(60);
 
 /// How often policies are looked for that were laid down, but not applied to the end.
 const POLICIES: Duration = Duration::from_secs(60);
@@ -72,6 +76,7 @@ impl Loops {
             background::sweep_strays(&registry).await.map(drop)
         });
         running.spawn(sweep);
+        start_identity(&mut running, registry, &stopped);
         running.spawn(collect(registry.clone(), stopped));
         Self { stop, running, registry: registry.clone() }
     }
@@ -83,7 +88,32 @@ impl Loops {
         if let Err(error) = pulls::flush(&self.registry).await {
             tracing::error!(%error, "pulls that were counted last could not be written down");
         }
+        if let Err(error) = last_used::flush(&self.registry).await {
+            tracing::warn!(%error, "when access tokens were last used could not be written down");
+        }
     }
+}
+
+/// Starts the loops that keep keys, sessions and tokens in order.
+fn start_identity(running: &mut JoinSet<()>, registry: &Registry, stopped: &watch::Receiver<()>) {
+    running.spawn(every(
+        key_ring::REFRESH,
+        stopped.clone(),
+        registry.clone(),
+        "signing_keys.refresh",
+        |registry| async move { key_ring::refresh(&registry).await },
+    ));
+    running.spawn(every(SWEEP, stopped.clone(), registry.clone(), "sessions.sweep", |registry| async move {
+        while sessions::sweep(&registry).await? {}
+        Ok(())
+    }));
+    running.spawn(every(
+        LAST_USED,
+        stopped.clone(),
+        registry.clone(),
+        "access_tokens.last_used",
+        |registry| async move { last_used::flush(&registry).await },
+    ));
 }
 
 /// A round of pruning.

@@ -1,13 +1,18 @@
 //! The command line: one module per command.
 
+mod beside;
 mod check;
 mod collect;
 mod config;
+mod key;
 mod logs;
 mod migrate;
 mod offline;
 mod open_files;
+mod secret_input;
 mod serve;
+mod token;
+mod user;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -67,10 +72,14 @@ fn dispatch(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<ExitCode, Failure> {
     let Some((name, arguments)) = matches.subcommand() else { return Ok(ExitCode::SUCCESS) };
-    let config = Config::new(sources(arguments, environment))?;
+    let innermost = arguments.subcommand().map_or(arguments, |(_, arguments)| arguments);
+    let config = Config::new(sources(innermost, environment))?;
     match name {
         serve::NAME => serve::run(&config)?,
         migrate::NAME => migrate::run(&config)?,
+        user::NAME => user::run(&config, arguments)?,
+        token::NAME => token::run(&config, arguments)?,
+        key::NAME => key::run(&config, arguments)?,
         collect::NAME => collect::run(&config, collect::Mode::of(arguments))?,
         check::NAME => return Ok(check::run(&config, check::mode(arguments))?),
         _ => config::run(&config)?,
@@ -88,6 +97,9 @@ fn cli() -> Command {
         .subcommand(command(migrate::NAME, migrate::ABOUT))
         .subcommand(command(collect::NAME, collect::ABOUT).args(collect::arguments()))
         .subcommand(command(check::NAME, check::ABOUT).arg(check::argument()))
+        .subcommand(user::cli())
+        .subcommand(token::cli())
+        .subcommand(key::cli())
         .subcommand(command(config::NAME, config::ABOUT))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use wharfinger_blobs::{Blobs, Disk};
-use wharfinger_store::Db;
+use wharfinger_store::{Db, Upgrade};
 
 use crate::config::{Config, Database, Storage, setting};
 
@@ -24,8 +24,8 @@ pub struct Deps {
     pub db: Db,
     /// Where bytes lie.
     pub blobs: Arc<dyn Blobs>,
-    /// Keeps other processes off the folder for as long as it is open.
-    _lock: File,
+    /// Keeps other processes off the folder for as long as it is open. None beside a process that has it.
+    _lock: Option<File>,
 }
 
 /// Opens what `config` names, and creates what is missing.
@@ -33,6 +33,30 @@ pub struct Deps {
 /// # Errors
 /// What can't be opened, with the setting that names it.
 pub async fn open(config: &Config) -> anyhow::Result<Deps> {
+    let (blobs, lock) = storage(config).await?;
+    if lock.is_none() {
+        let (setting, folder) = (config.naming(setting::STORAGE), &config.storage);
+        bail!("{setting}: can't have `{folder}` to ourselves: another process serves it");
+    }
+    Ok(Deps { db: database(config).await?, blobs, _lock: lock })
+}
+
+/// Opens what `config` names for work that does no harm beside a server. If there is none, the database is brought to this
+/// version's schema.
+///
+/// # Errors
+/// As [`open`], and when the database of a server that runs is of another version.
+pub async fn open_beside(config: &Config) -> anyhow::Result<Deps> {
+    let (blobs, lock) = storage(config).await?;
+    let db = match &lock {
+        Some(_) => database(config).await?,
+        None => opened(config, Upgrade::Never).await?,
+    };
+    Ok(Deps { db, blobs, _lock: lock })
+}
+
+/// The storage of blobs, and a lock on it, if nobody else has that.
+async fn storage(config: &Config) -> anyhow::Result<(Arc<dyn Blobs>, Option<File>)> {
     create_folder(&config.data).with_context(|| {
         let setting = config.naming(setting::DATA);
         format!("{setting}: can't create the folder `{}`", config.data.display())
@@ -45,16 +69,16 @@ pub async fn open(config: &Config) -> anyhow::Result<Deps> {
     let lock = lock(folder).with_context(|| {
         format!("{}: can't have `{}` to ourselves", config.naming(setting::STORAGE), config.storage)
     })?;
-    Ok(Deps { db: database(config).await?, blobs: Arc::new(blobs), _lock: lock })
+    Ok((Arc::new(blobs), lock))
 }
 
-/// Two processes would not know of each other's uploads.
-fn lock(folder: &Path) -> anyhow::Result<File> {
+/// Two processes would not know of each other's uploads. None if another has the folder.
+fn lock(folder: &Path) -> anyhow::Result<Option<File>> {
     let file =
         File::options().create(true).truncate(false).write(true).mode(0o600).open(folder.join("lock"))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("another process serves it"),
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
@@ -64,9 +88,13 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
 /// # Errors
 /// When it can't be reached, or a newer version has changed it.
 pub async fn database(config: &Config) -> anyhow::Result<Db> {
+    opened(config, Upgrade::Allowed).await
+}
+
+async fn opened(config: &Config, upgrade: Upgrade) -> anyhow::Result<Db> {
     let opened = match &config.database {
-        Database::Sqlite(file) => Db::open_sqlite(file).await,
-        Database::Postgres(url) => Db::open_postgres(url.expose(), CONNECTIONS).await,
+        Database::Sqlite(file) => Db::open_sqlite_with(file, upgrade).await,
+        Database::Postgres(url) => Db::open_postgres_with(url.expose(), CONNECTIONS, upgrade).await,
     };
     opened.with_context(|| {
         format!("{}: can't open the database `{}`", config.naming(setting::DATABASE), config.database)

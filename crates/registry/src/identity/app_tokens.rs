@@ -86,6 +86,7 @@ pub async fn list(registry: &Registry, caller: &Arc<Caller>, expiring: bool) -> 
 /// When the caller may not look after its account; [`Error::InvalidRequest`] when the title is too long.
 pub async fn create(registry: &Registry, caller: &Arc<Caller>, title: &str) -> Result<AppTokenView> {
     let id = authorize(caller)?.id;
+    caller.require_fresh_login(registry.now())?;
     if title.chars().count() > TITLE_MAX {
         return Err(Error::InvalidRequest(format!("a title has at most {TITLE_MAX} characters")));
     }
@@ -117,6 +118,7 @@ pub async fn create(registry: &Registry, caller: &Arc<Caller>, title: &str) -> R
 /// When the caller may not look after its account; [`Error::NoToken`] when it has none of that name.
 pub async fn get(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Result<AppTokenView> {
     let (id, uuid, shared) = (authorize(caller)?.id, uuid.to_owned(), registry.clone());
+    caller.require_fresh_login(registry.now())?;
     registry
         .read(move |tx| {
             let token = app_token::by_uuid(tx, id, &uuid)?.ok_or(Error::NoToken)?;
@@ -132,6 +134,7 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Resul
 pub async fn revoke(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Result<()> {
     let (id, uuid, caller, now) =
         (authorize(caller)?.id, uuid.to_owned(), Arc::clone(caller), registry.now());
+    caller.require_fresh_login(now)?;
     registry
         .write(move |tx| {
             let title = app_token::delete(tx, id, &uuid)?.ok_or(Error::NoToken)?;

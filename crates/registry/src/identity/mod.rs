@@ -7,6 +7,7 @@ mod derived;
 pub mod first_user;
 pub mod key_ring;
 pub mod last_used;
+pub mod operator;
 mod passwords;
 pub mod registry_token;
 pub mod robot_federation;

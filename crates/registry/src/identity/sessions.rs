@@ -66,7 +66,8 @@ async fn open(
     let (cookie, now) = (authenticate::new_cookie()?, registry.now());
     let (hash, old) = (secrets::hash(&cookie), old_cookie.map(secrets::hash));
     let id = account.id;
-    let caller = Caller::new(account, Authority::Session { verified: now }, origin, registry.settings());
+    let authority = Authority::Session { verified: now };
+    let caller = Caller::new(account, authority, origin, registry.settings());
     registry
         .write(move |tx| {
             if let Some(old) = &old {

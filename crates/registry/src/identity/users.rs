@@ -96,9 +96,10 @@ pub struct SignedIn {
 /// caller in a session gets a new one.
 ///
 /// # Errors
-/// When the caller may not; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
+/// When the caller may not, or has not shown the password lately; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
 pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdate) -> Result<SignedIn> {
     let id = authorize_admin(caller)?;
+    caller.require_fresh_login(registry.now())?;
     let hash = match &update.password {
         Some(password) => Some(registry.0.passwords.hash(password).await?),
         None => None,
@@ -223,9 +224,10 @@ impl NewUser {
 /// Deletes the caller's own account with everything in its namespace; the name is free at once.
 ///
 /// # Errors
-/// When the caller may not; [`Error::InvalidRequest`] for superusers, without whom nobody could look after the registry.
+/// When the caller may not, or has not shown the password lately; [`Error::InvalidRequest`] for superusers, without whom nobody could look after the registry.
 pub async fn delete(registry: &Registry, caller: &Arc<Caller>) -> Result<()> {
     let id = authorize_admin(caller)?;
+    caller.require_fresh_login(registry.now())?;
     let (caller, now, settings) = (Arc::clone(caller), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {

@@ -41,8 +41,6 @@ pub struct Introduction {
     pub profile: Profile,
     /// Name of the organization.
     pub organization: String,
-    /// The organization's address, by which avatars are drawn.
-    pub organization_email: Option<String>,
 }
 
 /// The applications of an organization, oldest first.
@@ -183,11 +181,7 @@ pub async fn introduce(registry: &Registry, client_id: &str) -> Result<Introduct
 }
 
 pub(super) fn introduction(application: Application, organization: Account) -> Introduction {
-    Introduction {
-        profile: application.profile,
-        organization: organization.name,
-        organization_email: organization.email,
-    }
+    Introduction { profile: application.profile, organization: organization.name }
 }
 
 /// The application of that client id and the organization whose it is.

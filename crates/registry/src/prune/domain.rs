@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wharfinger_model::RepositoryName;
 use wharfinger_store::{Tx, account, prune, repository};
 
-use crate::access::{Admin, Granted, check, check_organization};
+use crate::access::{Admin, Granted, Level, check, check_organization};
 use crate::audit::Subject;
 use crate::{Caller, Error, Registry, Result};
 
@@ -21,13 +21,13 @@ pub enum Domain {
     Repository(RepositoryName),
 }
 
-/// Proof that the caller may lay down policies for something.
+/// Proof that the caller may lay down policies for something, or at least see them if `L` is to inspect.
 #[derive(Debug, Clone)]
-pub(super) struct Administered {
+pub(super) struct Administered<L = Admin> {
     namespace: String,
     /// Its keys.
     pub(super) keys: prune::Domain,
-    repository: Option<Granted<Admin>>,
+    repository: Option<Granted<L>>,
 }
 
 impl Domain {
@@ -35,10 +35,10 @@ impl Domain {
     ///
     /// # Errors
     /// When the caller does not, or it does not exist.
-    pub(super) fn check(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Administered> {
+    pub(super) fn check<L: Level>(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Administered<L>> {
         let (namespace, name, repository) = match self {
             Self::Organization(name) => {
-                let organization = check_organization::<Admin>(tx, caller, name)?;
+                let organization = check_organization::<L>(tx, caller, name)?;
                 (organization.id, organization.name, None)
             }
             Self::Own => {
@@ -46,7 +46,7 @@ impl Domain {
                 (user.id, user.name.clone(), None)
             }
             Self::Repository(name) => {
-                let granted = check::<Admin>(tx, caller, name)?;
+                let granted = check::<L>(tx, caller, name)?;
                 (granted.namespace(), name.namespace().to_owned(), Some(granted))
             }
         };
@@ -55,7 +55,7 @@ impl Domain {
     }
 }
 
-impl Administered {
+impl<L> Administered<L> {
     /// Holds it until the unit of work ends, so that changes of its policies happen one after another. What was judged
     /// by the policies of a repository is judged anew after that.
     pub(super) fn lock(&self, tx: &mut Tx<'_>) -> Result<()> {
@@ -95,5 +95,5 @@ impl Administered {
 /// When the caller may not, or it does not exist.
 pub async fn authorize(registry: &Registry, caller: &Arc<Caller>, domain: &Domain) -> Result<()> {
     let (caller, domain) = (Arc::clone(caller), domain.clone());
-    registry.read(move |tx| domain.check(tx, &caller).map(drop)).await
+    registry.read(move |tx| domain.check::<Admin>(tx, &caller).map(drop)).await
 }

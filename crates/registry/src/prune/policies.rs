@@ -10,6 +10,7 @@ use wharfinger_store::Tx;
 use wharfinger_store::prune::{self, Recorded};
 
 use super::domain::{Administered, Domain};
+use crate::access::{Admin, Inspect};
 use crate::{Caller, Error, Registry, Result, audit};
 
 /// Most policies for one namespace or one repository: each is asked about each tag.
@@ -100,7 +101,7 @@ pub async fn list(registry: &Registry, caller: &Arc<Caller>, domain: &Domain) ->
     let (caller, domain) = (Arc::clone(caller), domain.clone());
     registry
         .read(move |tx| {
-            let keys = domain.check(tx, &caller)?.keys;
+            let keys = domain.check::<Inspect>(tx, &caller)?.keys;
             Ok(prune::all(tx, keys)?.into_iter().map(PolicyView::from).collect())
         })
         .await
@@ -119,7 +120,7 @@ pub async fn get(
     let (caller, domain, uuid) = (Arc::clone(caller), domain.clone(), uuid.to_owned());
     registry
         .read(move |tx| {
-            let keys = domain.check(tx, &caller)?.keys;
+            let keys = domain.check::<Inspect>(tx, &caller)?.keys;
             prune::get(tx, keys, &uuid)?.map(PolicyView::from).ok_or(Error::NoPolicy)
         })
         .await
@@ -140,7 +141,7 @@ pub async fn create(
     let made = uuid.clone();
     registry
         .write(move |tx| {
-            let administered = domain.check(tx, &caller)?;
+            let administered = domain.check::<Admin>(tx, &caller)?;
             administered.lock(tx)?;
             check_new(tx, &administered, &new)?;
             let recorded = new.record(&made, administered.keys);
@@ -187,7 +188,7 @@ pub async fn update(
     let uuid = uuid.to_owned();
     registry
         .write(move |tx| {
-            let administered = domain.check(tx, &caller)?;
+            let administered = domain.check::<Admin>(tx, &caller)?;
             administered.lock(tx)?;
             let recorded = new.record(&uuid, administered.keys);
             if !prune::update(tx, administered.keys, &recorded)? {
@@ -207,7 +208,7 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>, domain: &Domain, 
     let uuid = uuid.to_owned();
     registry
         .write(move |tx| {
-            let administered = domain.check(tx, &caller)?;
+            let administered = domain.check::<Admin>(tx, &caller)?;
             administered.lock(tx)?;
             if !prune::delete(tx, administered.keys, &uuid)? {
                 return Err(Error::NoPolicy);

@@ -94,7 +94,7 @@ pub async fn try_in_repository(
     let (caller, domain, now) = (Arc::clone(caller), Domain::Repository(name.clone()), registry.now());
     registry
         .scan(move |tx| {
-            let administered = domain.check(tx, &caller)?;
+            let administered = domain.check::<Admin>(tx, &caller)?;
             check_new(tx, &administered, &new)?;
             let repository = administered.keys.repository.ok_or(Error::NoRepository)?;
             let rules =
@@ -166,7 +166,7 @@ pub async fn try_in_namespace(
     let tried = new.clone();
     let (keys, mut some) = registry
         .scan(move |tx| {
-            let administered = domain.check(tx, &caller)?;
+            let administered = domain.check::<Admin>(tx, &caller)?;
             check_new(tx, &administered, &tried)?;
             let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
             let (limit, offset) = (count(page.limit).saturating_add(1), count(page.first()));

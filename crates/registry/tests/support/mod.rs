@@ -133,6 +133,13 @@ impl Place {
 
     /// The person with an access token of these scopes.
     pub(crate) async fn with_token(&self, person: Person, scopes: &[Scope]) -> Arc<Caller> {
+        let token = self.token(person, scopes).await;
+        let caller = authenticate::access_token(&self.registry, &token, Origin::default()).await.unwrap();
+        caller.expect("the token was just made")
+    }
+
+    /// An access token of the person.
+    pub(crate) async fn token(&self, person: Person, scopes: &[Scope]) -> String {
         let scopes: Scopes = scopes.iter().copied().collect();
         let (lookup, secret) = (format!("{:020}", unique()), "a-secret-of-20-bytes");
         let (token, hash) = (format!("{lookup}{secret}"), digest(&SHA256, secret.as_bytes()));
@@ -152,8 +159,7 @@ impl Place {
             access_token::insert(tx, &new, START)
         };
         self.db.write(add).await.unwrap();
-        let caller = authenticate::access_token(&self.registry, &token, Origin::default()).await.unwrap();
-        caller.expect("the token was just made")
+        token
     }
 
     /// The person with a token that lowers nothing of what is done in repositories.

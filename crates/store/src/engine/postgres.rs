@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::unit::{Outcome, Unit, pack};
 use super::workers::Workers;
 use crate::tx::{Prepared, is_collision};
-use crate::{Error, Result, Tx, migrate};
+use crate::{Error, Result, Tx, Upgrade, migrate};
 
 /// How often a unit of work is run again when others are in its way.
 const TRIES: u32 = 10;
@@ -47,7 +47,7 @@ struct Connection {
 }
 
 impl Postgres {
-    pub(crate) async fn open(url: &str, connections: usize) -> Result<Self> {
+    pub(crate) async fn open(url: &str, connections: usize, upgrade: Upgrade) -> Result<Self> {
         // The parser's own message could quote the URL, password and all.
         let mut config: Config =
             url.parse().map_err(|_| Error::Engine("the database's URL can't be read".into()))?;
@@ -71,7 +71,7 @@ impl Postgres {
         workers.spawn("store-0", move || {
             let (config, queued) = first;
             let connected = connect(&config).and_then(|mut connection| {
-                migrate::postgres(&mut connection.client)?;
+                migrate::postgres(&mut connection.client, upgrade)?;
                 Ok(connection)
             });
             match connected {

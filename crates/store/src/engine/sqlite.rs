@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::unit::{Outcome, Unit, guarded, pack};
 use super::workers::Workers;
-use crate::{Error, Result, Tx, migrate};
+use crate::{Error, Result, Tx, Upgrade, migrate};
 
 /// Most units of work that share one sync.
 const BATCH: usize = 256;
@@ -34,9 +34,9 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(crate) async fn open(file: &Path) -> Result<Self> {
+    pub(crate) async fn open(file: &Path, upgrade: Upgrade) -> Result<Self> {
         let path = file.to_owned();
-        let connection = tokio::task::spawn_blocking(move || open_writer(&path)).await;
+        let connection = tokio::task::spawn_blocking(move || open_writer(&path, upgrade)).await;
         let connection = connection.map_err(|_| Error::Panicked)??;
         let (queue, queued) = channel();
         let writer = Workers::new(queue);
@@ -133,7 +133,7 @@ impl Readers {
     }
 }
 
-fn open_writer(file: &Path) -> Result<Connection> {
+fn open_writer(file: &Path, upgrade: Upgrade) -> Result<Connection> {
     // The file holds hashes of passwords and the keys that tokens are signed with. SQLite gives the files beside it the
     // same mode.
     let made = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file);
@@ -151,7 +151,7 @@ fn open_writer(file: &Path) -> Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     // A step that rebuilds a table would take with it whatever refers to its rows.
     connection.pragma_update(None, "foreign_keys", "OFF")?;
-    migrate::sqlite(&mut connection)?;
+    migrate::sqlite(&mut connection, upgrade)?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     Ok(connection)
 }

@@ -177,8 +177,6 @@ pub struct Client {
     pub avatar_email: Option<String>,
     /// Name of the organization.
     pub organization: String,
-    /// The organization's address.
-    pub organization_email: Option<String>,
 }
 
 /// Up to `limit` unexpired tokens that lend an account's rights, newest first.
@@ -191,7 +189,7 @@ pub fn of_account(
     tx.all(
         sql!(
             "SELECT t.uuid, t.scopes, COALESCE(p.name, t.application), p.client_id, p.description,
-                    p.application_uri, p.avatar_email, o.name, o.email
+                    p.application_uri, p.avatar_email, o.name
              FROM access_token t LEFT JOIN application p ON p.id = t.application_id
                                  LEFT JOIN account o ON o.id = p.organization_id
              WHERE t.account_id = ?1 AND t.expires_ms > ?2
@@ -208,7 +206,6 @@ pub fn of_account(
                     uri: row.get(5)?,
                     avatar_email: row.get(6)?,
                     organization: row.get(7)?,
-                    organization_email: row.get(8)?,
                 }),
             };
             Ok(Authorization { uuid: row.get(0)?, scopes: row.get(1)?, application: row.get(2)?, client })

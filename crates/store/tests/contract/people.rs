@@ -230,7 +230,7 @@ async fn a_user_that_becomes_an_organization_is_no_person_any_more() {
             account::set_enabled(tx, bob, false)?;
             account::become_organization(tx, bob)?;
             assert_eq!(account::by_name(tx, "bob")?.unwrap().kind, Kind::Organization);
-            assert_eq!(session::account(tx, b"cookie", NOW)?, None);
+            assert_eq!(session::find(tx, b"cookie", NOW)?, None);
             assert_eq!(team::of_member(tx, acme, bob)?, []);
             assert_eq!(robot::of_owner(tx, bob, 10)?.len(), 1);
             assert!(account::is_enabled(tx, robot)?);

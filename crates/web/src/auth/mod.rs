@@ -143,6 +143,15 @@ fn reads(parts: &Parts) -> bool {
     matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
+/// Checks that a write comes from a page of ours, whoever is signed in.
+///
+/// # Errors
+/// [`Refused::Csrf`].
+pub(crate) fn check_own_page(registry: &Registry, parts: &Parts) -> Result<(), Refused> {
+    let own = is_own_page(registry, parts, sent_csrf_token(parts).as_deref());
+    if own { Ok(()) } else { Err(Refused::Csrf(None)) }
+}
+
 /// Whether a write comes from a page of ours: it knows the token of the cookie that came along, and no browser says that
 /// it is another's.
 pub(crate) fn is_own_page(registry: &Registry, parts: &Parts, sent: Option<&str>) -> bool {

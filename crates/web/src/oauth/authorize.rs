@@ -86,17 +86,14 @@ fn document(fields: &Fields, request: &AuthorizationRequest, question: &Question
 
 fn introduction(application: &Introduction) -> Value {
     let profile = &application.profile;
-    let email = profile.avatar_email.as_deref().or(application.organization_email.as_deref());
     json!({
         "name": profile.name,
         "description": profile.description,
         "url": profile.application_uri,
-        "avatar": Avatar::new(AvatarKind::App, &profile.name, email),
+        "avatar": Avatar::new(AvatarKind::App, &profile.name, profile.avatar_email.as_deref()),
         "organization": {
             "name": application.organization,
-            "avatar": Avatar::new(
-                AvatarKind::Org, &application.organization, application.organization_email.as_deref()
-            ),
+            "avatar": Avatar::new(AvatarKind::Org, &application.organization, None),
         },
     })
 }

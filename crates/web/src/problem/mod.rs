@@ -22,6 +22,12 @@ pub(crate) fn retry_after(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
+/// What a form hears after too many wrong passwords: 429, as Quay says it.
+pub(crate) fn too_many_attempts(wait: Duration) -> Response {
+    let text = format!("{}\n", quay::TOO_MANY_ATTEMPTS);
+    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, retry_after(wait))], text).into_response()
+}
+
 /// Logs what should not have happened under an id, which is all that the client learns of it.
 pub(crate) fn report(error: &dyn std::fmt::Display) -> uuid::Uuid {
     let id = uuid::Uuid::new_v4();

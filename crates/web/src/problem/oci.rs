@@ -154,16 +154,15 @@ impl From<Error> for Problem {
             }
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
             Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
-            Error::NoTeam
-            | Error::NoApplication
-            | Error::NoToken
-            | Error::RedirectUri
-            | Error::UnknownScope => Self::not_found("UNSUPPORTED", error.to_string()),
+            Error::NoApplication | Error::NoToken | Error::RedirectUri | Error::UnknownScope => {
+                Self::not_found("UNSUPPORTED", error.to_string())
+            }
             Error::FreshLoginRequired => Self::unauthorized(error.to_string()),
             Error::TooManyAttempts { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error.to_string())
                     .with_header(RETRY_AFTER, super::retry_after(retry_after))
             }
+            Error::NoTeam => Self::not_found("UNSUPPORTED", "no such team"),
             Error::NoAccount => Self::not_found("NAME_UNKNOWN", "no such user or organization"),
             Error::NoTag | Error::NoManifest | Error::NoLabel => {
                 Self::not_found("MANIFEST_UNKNOWN", "manifest unknown")

@@ -200,9 +200,9 @@ impl From<Error> for Problem {
             | Error::NoUpload
             | Error::NoPolicy
             | Error::NoApplication
-            | Error::NoTeam
             | Error::NoToken
             | Error::UnknownScope
+            | Error::NoTeam
             | Error::NoAccount => Self::not_found(),
             Error::RedirectUri => Self::Error(StatusCode::BAD_REQUEST, "invalid_request".into()),
             Error::FreshLoginRequired => {

@@ -2,7 +2,8 @@
 
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Call;
 use super::operation::{Access, Answer, Operation};
@@ -17,7 +18,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     summary: "Tell what a type of errors means.",
     query: &[],
     body: None,
-    answers: &[Answer::free_form(StatusCode::OK, "The type and its description.")],
+    answers: &[Answer::of::<ErrorType>(StatusCode::OK, "The type.")],
     handler: |call, _| Box::pin(get(call)),
 }];
 
@@ -37,11 +38,21 @@ const TYPES: &[(&str, &str)] = &[
     ("invalid_response", "A service that is needed gave an answer that makes no sense."),
 ];
 
+/// A type of errors.
+#[derive(Serialize, ToSchema)]
+struct ErrorType {
+    /// The absolute name of the type.
+    #[serde(rename = "type")]
+    url: String,
+    title: &'static str,
+    /// What it means, for people.
+    description: &'static str,
+}
+
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let name = call.param("error_type");
     let (title, description) =
         TYPES.iter().find(|(known, _)| *known == name).ok_or_else(Problem::not_found)?;
-    let document =
-        json!({"type": wire::error_type_url(call.base, title), "title": title, "description": description});
+    let document = ErrorType { url: wire::error_type_url(call.base, title), title, description };
     Ok(wire::json(StatusCode::OK, &document))
 }

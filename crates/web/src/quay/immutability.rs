@@ -3,14 +3,16 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::immutability::{self, Place, PolicyView};
 
+use super::Call;
 use super::field::{Field, Kind};
 use super::operation::{Access, Answer, Operation};
 use super::request::{Document, Flag};
-use super::{Call, wire};
+use super::wire::{self, PolicyId};
 use crate::problem::quay::Problem;
 
 const OF_ORGANIZATION: &str = "/api/v1/organization/{orgname}/immutabilitypolicy/";
@@ -18,11 +20,12 @@ const ONE_OF_ORGANIZATION: &str = "/api/v1/organization/{orgname}/immutabilitypo
 const OF_REPOSITORY: &str = "/api/v1/repository/{repository}/immutabilitypolicy/";
 const ONE_OF_REPOSITORY: &str = "/api/v1/repository/{repository}/immutabilitypolicy/{policy_uuid}";
 
-const POLICIES: Answer = Answer::free_form(StatusCode::OK, "`policies`: each of them.");
-const ONE: Answer = Answer::free_form(StatusCode::OK, "The policy.");
-const CREATED: Answer = Answer::free_form(StatusCode::CREATED, "`uuid`: the name of the new policy.");
+const POLICIES: Answer = Answer::of::<Policies<'static>>(StatusCode::OK, "The policies.");
+const ONE: Answer = Answer::of::<Policy<'static>>(StatusCode::OK, "The policy.");
+const CREATED: Answer = Answer::of::<PolicyId<'static>>(StatusCode::CREATED, "The name of the new policy.");
 const UPDATED: Answer = Answer::nothing("The policy is as it was sent.");
-const DELETED: Answer = Answer::free_form(StatusCode::OK, "`uuid`: the name of the policy that is gone.");
+const DELETED: Answer =
+    Answer::of::<PolicyId<'static>>(StatusCode::OK, "The name of the policy that is gone.");
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -148,8 +151,8 @@ const POLICY: &[Field] = &[
 
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let policies = immutability::list(call.registry, &call.caller, &place(call)?).await?;
-    let policies: Vec<_> = policies.iter().map(document).collect();
-    Ok(wire::json(StatusCode::OK, &json!({"policies": policies})))
+    let policies = policies.iter().map(Policy::from).collect();
+    Ok(wire::json(StatusCode::OK, &Policies { policies }))
 }
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -158,13 +161,13 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let body = call.document(body).await?;
     let (pattern, matches) = asked(&body)?;
     let uuid = immutability::create(call.registry, &call.caller, &place, pattern, matches).await?;
-    Ok(wire::json(StatusCode::CREATED, &json!({"uuid": uuid})))
+    Ok(wire::json(StatusCode::CREATED, &PolicyId { uuid: &uuid }))
 }
 
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let uuid = call.param("policy_uuid");
     let policy = immutability::get(call.registry, &call.caller, &place(call)?, uuid).await?;
-    Ok(wire::json(StatusCode::OK, &document(&policy)))
+    Ok(wire::json(StatusCode::OK, &Policy::from(&policy)))
 }
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -179,7 +182,7 @@ async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     let uuid = call.param("policy_uuid");
     immutability::delete(call.registry, &call.caller, &place(call)?, uuid).await?;
-    Ok(wire::json(StatusCode::OK, &json!({"uuid": uuid})))
+    Ok(wire::json(StatusCode::OK, &PolicyId { uuid }))
 }
 
 /// Where the policies hold that the path names.
@@ -197,6 +200,25 @@ fn asked(body: &Document) -> Result<(&str, bool), Problem> {
     Ok((body.required("tagPattern")?, matches == Flag::Yes))
 }
 
-fn document(policy: &PolicyView) -> Value {
-    json!({"uuid": policy.uuid, "tagPattern": policy.pattern, "tagPatternMatches": policy.matches})
+/// The immutability policies of something.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImmutabilityPolicies)]
+struct Policies<'a> {
+    policies: Vec<Policy<'a>>,
+}
+
+/// A policy by which tags are born immutable.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImmutabilityPolicy)]
+#[serde(rename_all = "camelCase")]
+struct Policy<'a> {
+    uuid: &'a str,
+    tag_pattern: &'a str,
+    tag_pattern_matches: bool,
+}
+
+impl<'a> From<&'a PolicyView> for Policy<'a> {
+    fn from(policy: &'a PolicyView) -> Self {
+        Self { uuid: &policy.uuid, tag_pattern: &policy.pattern, tag_pattern_matches: policy.matches }
+    }
 }

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::LOCATION;
 use http::{HeaderValue, Method, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_model::label::LabelType;
 use wharfinger_registry::labels::{self, Label, NewLabel};
@@ -27,7 +28,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "List the labels of a manifest.",
         query: &[Parameter::text("filter", "Only labels whose keys begin with this text.")],
         body: None,
-        answers: &[Answer::free_form(StatusCode::OK, "`labels`: each of them.")],
+        answers: &[Answer::of::<Labels<'static>>(StatusCode::OK, "The labels.")],
         handler: |call, _| Box::pin(list(call)),
     },
     Operation {
@@ -38,7 +39,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Add a label to a manifest.",
         query: &[],
         body: Some(NEW),
-        answers: &[Answer::free_form(StatusCode::CREATED, "`label`: the new one.")],
+        answers: &[Answer::of::<Added<'static>>(StatusCode::CREATED, "The new label.")],
         handler: |call, body| Box::pin(add(call, body)),
     },
     Operation {
@@ -49,7 +50,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Tell one label of a manifest.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(StatusCode::OK, "The label.")],
+        answers: &[Answer::of::<WireLabel<'static>>(StatusCode::OK, "The label.")],
         handler: |call, _| Box::pin(get(call)),
     },
     Operation {
@@ -79,8 +80,8 @@ async fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let (name, digest) = (call.repository()?, call.param("manifestref"));
     let prefix = call.query().text("filter").unwrap_or_default();
     let labels = labels::list(call.registry, &call.caller, &name, digest, &prefix).await?;
-    let labels: Vec<_> = labels.iter().map(document).collect();
-    Ok(wire::json(StatusCode::OK, &json!({"labels": labels})))
+    let labels = labels.iter().map(WireLabel::from).collect();
+    Ok(wire::json(StatusCode::OK, &Labels { labels }))
 }
 
 async fn add(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -90,7 +91,7 @@ async fn add(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let (key, value) = (body.required("key")?.to_owned(), body.required("value")?.to_owned());
     let new = NewLabel { key, value, media_type: body.word("media_type", &TYPES) };
     let label = labels::add(call.registry, &call.caller, &name, digest, new).await?;
-    let mut response = wire::json(StatusCode::CREATED, &json!({"label": document(&label)}));
+    let mut response = wire::json(StatusCode::CREATED, &Added { label: WireLabel::from(&label) });
     let location = format!("/api/v1/repository/{name}/manifest/{digest}/labels/{}", label.uuid);
     // Names and digests have no character that a header can't hold.
     if let Ok(location) = HeaderValue::try_from(location) {
@@ -102,7 +103,7 @@ async fn add(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let (name, digest, id) = (call.repository()?, call.param("manifestref"), call.param("labelid"));
     let label = labels::get(call.registry, &call.caller, &name, digest, id).await?;
-    Ok(wire::json(StatusCode::OK, &document(&label)))
+    Ok(wire::json(StatusCode::OK, &WireLabel::from(&label)))
 }
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
@@ -111,9 +112,39 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(wire::no_content())
 }
 
-fn document(label: &Label) -> Value {
-    json!({
-        "id": label.uuid, "key": label.key, "value": label.value, "source_type": label.source.as_str(),
-        "media_type": label.media_type,
-    })
+/// The labels of a manifest.
+#[derive(Serialize, ToSchema)]
+struct Labels<'a> {
+    labels: Vec<WireLabel<'a>>,
+}
+
+/// A label that was added.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AddedLabel)]
+struct Added<'a> {
+    label: WireLabel<'a>,
+}
+
+/// A label of a manifest.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Label)]
+struct WireLabel<'a> {
+    id: &'a str,
+    key: &'a str,
+    value: &'a str,
+    /// `manifest` if the image has it, and so it can't be deleted; `api` or `internal`.
+    source_type: &'static str,
+    media_type: &'a str,
+}
+
+impl<'a> From<&'a Label> for WireLabel<'a> {
+    fn from(label: &'a Label) -> Self {
+        Self {
+            id: &label.uuid,
+            key: &label.key,
+            value: &label.value,
+            source_type: label.source.as_str(),
+            media_type: &label.media_type,
+        }
+    }
 }

@@ -6,9 +6,11 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use wharfinger_model::{Scope, Timestamp};
-use wharfinger_registry::logs::{self, Log, LogEntry, LogQuery, Position};
+use wharfinger_registry::logs::{self, Log, LogEntry, LogQuery, Performer, Position, Total};
 
 use super::operation::{Access, Answer, Operation, Parameter};
 use super::request::Query;
@@ -26,9 +28,8 @@ const DAYS: &[Parameter] = &[SINCE, UNTIL, PERFORMER];
 const PAGED: &[Parameter] =
     &[SINCE, UNTIL, PERFORMER, Parameter::text("next_page", "Where the page before said that it goes on.")];
 
-const PAGE: Answer =
-    Answer::free_form(StatusCode::OK, "`logs`: the entries of the page; `next_page` if there are more.");
-const TOTALS: Answer = Answer::free_form(StatusCode::OK, "`aggregated`: how often each day, by kind.");
+const PAGE: Answer = Answer::of::<Listed>(StatusCode::OK, "A page of the log.");
+const TOTALS: Answer = Answer::of::<Totals>(StatusCode::OK, "How often each day, by kind.");
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -104,22 +105,20 @@ async fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let position = call.query().text("next_page").and_then(|token| position(&token));
     let (since, until) = (query.since, query.until);
     let page = logs::list(call.registry, &call.caller, log(call)?, LogQuery { position, ..query }).await?;
-    let entries: Vec<_> = page.entries.into_iter().map(document).collect();
-    let mut document = json!({"start_time": date(since), "end_time": date(until), "logs": entries});
-    if let Some(next) = page.next {
-        document["next_page"] = json!(page_token(next));
-    }
+    let document = Listed {
+        start_time: date(since),
+        end_time: date(until),
+        logs: page.entries.into_iter().map(Entry::from).collect(),
+        next_page: page.next.map(page_token),
+    };
     Ok(wire::json(StatusCode::OK, &document))
 }
 
 async fn totals(call: &Call<'_>) -> Result<Response, Problem> {
     let query = log_query(&call.query(), call.registry.now());
     let totals = logs::totals(call.registry, &call.caller, log(call)?, query).await?;
-    let totals: Vec<_> = totals
-        .iter()
-        .map(|total| json!({"kind": total.kind, "count": total.count, "datetime": date(total.day)}))
-        .collect();
-    Ok(wire::json(StatusCode::OK, &json!({"aggregated": totals})))
+    let aggregated = totals.into_iter().map(DayTotal::from).collect();
+    Ok(wire::json(StatusCode::OK, &Totals { aggregated }))
 }
 
 /// The log that the path names.
@@ -156,18 +155,91 @@ fn position(token: &str) -> Option<Position> {
     Some(Position { at: Timestamp::from_ms(at.parse().ok()?), id: id.parse().ok()? })
 }
 
-fn document(entry: LogEntry) -> Value {
-    let mut document = json!({
-        "kind": entry.kind, "metadata": entry.metadata, "ip": entry.address, "datetime": date(entry.at),
-    });
-    if let Some(performer) = &entry.performer {
-        let kind = if performer.is_robot { AvatarKind::Robot } else { AvatarKind::User };
-        document["performer"] = json!({
-            "kind": "user", "name": performer.name, "is_robot": performer.is_robot,
-            "avatar": Avatar::new(kind, &performer.name, None),
-        });
+/// A page of a log.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogPage)]
+struct Listed {
+    start_time: String,
+    end_time: String,
+    /// Newest first.
+    logs: Vec<Entry>,
+    /// What to send as `next_page` to get the next one, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next_page: Option<String>,
+}
+
+/// Something that was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogEntry)]
+struct Entry {
+    /// What was done, as in `move_tag`.
+    kind: String,
+    /// What else there is to know, by kind.
+    #[schema(value_type = Object)]
+    metadata: Map<String, Value>,
+    /// From where.
+    #[schema(required)]
+    ip: Option<String>,
+    datetime: String,
+    /// Who did it, if it was not the registry itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    performer: Option<Who>,
+}
+
+/// Who did something.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Performer)]
+struct Who {
+    kind: &'static str,
+    name: String,
+    is_robot: bool,
+    avatar: Avatar,
+}
+
+impl From<LogEntry> for Entry {
+    fn from(entry: LogEntry) -> Self {
+        Self {
+            kind: entry.kind,
+            metadata: entry.metadata,
+            ip: entry.address,
+            datetime: date(entry.at),
+            performer: entry.performer.map(Who::from),
+        }
     }
-    document
+}
+
+impl From<Performer> for Who {
+    fn from(performer: Performer) -> Self {
+        let Performer { name, is_robot } = performer;
+        let kind = if is_robot { AvatarKind::Robot } else { AvatarKind::User };
+        let avatar = Avatar::new(kind, &name, None);
+        Self { kind: "user", name, is_robot, avatar }
+    }
+}
+
+/// How often things were done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogTotals)]
+struct Totals {
+    aggregated: Vec<DayTotal>,
+}
+
+/// How often one thing was done on one day.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogTotal)]
+struct DayTotal {
+    kind: String,
+    count: i64,
+    /// The day's first instant, in UTC.
+    datetime: String,
+}
+
+impl From<Total> for DayTotal {
+    fn from(total: Total) -> Self {
+        Self { kind: total.kind, count: total.count, datetime: date(total.day) }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 use wharfinger_model::image::Layer;
 use wharfinger_model::{Digest, Scope};
 use wharfinger_registry::{manifests, pulls};
@@ -22,7 +22,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Show a manifest and its layers.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(StatusCode::OK, "The manifest.")],
+        answers: &[Answer::of::<WireManifest<'static>>(StatusCode::OK, "The manifest.")],
         handler: |call, _| Box::pin(get(call)),
     },
     Operation {
@@ -33,7 +33,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Tell how often a manifest was pulled, and when last.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(StatusCode::OK, "The count and the date.")],
+        answers: &[Answer::of::<ManifestPulls<'static>>(StatusCode::OK, "The count and the date.")],
         handler: |call, _| Box::pin(pulls(call)),
     },
 ];
@@ -55,26 +55,44 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(wire::json(StatusCode::OK, &document))
 }
 
-#[derive(Serialize)]
+/// A manifest, and the layers of an image.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Manifest)]
 struct WireManifest<'a> {
     digest: &'a str,
     is_manifest_list: bool,
+    /// The manifest itself, as it was pushed.
     manifest_data: &'a str,
+    /// Null for an index.
+    #[schema(required)]
     config_media_type: Option<&'a str>,
+    /// In bytes.
     layers_compressed_size: i64,
+    /// Base first; null for an index.
+    #[schema(required)]
     layers: Option<Vec<WireLayer<'a>>>,
 }
 
-#[derive(Serialize)]
+/// What the image's config tells of a layer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Layer)]
 struct WireLayer<'a> {
     index: usize,
+    /// In bytes.
     compressed_size: i64,
     is_remote: bool,
+    #[schema(required)]
     urls: Option<&'a [String]>,
+    #[schema(required)]
     command: Option<[&'a str; 1]>,
+    #[schema(required)]
     comment: Option<&'a str>,
+    #[schema(required)]
     author: Option<&'a str>,
+    /// Null for a layer that holds nothing.
+    #[schema(required)]
     blob_digest: Option<&'a str>,
+    #[schema(required)]
     created_datetime: Option<String>,
 }
 
@@ -95,13 +113,23 @@ impl<'a> WireLayer<'a> {
     }
 }
 
+/// How often a manifest was pulled by any name, and when last.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ManifestPullStatistics)]
+struct ManifestPulls<'a> {
+    manifest_digest: &'a str,
+    manifest_pull_count: i64,
+    #[schema(required)]
+    last_manifest_pull_date: Option<String>,
+}
+
 async fn pulls(call: &Call<'_>) -> Result<Response, Problem> {
     let (name, digest) = (call.repository()?, call.param("manifestref"));
     let pulls = pulls::of_manifest(call.registry, &call.caller, &name, digest).await?;
-    let document = json!({
-        "manifest_digest": digest,
-        "manifest_pull_count": pulls.count,
-        "last_manifest_pull_date": pulls.last.map(date),
-    });
+    let document = ManifestPulls {
+        manifest_digest: digest,
+        manifest_pull_count: pulls.count,
+        last_manifest_pull_date: pulls.last.map(date),
+    };
     Ok(wire::json(StatusCode::OK, &document))
 }

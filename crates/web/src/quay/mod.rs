@@ -1,6 +1,8 @@
 //! `/api/v1/`: Quay's API, one file for each chapter of its guide. What it can do is one table, `table::CHAPTERS`.
 
 mod app_token;
+mod application;
+mod authorization;
 mod autoprune;
 pub(crate) mod documents;
 mod error_type;
@@ -18,6 +20,7 @@ mod prototype;
 mod repository;
 mod request;
 mod robot;
+mod session;
 mod superuser;
 mod table;
 mod tag;

@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::Error;
 use wharfinger_registry::repositories::{self, NewRepository, RepositoryView, Tags, Visibility};
@@ -13,11 +14,11 @@ use super::Call;
 use super::field::{Field, Kind, Null, words};
 use super::operation::{Access, Answer, Operation, Parameter};
 use super::request::Flag;
-use super::wire::{self, date};
+use super::wire::{self, Done, Named, date};
 use crate::problem::quay::Problem;
 
 const REPOSITORY: &str = "/api/v1/repository/{repository}";
-const SUCCESS: Answer = Answer::free_form(StatusCode::OK, "`success`, which is true.");
+const SUCCESS: Answer = Answer::of::<Done>(StatusCode::OK, "It is done.");
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -28,7 +29,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Create a repository.",
         query: &[],
         body: Some(NEW),
-        answers: &[Answer::free_form(StatusCode::CREATED, "The repository's name and kind.")],
+        answers: &[Answer::of::<Created<'static>>(StatusCode::CREATED, "The repository's name and kind.")],
         handler: |call, body| Box::pin(create(call, body)),
     },
     Operation {
@@ -39,9 +40,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Describe a repository.",
         query: &[Parameter::boolean("includeTags", "Whether to list the tags. Default true.")],
         body: None,
-        answers: &[Answer::free_form(
+        answers: &[Answer::of::<Described<'static>>(
             StatusCode::OK,
-            "The repository, and up to 500 living tags by their names, unless they are not asked for.",
+            "The repository, and its tags unless they are not asked for.",
         )],
         handler: |call, _| Box::pin(get(call)),
     },
@@ -106,8 +107,8 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
         namespace: document.text("namespace").map(str::to_owned),
     };
     let created = repositories::create(call.registry, &call.caller, new).await?;
-    let view = json!({"namespace": created.namespace(), "name": created.name(), "kind": "image"});
-    Ok(wire::json(StatusCode::CREATED, &view))
+    let document = Created { namespace: created.namespace(), name: created.name(), kind: "image" };
+    Ok(wire::json(StatusCode::CREATED, &document))
 }
 
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
@@ -117,12 +118,7 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
         Flag::No => Tags::Omit,
     };
     let view = repositories::get(call.registry, &call.caller, &name, tags).await?;
-    let mut document = document(&view);
-    if tags == Tags::Include {
-        let tags: Map<_, _> = view.tags.iter().map(|tag| (tag.name.to_string(), tag_document(tag))).collect();
-        document["tags"] = Value::Object(tags);
-    }
-    Ok(wire::json(StatusCode::OK, &document))
+    Ok(wire::json(StatusCode::OK, &Described::new(&view, tags)))
 }
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -131,7 +127,7 @@ async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let document = call.document(body).await?;
     let description = document.required("description")?;
     repositories::set_description(call.registry, &call.caller, &name, description).await?;
-    Ok(wire::json(StatusCode::OK, &json!({"success": true})))
+    Ok(wire::json(StatusCode::OK, &Done::DONE))
 }
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
@@ -147,37 +143,91 @@ async fn change_visibility(call: &Call<'_>, body: Body) -> Result<Response, Prob
     repositories::authorize_admin(call.registry, &call.caller, &name).await?;
     let visibility = call.document(body).await?.required_word("visibility", &VISIBILITIES)?;
     repositories::set_visibility(call.registry, &call.caller, &name, visibility).await?;
-    Ok(wire::json(StatusCode::OK, &json!({"success": true})))
+    Ok(wire::json(StatusCode::OK, &Done::DONE))
 }
 
-fn document(view: &RepositoryView) -> Value {
-    json!({
-        "namespace": view.name.namespace(),
-        "name": view.name.name(),
-        "kind": "image",
-        "description": view.description,
-        "is_public": view.is_public,
-        "is_organization": view.is_organization,
-        "is_starred": false,
-        "status_token": "",
-        "trust_enabled": false,
-        "tag_expiration_s": view.window_s,
-        "is_free_account": true,
-        "state": "NORMAL",
-        "can_write": view.can_write,
-        "can_admin": view.can_admin,
-    })
+/// A repository that was created.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewRepository)]
+struct Created<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    kind: &'static str,
 }
 
-fn tag_document(tag: &LivingTag) -> Value {
-    let mut document = json!({
-        "name": tag.name.as_str(),
-        "size": tag.layers_size,
-        "last_modified": date(tag.start),
-        "manifest_digest": tag.digest,
-    });
-    if let Some(end) = tag.end {
-        document["expiration"] = json!(date(end));
+/// A repository.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Repository)]
+struct Described<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    kind: &'static str,
+    #[schema(required)]
+    description: Option<&'a str>,
+    is_public: bool,
+    /// Whether the namespace is an organization.
+    is_organization: bool,
+    is_starred: bool,
+    status_token: &'static str,
+    trust_enabled: bool,
+    /// How long dead tags can be restored, in seconds.
+    tag_expiration_s: u64,
+    is_free_account: bool,
+    state: &'static str,
+    /// Whether the caller may push.
+    can_write: bool,
+    can_admin: bool,
+    /// Living tags by their names, newest first: not more than 500.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, LivingTagSummary>>, nullable = false)]
+    tags: Option<Named<LivingTagSummary<'a>>>,
+}
+
+/// A living tag.
+#[derive(Serialize, ToSchema)]
+struct LivingTagSummary<'a> {
+    name: &'a str,
+    /// Of the layers, in bytes; null for an index.
+    #[schema(required)]
+    size: Option<i64>,
+    last_modified: String,
+    manifest_digest: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    expiration: Option<String>,
+}
+
+impl<'a> Described<'a> {
+    fn new(view: &'a RepositoryView, tags: Tags) -> Self {
+        let summaries = || view.tags.iter().map(|tag| (tag.name.to_string(), tag.into())).collect();
+        Self {
+            namespace: view.name.namespace(),
+            name: view.name.name(),
+            kind: "image",
+            description: view.description.as_deref(),
+            is_public: view.is_public,
+            is_organization: view.is_organization,
+            is_starred: false,
+            status_token: "",
+            trust_enabled: false,
+            tag_expiration_s: view.window_s,
+            is_free_account: true,
+            state: "NORMAL",
+            can_write: view.can_write,
+            can_admin: view.can_admin,
+            tags: (tags == Tags::Include).then(|| Named(summaries())),
+        }
     }
-    document
+}
+
+impl<'a> From<&'a LivingTag> for LivingTagSummary<'a> {
+    fn from(tag: &'a LivingTag) -> Self {
+        Self {
+            name: tag.name.as_str(),
+            size: tag.layers_size,
+            last_modified: date(tag.start),
+            manifest_digest: tag.digest.as_str(),
+            expiration: tag.end.map(date),
+        }
+    }
 }

@@ -7,8 +7,9 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    app_token, autoprune, documents, error_type, federation, immutability, label, logs, manifest, member,
-    organization, permission, prototype, repository, robot, superuser, tag, team, user,
+    app_token, application, authorization, autoprune, documents, error_type, federation, immutability, label,
+    logs, manifest, member, organization, permission, prototype, repository, robot, session, superuser, tag,
+    team, user,
 };
 
 /// Where the API begins.
@@ -85,6 +86,16 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         about: "Look after everybody's accounts and organizations.",
         operations: &[superuser::OPERATIONS],
     },
+    Chapter {
+        name: "session",
+        about: "Sign in and out, as browsers do.",
+        operations: &[session::OPERATIONS],
+    },
+    Chapter {
+        name: "oauth",
+        about: "Applications that act for people, and their tokens.",
+        operations: &[application::OPERATIONS, application::TOKENS, authorization::OPERATIONS],
+    },
     Chapter { name: "logs", about: "What was done, by whom and when.", operations: &[logs::OPERATIONS] },
     Chapter {
         name: "discovery",
@@ -96,6 +107,8 @@ pub(super) const CHAPTERS: &[Chapter] = &[
 
 /// The parameters of paths, and what they are.
 const PATH_PARAMETERS: &[(&str, &str)] = &[
+    ("access_token_uuid", "The id of an access token that lends one's rights."),
+    ("client_id", "The client id of an OAuth 2 application."),
     ("error_type", "A type of errors, as in `not_found`."),
     ("labelid", "The id of a label."),
     ("manifestref", "The digest of a manifest."),

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use utoipa::ToSchema;
-use wharfinger_model::{Algorithm, QuayDate, Timestamp};
+use wharfinger_model::{Algorithm, QuayDate, Rfc3339, Timestamp};
 
 use crate::auth::SESSION_COOKIE;
 use crate::serve::Scheme;
@@ -68,6 +68,15 @@ pub(super) fn date(instant: Timestamp) -> String {
     QuayDate(instant).to_string()
 }
 
+/// An instant as the API writes those of access tokens: ISO 8601 with microseconds, if there are any.
+pub(super) fn iso(instant: Timestamp) -> String {
+    let text = Rfc3339(instant).to_string();
+    match text.strip_suffix(".000Z") {
+        Some(whole) => format!("{whole}Z"),
+        None => text.replace('Z', "000Z"),
+    }
+}
+
 /// The absolute name of a type of error.
 pub(crate) fn error_type_url(base: &str, error_type: &str) -> String {
     format!("{base}/api/v1/error/{error_type}")
@@ -94,11 +103,41 @@ pub(super) fn somebody(name: &str) -> (bool, Avatar) {
     (is_robot, Avatar::new(kind, name, None))
 }
 
+/// That something was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Success)]
+pub(super) struct Done {
+    /// True.
+    success: bool,
+}
+
+impl Done {
+    /// It was.
+    pub(super) const DONE: Self = Self { success: true };
+}
+
+/// The name of a policy.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PolicyId<'a> {
+    pub(super) uuid: &'a str,
+}
+
+/// Members by their names, in an order of their own.
+pub(super) struct Named<T>(pub(super) Vec<(String, T)>);
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
 /// What is drawn for somebody.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Avatar {
     name: String,
+    /// SHA-256 of the e-mail address, or else of the name, in hexadecimal.
     hash: String,
+    /// As in `#2bd806`.
     color: String,
     kind: AvatarKind,
 }
@@ -113,10 +152,10 @@ pub(crate) enum AvatarKind {
     Robot,
     /// An organization.
     Org,
-    /// A team.
-    Team,
     /// An OAuth 2 application.
     App,
+    /// A team.
+    Team,
 }
 
 impl Avatar {
@@ -170,6 +209,13 @@ mod tests {
                 "kind": "user",
             })
         );
+    }
+
+    #[test]
+    fn an_instant_of_a_token_has_a_fraction_only_if_it_is_not_zero() {
+        for (ms, text) in [(120, "2026-08-03T09:05:07.120000Z"), (0, "2026-08-03T09:05:07Z")] {
+            assert_eq!(iso(Timestamp::from_ms(1_785_747_907_000 + ms)), text);
+        }
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(crate) enum Error {
     NotALogFormat(Masked),
     #[error("`{0}` is no name of a user: write names with commas between, as in `alice,bob`")]
     NotAName(Masked),
+    #[error("`{0}` is no switch: write `true` or `false`")]
+    NotASwitch(Masked),
     #[error("`{0}` is no OIDC issuer: write URLs with commas between, as in `https://gitlab.com`")]
     NotAnIssuer(Masked),
     #[error("`{0}` is not a duration: write a whole number and a unit (ms, s, m, h, d or w), as in `30s`")]
@@ -70,8 +72,6 @@ pub(crate) enum Error {
     SizeOutOfRange(Masked),
     #[error("`{0}` is not a count: write a whole number from 1 to 1000000")]
     NotACount(Masked),
-    #[error("`{0}` is no switch: write `true` or `false`")]
-    NotASwitch(Masked),
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, Error> {

@@ -1,11 +1,11 @@
-//! Who may call each operation of Quay's API. The registry says itself which operations there are, so one without a row
-//! here fails.
+//! Who may call each operation of Quay's API, and whether what it answers is what the API says of itself. The registry
+//! tells which operations there are, so one without a row here fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, EVERY_SCOPE, Engine, Image, Server};
+use crate::support::{Answer, EVERY_SCOPE, Engine, Image, Schemas, Server};
 
 const REPOSITORY: &str = "alice/private";
 
@@ -142,11 +142,15 @@ struct Operation {
     method: String,
     path: String,
     security: Value,
+    responses: Value,
     has_body: bool,
 }
 
-fn operations(server: &Server) -> Vec<Operation> {
-    let document = server.call("GET", "/api/v1/openapi.json").send().json();
+fn document(server: &Server) -> Value {
+    server.call("GET", "/api/v1/openapi.json").send().json()
+}
+
+fn operations(document: &Value) -> Vec<Operation> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -155,6 +159,7 @@ fn operations(server: &Server) -> Vec<Operation> {
                 method: method.to_uppercase(),
                 path: path.clone(),
                 security: operation["security"].clone(),
+                responses: operation["responses"].clone(),
                 has_body: operation["requestBody"].is_object(),
             });
         }
@@ -165,6 +170,7 @@ fn operations(server: &Server) -> Vec<Operation> {
 /// Alice with a repository, three who have a role on it, her organization, and a stranger.
 struct World {
     server: Server,
+    schemas: Schemas,
     digest: String,
     owner: String,
     callers: Vec<(&'static str, Option<Needs>, String)>,
@@ -182,7 +188,8 @@ impl World {
         });
         let owner = server.token("alice", EVERY_SCOPE);
         let digest = Image::of("any").digest();
-        Self { server, digest, owner, callers: callers.into() }
+        let schemas = Schemas(document(&server));
+        Self { server, schemas, digest, owner, callers: callers.into() }
     }
 
     /// Puts back what an operation may have taken away.
@@ -222,9 +229,27 @@ impl World {
             .collect();
         let call = self.server.call(&operation.method, &path.join("/"));
         let call = if operation.has_body { call.json(&json!({})) } else { call };
-        match token {
+        let answer = match token {
             Some(token) => call.bearer(token).send(),
             None => call.send(),
+        };
+        self.check_answer(operation, &answer);
+        answer
+    }
+
+    /// A success is one that the document knows, and its body what the document says.
+    fn check_answer(&self, operation: &Operation, answer: &Answer) {
+        if answer.status >= 300 {
+            return;
+        }
+        let declared = &operation.responses[answer.status.to_string()];
+        assert!(declared.is_object(), "{}: {answer:?}", operation.id);
+        match declared.pointer("/content/application~1json/schema") {
+            Some(schema) => {
+                let checked = self.schemas.check(schema, &answer.json());
+                assert_eq!(checked, Ok(()), "{}: {}", operation.id, answer.text());
+            }
+            None => assert_eq!(answer.text(), "", "{}", operation.id),
         }
     }
 
@@ -266,7 +291,7 @@ fn is_refused(answer: &Answer) -> bool {
 fn every_operation_has_a_row_and_is_called_by_whom_it_says_alone() {
     let world = World::new();
     let rows: BTreeMap<_, _> = ROWS.iter().copied().collect();
-    let operations = operations(&world.server);
+    let operations = operations(&world.schemas.0);
     let listed: BTreeSet<_> = operations.iter().map(|operation| operation.id.as_str()).collect();
     assert_eq!(listed, rows.keys().copied().collect(), "an operation without a row, or a row without one");
     for operation in &operations {
@@ -278,7 +303,7 @@ fn every_operation_has_a_row_and_is_called_by_whom_it_says_alone() {
 fn the_documents_say_which_scope_is_enough() {
     let server = Server::start_empty(Engine::Sqlite, &[]);
     let rows: BTreeMap<_, _> = ROWS.iter().copied().collect();
-    for operation in operations(&server) {
+    for operation in operations(&document(&server)) {
         let Some(needs) = rows.get(operation.id.as_str()) else { continue };
         let security = operation.security.as_array().unwrap();
         match needs.scope() {

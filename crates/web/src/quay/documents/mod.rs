@@ -8,7 +8,6 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
-use wharfinger_registry::Error;
 
 use super::operation::{Access, Answer, Operation, Parameter};
 use super::{Call, wire};
@@ -53,17 +52,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 async fn discovery(call: &Call<'_>) -> Result<Response, Problem> {
-    let openapi = serde_json::to_value(openapi::document(call.base)).map_err(internal)?;
-    Ok(wire::json(StatusCode::OK, &swagger::document(&openapi, call.base)))
+    Ok(wire::json(StatusCode::OK, &swagger::at(call.base)))
 }
 
 async fn openapi(call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(wire::json(StatusCode::OK, &openapi::document(call.base)))
-}
-
-/// What makes a document is known beforehand, so this does not happen.
-fn internal(error: serde_json::Error) -> Problem {
-    Error::Internal(error.to_string()).into()
+    Ok(wire::json(StatusCode::OK, &openapi::at(call.base)))
 }
 
 // Quay's answer, word by word: its own web pages look at it.
@@ -106,11 +99,11 @@ mod tests {
     const BASE: &str = "https://registry.example.com";
 
     fn openapi() -> Value {
-        serde_json::to_value(openapi::document(BASE)).unwrap()
+        openapi::at(BASE)
     }
 
     fn swagger() -> Value {
-        swagger::document(&openapi(), BASE)
+        swagger::at(BASE)
     }
 
     /// The operation in a document, by the row of the table.
@@ -227,6 +220,17 @@ mod tests {
         let shown: Vec<_> = tags["security"].as_array().unwrap().iter().collect();
         assert_eq!(shown[0], &json!({"oauth2_implicit": ["repo:read"]}));
         assert_eq!(tags["responses"]["404"], json!({"$ref": "#/components/responses/NotFound"}));
+    }
+
+    #[test]
+    fn what_may_be_missing_from_an_answer_is_not_required_and_not_null() {
+        let openapi = openapi();
+        let settings = &openapi["components"]["schemas"]["Organization"]["allOf"][0];
+        assert_eq!(settings["properties"]["tag_expiration_s"]["type"], "integer");
+        assert!(settings.get("required").is_none() && settings.get("oneOf").is_none(), "{settings}");
+        let tag = &openapi["components"]["schemas"]["Tag"]["allOf"][1];
+        let required = tag["required"].as_array().unwrap();
+        assert!(required.contains(&json!("size")) && !required.contains(&json!("expiration")), "{tag}");
     }
 
     #[test]

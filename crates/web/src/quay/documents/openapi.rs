@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema as _;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
@@ -16,7 +17,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     Components, ComponentsBuilder, Content, HttpMethod, Info, InfoBuilder, LicenseBuilder, OpenApi,
-    OpenApiBuilder, Paths, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Server,
+    OpenApiBuilder, Paths, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
 use wharfinger_model::Scope;
 
@@ -29,12 +30,24 @@ use crate::quay::table::{CHAPTERS, Chapter, path_parameter};
 const JSON: &str = "application/json";
 /// How access tokens are shown. Quay calls it this.
 pub(super) const OAUTH: &str = "oauth2_implicit";
+/// Where people give programs tokens.
+pub(super) const AUTHORIZE: &str = "/oauth/authorize";
 const PASSWORD: &str = "password";
 const SESSION: &str = "session";
 const CSRF: &str = "csrf_token";
 
-/// The document; `base` is where the client reaches this registry.
-pub(super) fn document(base: &str) -> OpenApi {
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| json!(document()));
+
+/// The document for a client that reaches this registry at `base`.
+pub(super) fn at(base: &str) -> Value {
+    let mut document = DOCUMENT.clone();
+    document["servers"] = json!([{"url": base}]);
+    let flow = &mut document["components"]["securitySchemes"][OAUTH]["flows"]["implicit"];
+    flow["authorizationUrl"] = json!(format!("{base}{AUTHORIZE}"));
+    document
+}
+
+fn document() -> OpenApi {
     let mut paths = Paths::new();
     for chapter in CHAPTERS {
         for operation in chapter.operations() {
@@ -44,13 +57,7 @@ pub(super) fn document(base: &str) -> OpenApi {
     let tags = CHAPTERS
         .iter()
         .map(|chapter| TagBuilder::new().name(chapter.name).description(Some(chapter.about)).build());
-    OpenApiBuilder::new()
-        .info(info())
-        .servers(Some([Server::new(base)]))
-        .paths(paths)
-        .components(Some(components(base)))
-        .tags(Some(tags))
-        .build()
+    OpenApiBuilder::new().info(info()).paths(paths).components(Some(components())).tags(Some(tags)).build()
 }
 
 fn info() -> Info {
@@ -202,7 +209,7 @@ fn securities(operation: &Operation) -> Vec<SecurityRequirement> {
 
 const NO_SCOPES: [&str; 0] = [];
 
-fn components(base: &str) -> Components {
+fn components() -> Components {
     let mut schemas = BTreeMap::new();
     for operation in CHAPTERS.iter().flat_map(Chapter::operations) {
         for answer in operation.answers {
@@ -214,11 +221,11 @@ fn components(base: &str) -> Components {
     for of in [SchemaOf::new::<ApiError>(), SchemaOf::new::<ApiMessage>(), SchemaOf::new::<ApiFailure>()] {
         add(of, &mut schemas);
     }
-    let builder = ComponentsBuilder::new().schemas_from_iter(schemas);
+    let builder = ComponentsBuilder::new().schemas_from_iter(with_what_may_be_absent(schemas));
     let builder =
         ERRORS.iter().fold(builder, |builder, error| builder.response(error.name, error.response()));
     let builder = builder
-        .security_scheme(OAUTH, SecurityScheme::OAuth2(OAuth2::new([implicit(base)])))
+        .security_scheme(OAUTH, SecurityScheme::OAuth2(OAuth2::new([implicit()])))
         .security_scheme(PASSWORD, SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)))
         .security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE))))
         .security_scheme(CSRF, SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(CSRF_HEADER))));
@@ -232,9 +239,38 @@ fn add(of: SchemaOf, schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     schemas.extend(parts);
 }
 
-fn implicit(base: &str) -> Flow {
+/// Puts right what is flattened into a type and may be missing. The members are not there then, and may be left out one
+/// and all; the derived schema has null in their stead.
+fn with_what_may_be_absent(mut schemas: BTreeMap<String, RefOr<Schema>>) -> BTreeMap<String, RefOr<Schema>> {
+    let known = schemas.clone();
+    for schema in schemas.values_mut() {
+        let RefOr::T(Schema::AllOf(all)) = schema else { continue };
+        for part in &mut all.items {
+            if let Some(mut object) = flattened(part, &known) {
+                object.required.clear();
+                *part = object.into();
+            }
+        }
+    }
+    schemas
+}
+
+/// The object that a part of a type is, or null.
+fn flattened(part: &RefOr<Schema>, known: &BTreeMap<String, RefOr<Schema>>) -> Option<Object> {
+    let RefOr::T(Schema::OneOf(choice)) = part else { return None };
+    let name = choice.items.iter().find_map(|item| match item {
+        RefOr::Ref(reference) => reference.ref_location.rsplit('/').next(),
+        RefOr::T(_) => None,
+    })?;
+    match known.get(name) {
+        Some(RefOr::T(Schema::Object(object))) => Some(object.clone()),
+        _ => None,
+    }
+}
+
+fn implicit() -> Flow {
     let scopes = Scope::ALL.map(|scope| (scope.as_str(), meaning(scope)));
-    Flow::Implicit(Implicit::new(format!("{base}/oauth/authorize"), Scopes::from_iter(scopes)))
+    Flow::Implicit(Implicit::new(AUTHORIZE, Scopes::from_iter(scopes)))
 }
 
 /// What a token may do that has the scope, if its owner may.

@@ -1,7 +1,9 @@
 //! The page about the API, for people. It shows what the documents say, and needs no script.
 
 use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
 
+use super::openapi;
 use crate::quay::field::{Field, Null, Presence};
 use crate::quay::operation::{Access, Content, Operation};
 use crate::quay::table::{CHAPTERS, Chapter, path_parameter};
@@ -29,6 +31,7 @@ pub(crate) fn page() -> String {
                     a href="/" { "Wharfinger" }
                 }
                 @for chapter in CHAPTERS { (section(chapter)) }
+                (types())
             }
         }
     }
@@ -39,7 +42,7 @@ fn section(chapter: &Chapter) -> Markup {
     html! {
         section {
             h2 id=(chapter.name) { (chapter.name) }
-            p { (chapter.about) }
+            p { (prose(chapter.about)) }
             @for operation in chapter.operations() { (described(operation)) }
         }
     }
@@ -49,7 +52,7 @@ fn described(operation: &Operation) -> Markup {
     html! {
         details id=(operation.id) {
             summary {
-                code { b { (operation.method.as_str()) } " " (operation.path) } " " (operation.summary)
+                code { b { (operation.method.as_str()) } " " (operation.path) } " " (prose(operation.summary))
             }
             p { code { (operation.id) } ". " (access(operation.access)) }
             (parameters(operation))
@@ -73,10 +76,14 @@ fn parameters(operation: &Operation) -> Markup {
     let in_query = operation.query.iter().map(|parameter| (parameter.name, "query", parameter.about));
     let in_path =
         operation.path_parameters().map(|name| (name, "path", path_parameter(name).unwrap_or_default()));
+    let all: Vec<_> = in_path.chain(in_query).collect();
     html! {
-        table {
-            @for (name, place, about) in in_path.chain(in_query) {
-                tr { th scope="row" { code { (name) } } td { (place) } td { (about) } }
+        @if !all.is_empty() {
+            h3 { "Parameters" }
+            table {
+                @for (name, place, about) in all {
+                    tr { th scope="row" { code { (name) } } td { (place) } td { (prose(about)) } }
+                }
             }
         }
     }
@@ -94,7 +101,7 @@ fn members(fields: &[Field]) -> Markup {
                         @if field.null != Null::Wrong { " or null" }
                         @if field.presence == Presence::Required { ", required" }
                     }
-                    td { (field.about) }
+                    td { (prose(field.about)) }
                 }
             }
         }
@@ -113,12 +120,81 @@ fn answers(operation: &Operation) -> Markup {
                             Content::Nothing => { "nothing" }
                             Content::Constant(text) => { code { "\"" (text) "\"" } }
                             Content::FreeForm => { "JSON" }
-                            Content::Schema(of) => { ((of.name)()) }
+                            Content::Schema(of) => { (link((of.name)().as_ref())) }
                         }
                     }
-                    td { (answer.about) }
+                    td { (prose(answer.about)) }
                 }
             }
+        }
+    }
+}
+
+/// The types of answers, as the OpenAPI document has them.
+fn types() -> Markup {
+    let document = openapi::at("");
+    let schemas = document["components"]["schemas"].as_object();
+    html! {
+        section {
+            h2 id="types" { "Types of answers" }
+            @for (name, schema) in schemas.into_iter().flatten() {
+                details id=(format!("type-{name}")) {
+                    summary { code { (name) } " " (prose(text(&schema["description"]))) }
+                    p { (kind(schema)) }
+                    table { (properties(schema)) }
+                }
+            }
+        }
+    }
+}
+
+fn properties(schema: &Value) -> Markup {
+    let required = |name: &str| list(&schema["required"]).any(|it| it == name);
+    html! {
+        @for part in list(&schema["allOf"]) { (properties(part)) }
+        @for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+            tr {
+                th scope="row" { code { (name) } }
+                td { (kind(member)) @if !required(name) { ", if there is one" } }
+                td { (prose(text(&member["description"]))) }
+            }
+        }
+    }
+}
+
+/// What a value is, in a word or a link.
+fn kind(schema: &Value) -> Markup {
+    if let Some(name) = text(&schema["$ref"]).rsplit('/').next().filter(|name| !name.is_empty()) {
+        return link(name);
+    }
+    let types = list(&schema["type"]).map(text).collect::<Vec<_>>().join(" or ");
+    let values = list(&schema["enum"]).map(Value::to_string).collect::<Vec<_>>().join(", ");
+    html! {
+        (text(&schema["type"])) (types)
+        @if !values.is_empty() { ", one of " (values) }
+        @for (at, choice) in list(&schema["oneOf"]).enumerate() { @if at > 0 { " or " } (kind(choice)) }
+        @if schema["items"].is_object() { " of " (kind(&schema["items"])) }
+        @if schema["additionalProperties"].is_object() { ", by name: " (kind(&schema["additionalProperties"])) }
+    }
+}
+
+fn link(name: &str) -> Markup {
+    html! { a href=(format!("#type-{name}")) { (name) } }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// A sentence in which backquotes stand around code.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }

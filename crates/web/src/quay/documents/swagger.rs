@@ -1,23 +1,37 @@
 //! The API as Swagger 2.0 describes it, in Quay's form: what OpenAPI says of it, in older words.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value, json};
 
-/// The document that says the same as one of OpenAPI 3.1; `base` is where the client reaches this registry.
-pub(super) fn document(openapi: &Value, base: &str) -> Value {
+use super::openapi::{self, AUTHORIZE, OAUTH};
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| document(&openapi::at("")));
+
+/// The document for a client that reaches this registry at `base`.
+pub(super) fn at(base: &str) -> Value {
     let (scheme, host) = base.split_once("://").unwrap_or(("http", base));
-    let flow = &openapi["components"]["securitySchemes"][super::openapi::OAUTH]["flows"]["implicit"];
+    let mut document = DOCUMENT.clone();
+    document["host"] = json!(host);
+    document["schemes"] = json!([scheme]);
+    let flow = &mut document["securityDefinitions"][OAUTH];
+    flow["authorizationUrl"] = json!(format!("{base}{AUTHORIZE}"));
+    document
+}
+
+/// The document that says the same as one of OpenAPI 3.1.
+fn document(openapi: &Value) -> Value {
+    let flow = &openapi["components"]["securitySchemes"][OAUTH]["flows"]["implicit"];
     json!({
         "swagger": "2.0",
-        "host": host,
         "basePath": "/",
-        "schemes": [scheme],
         "info": {
             "title": openapi["info"]["title"],
             "description": openapi["info"]["description"],
             "version": openapi["info"]["version"],
         },
         "securityDefinitions": {
-            super::openapi::OAUTH: {
+            OAUTH: {
                 "type": "oauth2",
                 "flow": "implicit",
                 "authorizationUrl": flow["authorizationUrl"],
@@ -53,7 +67,7 @@ fn operation(operation: &Value) -> Value {
         document.insert("consumes".to_owned(), json!(["application/json"]));
     }
     // Of the ways to show who one is, this is the only one that Quay tells of.
-    let by_token = |security: &&Value| security.get(super::openapi::OAUTH).is_some();
+    let by_token = |security: &&Value| security.get(OAUTH).is_some();
     let security: Vec<_> = list(&operation["security"]).filter(by_token).collect();
     document.insert("produces".to_owned(), json!(["application/json"]));
     document.insert("parameters".to_owned(), json!(parameters));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::Timestamp;
 use wharfinger_registry::tags::{self, IndexView, ListQuery, Living, NameFilter, TagView};
 
@@ -72,34 +73,44 @@ fn name_filter(text: &str) -> Result<NameFilter, Problem> {
     }
 }
 
-#[derive(Serialize)]
-struct Page<'a> {
+/// A page of tags.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TagPage)]
+pub(super) struct Page<'a> {
     tags: Vec<Tag<'a>>,
     page: i64,
+    /// Whether another page follows.
     has_additional: bool,
 }
 
-/// One lifetime.
-#[derive(Serialize)]
+/// One lifetime of a tag.
+#[derive(Serialize, ToSchema)]
 struct Tag<'a> {
     name: &'a str,
+    /// Whether it began by a restoration.
     reversion: bool,
     immutable: bool,
+    /// In seconds since 1970.
     start_ts: i64,
+    /// When it ended or is going to end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     end_ts: Option<i64>,
     manifest_digest: &'a str,
     is_manifest_list: bool,
+    /// Of the layers, in bytes; null for an index.
+    #[schema(required)]
     size: Option<i64>,
     last_modified: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     expiration: Option<String>,
     #[serde(flatten)]
     sparse: Option<Sparse<'a>>,
 }
 
 /// How much of an index is there.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Sparse<'a> {
     is_sparse: bool,
     child_manifest_count: usize,

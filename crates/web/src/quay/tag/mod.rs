@@ -5,7 +5,9 @@ mod list;
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 use wharfinger_model::tag::{Amendment, Expiration, Protection, Purge, Refusal};
 use wharfinger_model::{Scope, TagName, Timestamp};
 use wharfinger_registry::tags::{self, ManifestWanted, TagUpdate};
@@ -29,7 +31,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "List the tags of a repository, living and dead, newest first.",
         query: list::QUERY,
         body: None,
-        answers: &[Answer::free_form(StatusCode::OK, "A page of tags.")],
+        answers: &[Answer::of::<list::Page<'static>>(StatusCode::OK, "A page of tags.")],
         handler: |call, _| Box::pin(list::list(call)),
     },
     Operation {
@@ -91,10 +93,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Tell how often a tag was pulled, and when last.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(
-            StatusCode::OK,
-            "The counts and dates of the tag and of what it points at.",
-        )],
+        answers: &[Answer::of::<TagPulls<'static>>(StatusCode::OK, "The counts and dates.")],
         handler: |call, _| Box::pin(pulls(call)),
     },
 ];
@@ -187,17 +186,32 @@ async fn expire(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     }
 }
 
+/// How often a tag was pulled and when last, and the same of the manifest that it points at.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TagPullStatistics)]
+struct TagPulls<'a> {
+    tag_name: &'a str,
+    tag_pull_count: i64,
+    #[schema(required)]
+    last_tag_pull_date: Option<String>,
+    current_manifest_digest: &'a str,
+    /// By any name.
+    manifest_pull_count: i64,
+    #[schema(required)]
+    last_manifest_pull_date: Option<String>,
+}
+
 async fn pulls(call: &Call<'_>) -> Result<Response, Problem> {
     let (name, tag) = (call.repository()?, call.param("tag"));
     let pulls = pulls::of_tag(call.registry, &call.caller, &name, tag).await?;
-    let document = json!({
-        "tag_name": tag,
-        "tag_pull_count": pulls.tag.count,
-        "last_tag_pull_date": pulls.tag.last.map(date),
-        "current_manifest_digest": pulls.digest,
-        "manifest_pull_count": pulls.manifest.count,
-        "last_manifest_pull_date": pulls.manifest.last.map(date),
-    });
+    let document = TagPulls {
+        tag_name: tag,
+        tag_pull_count: pulls.tag.count,
+        last_tag_pull_date: pulls.tag.last.map(date),
+        current_manifest_digest: pulls.digest.as_str(),
+        manifest_pull_count: pulls.manifest.count,
+        last_manifest_pull_date: pulls.manifest.last.map(date),
+    };
     Ok(wire::json(StatusCode::OK, &document))
 }
 

@@ -1,20 +1,24 @@
 //! What every test needs: a running registry, people in it, images, and calls whose answers are looked at whole.
 
 mod answer;
+mod browser;
 mod content;
 mod image;
 mod issuer;
 mod people;
 mod postgres;
 mod raw;
+mod schema;
 mod server;
 mod tags;
 mod tls;
 
 pub(crate) use answer::{Answer, Call};
+pub(crate) use browser::Browser;
 pub(crate) use image::{INDEX, Image, MANIFEST};
 pub(crate) use issuer::{Issuer, ServedIssuer};
 pub(crate) use people::{ADMIN_PASSWORD, EVERY_SCOPE};
+pub(crate) use schema::Schemas;
 pub(crate) use server::{Engine, PATIENCE, Server};
 pub(crate) use tags::{date, now_s, tag_path, tick};
 pub(crate) use tls::{Connection, Pair, get};

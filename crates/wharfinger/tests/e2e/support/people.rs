@@ -34,6 +34,27 @@ impl Server {
         });
     }
 
+    /// Adds a user who signs in by a password.
+    pub(crate) fn add_user_with_password(&self, name: &str, password: &str) {
+        let made = self.run_with_input(&["user", "create", name, "--password-stdin"], password);
+        assert!(made.status.success(), "{made:?}");
+    }
+
+    /// Adds an application `app` of an organization, which gets its answers there; its client id.
+    pub(crate) fn add_application(&self, organization: &str, redirect_uri: &str) -> String {
+        let path = format!("/api/v1/organization/{organization}/applications");
+        let body = serde_json::json!({"name": "app", "redirect_uri": redirect_uri});
+        let made = self.by_admin("POST", &path).json(&body).send();
+        assert_eq!(made.status, 200, "{made:?}");
+        made.json()["client_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The secret of an application.
+    pub(crate) fn client_secret(&self, organization: &str, client_id: &str) -> String {
+        let path = format!("/api/v1/organization/{organization}/applications/{client_id}");
+        self.by_admin("GET", &path).send().json()["client_secret"].as_str().unwrap().to_owned()
+    }
+
     /// An access token of `user` with these scopes.
     pub(crate) fn token(&self, user: &str, scopes: &str) -> String {
         self.insert_token(user, scopes, now() + Duration::from_secs(3600))

@@ -1,7 +1,7 @@
 //! The real program, started and stopped.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -117,6 +117,11 @@ impl Server {
 
     /// Runs another command over the same folder and database, to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with_input(arguments, "")
+    }
+
+    /// The same with something on standard input.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
         command.env_clear().args(arguments).args(["--log", "warn"]);
         command.arg("--data").arg(self.data.path().join("data"));
@@ -126,7 +131,11 @@ impl Server {
         for (key, value) in &self.settings {
             command.args([format!("--{key}"), value.clone()]);
         }
-        command.output().unwrap()
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().unwrap();
+        // A command that reads nothing may be gone already.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        child.wait_with_output().unwrap()
     }
 
     /// Every file below the folder of the blobs, and its length.

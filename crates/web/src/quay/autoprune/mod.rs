@@ -1,17 +1,21 @@
 //! Auto-prune policies of organizations, of oneself and of repositories, and what they would do.
 
+mod answers;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use wharfinger_model::Scope;
-use wharfinger_model::prune::{self as rules, Verdict};
-use wharfinger_registry::prune::{self, Domain, Judged, NewPolicy, Page, PolicyView, Preview, Summaries};
+use wharfinger_model::prune as rules;
+use wharfinger_registry::prune::{self, Domain, NewPolicy, Page};
 
+use self::answers::{Policies, Policy, Previewed, Summarized};
+use super::Call;
 use super::field::{Field, Kind, Null};
 use super::operation::{Access, Answer, Operation, Parameter};
 use super::request::{Document, Flag};
-use super::{Call, wire};
+use super::wire::{self, PolicyId};
 use crate::problem::quay::Problem;
 
 /// Tags on a page when nothing is said.
@@ -36,13 +40,20 @@ const ONE_OF_REPOSITORY: &str = "/api/v1/repository/{repository}/autoprunepolicy
 const OF_OWN: &str = "/api/v1/user/autoprunepolicy/";
 const ONE_OF_OWN: &str = "/api/v1/user/autoprunepolicy/{policy_uuid}";
 
-const POLICIES: Answer = Answer::free_form(StatusCode::OK, "`policies`: each of them.");
-const ONE: Answer = Answer::free_form(StatusCode::OK, "The policy.");
-const CREATED: Answer = Answer::free_form(StatusCode::CREATED, "`uuid`: the name of the new policy.");
+const POLICIES: Answer = Answer::of::<Policies<'static>>(StatusCode::OK, "The policies.");
+const ONE: Answer = Answer::of::<Policy<'static>>(StatusCode::OK, "The policy.");
+const CREATED: Answer = Answer::of::<PolicyId<'static>>(StatusCode::CREATED, "The name of the new policy.");
 const UPDATED: Answer = Answer::nothing("The policy is as it was sent.");
-const DELETED: Answer = Answer::free_form(StatusCode::OK, "`uuid`: the name of the policy that is gone.");
-const TRIED: Answer = Answer::free_form(StatusCode::OK, "With `dryRun`: what the policy would do.");
-const PREVIEW: Answer = Answer::free_form(StatusCode::OK, "What would become of each tag, and why.");
+const DELETED: Answer =
+    Answer::of::<PolicyId<'static>>(StatusCode::OK, "The name of the policy that is gone.");
+const TRIED: Answer = Answer::of::<Summarized<'static>>(
+    StatusCode::OK,
+    "With `dryRun`: what the policy would do to repositories.",
+);
+const TRIED_IN_REPOSITORY: Answer =
+    Answer::of::<Previewed<'static>>(StatusCode::OK, "With `dryRun`: what the policy would do to each tag.");
+const PREVIEW: Answer =
+    Answer::of::<Previewed<'static>>(StatusCode::OK, "What would become of each tag, and why.");
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -119,7 +130,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Add an auto-prune policy to a repository, or ask what it would do.",
         query: DRY_RUN,
         body: Some(POLICY),
-        answers: &[CREATED, TRIED],
+        answers: &[CREATED, TRIED_IN_REPOSITORY],
         handler: |call, body| Box::pin(create(call, body)),
     },
     Operation {
@@ -245,8 +256,8 @@ const POLICY: &[Field] = &[
 
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let policies = prune::list(call.registry, &call.caller, &domain(call)?).await?;
-    let policies: Vec<_> = policies.iter().map(document).collect();
-    Ok(wire::json(StatusCode::OK, &json!({"policies": policies})))
+    let policies = policies.iter().map(Policy::from).collect();
+    Ok(wire::json(StatusCode::OK, &Policies { policies }))
 }
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -257,13 +268,13 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
         return dry_run(call, &domain, new).await;
     }
     let uuid = prune::create(call.registry, &call.caller, &domain, new).await?;
-    Ok(wire::json(StatusCode::CREATED, &json!({"uuid": uuid})))
+    Ok(wire::json(StatusCode::CREATED, &PolicyId { uuid: &uuid }))
 }
 
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let uuid = call.param("policy_uuid");
     let policy = prune::get(call.registry, &call.caller, &domain(call)?, uuid).await?;
-    Ok(wire::json(StatusCode::OK, &document(&policy)))
+    Ok(wire::json(StatusCode::OK, &Policy::from(&policy)))
 }
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -277,7 +288,7 @@ async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     let uuid = call.param("policy_uuid");
     prune::delete(call.registry, &call.caller, &domain(call)?, uuid).await?;
-    Ok(wire::json(StatusCode::OK, &json!({"uuid": uuid})))
+    Ok(wire::json(StatusCode::OK, &PolicyId { uuid }))
 }
 
 async fn preview(call: &Call<'_>) -> Result<Response, Problem> {
@@ -285,7 +296,7 @@ async fn preview(call: &Call<'_>) -> Result<Response, Problem> {
     prune::authorize(call.registry, &call.caller, &Domain::Repository(name.clone())).await?;
     let page = page(call, TAGS, MOST_TAGS)?;
     let preview = prune::preview(call.registry, &call.caller, &name, page).await?;
-    Ok(wire::json(StatusCode::OK, &previewed(&preview, page)))
+    Ok(wire::json(StatusCode::OK, &Previewed::new(&preview, page)))
 }
 
 /// For what the policies are laid down that the path names.
@@ -303,11 +314,11 @@ async fn dry_run(call: &Call<'_>, domain: &Domain, new: NewPolicy) -> Result<Res
     if let Domain::Repository(name) = domain {
         let page = page(call, TAGS, MOST_TAGS)?;
         let preview = prune::try_in_repository(call.registry, &call.caller, name, new, page).await?;
-        return Ok(wire::json(StatusCode::OK, &previewed(&preview, page)));
+        return Ok(wire::json(StatusCode::OK, &Previewed::new(&preview, page)));
     }
     let page = page(call, REPOSITORIES, REPOSITORIES)?;
     let summaries = prune::try_in_namespace(call.registry, &call.caller, domain, new, page).await?;
-    Ok(wire::json(StatusCode::OK, &summarized(&summaries, page)))
+    Ok(wire::json(StatusCode::OK, &Summarized::new(&summaries, page)))
 }
 
 fn page(call: &Call<'_>, default: i64, most: i64) -> Result<Page, Problem> {
@@ -329,76 +340,4 @@ fn new_policy(document: &Document) -> Result<NewPolicy, Problem> {
         Some(Flag::Yes) | None => rules::Side::With,
     };
     Ok(NewPolicy::new(document.required("method")?, value, document.text("tagPattern"), side)?)
-}
-
-fn document(policy: &PolicyView) -> Value {
-    let value = match &policy.value {
-        Ok(number) => json!(number),
-        Err(text) => json!(text),
-    };
-    json!({
-        "uuid": policy.uuid,
-        "method": policy.method,
-        "value": value,
-        "tagPattern": policy.pattern,
-        "tagPatternMatches": policy.matches,
-    })
-}
-
-fn previewed(preview: &Preview, page: Page) -> Value {
-    let tags: Vec<_> = preview.tags.iter().map(|tag| judged(tag, &preview.judges)).collect();
-    let policies = preview.policies.iter().map(|policy| {
-        let mut document = document(policy);
-        document["scope"] = json!(if policy.of_repository { "repository" } else { "namespace" });
-        document
-    });
-    json!({
-        "tags": tags,
-        "page": page.number,
-        "has_additional": preview.has_additional,
-        "prune_count": preview.pruned,
-        "keep_count": preview.kept,
-        "policies": policies.collect::<Vec<_>>(),
-    })
-}
-
-fn judged(tag: &Judged, judges: &[Option<String>]) -> Value {
-    let reason = |policy: Option<usize>, word: &str, message: String| {
-        let uuid = policy.and_then(|place| judges.get(place)?.as_deref());
-        json!({"reason": word, "policy_uuid": uuid, "message": message})
-    };
-    let (verdict, reasons) = match &tag.verdict {
-        Verdict::Prune { by, reason: why } => ("prune", vec![reason(Some(*by), why.word(), why.to_string())]),
-        Verdict::Exempt(why) => ("keep", vec![reason(None, why.word(), why.to_string())]),
-        Verdict::Keep(spared) if spared.is_empty() => {
-            ("keep", vec![reason(None, "no_policy", "No policy holds for the repository.".into())])
-        }
-        Verdict::Keep(spared) => {
-            let why = spared.iter().map(|(by, why)| reason(Some(*by), why.word(), why.to_string()));
-            ("keep", why.collect())
-        }
-    };
-    json!({
-        "name": tag.name.as_str(),
-        "start_ts": tag.start.as_seconds(),
-        "manifest_digest": tag.digest.as_str(),
-        "verdict": verdict,
-        "reasons": reasons,
-    })
-}
-
-fn summarized(summaries: &Summaries, page: Page) -> Value {
-    let repositories = summaries.repositories.iter().map(|summary| {
-        json!({
-            "namespace": summary.name.namespace(),
-            "name": summary.name.name(),
-            "prune_count": summary.pruned,
-            "keep_count": summary.kept,
-        })
-    });
-    json!({
-        "repositories": repositories.collect::<Vec<_>>(),
-        "page": page.number,
-        "has_additional": summaries.has_additional,
-    })
 }

@@ -1,0 +1,286 @@
+//! Superusers: looking after everybody, those who may only read, and those who were disabled.
+
+use serde_json::json;
+
+use crate::support::{Engine, Image, Server, each_engine};
+
+const USERS: &str = "/api/v1/superuser/users/";
+const ORGANIZATIONS: &str = "/api/v1/superuser/organizations/";
+
+#[test]
+fn a_superuser_makes_changes_and_deletes_users() {
+    each_engine(|server| {
+        let made = server
+            .by_admin("POST", USERS)
+            .json(&json!({"username": "alice", "email": "a@example.com"}))
+            .send();
+        assert_eq!((made.status, made.header("cache-control")), (200, Some("no-store")), "{made:?}");
+        let made = made.json();
+        let password = made["password"].as_str().unwrap();
+        assert_eq!(
+            (&made["username"], &made["email"], password.len()),
+            (&json!("alice"), &json!("a@example.com"), 32)
+        );
+        server.registry_token("alice", password, &[]);
+        let one = format!("{USERS}alice");
+        let view = server.by_admin("GET", &one).send().json();
+        for (key, value) in [
+            ("kind", json!("user")),
+            ("name", json!("alice")),
+            ("username", json!("alice")),
+            ("email", json!("a@example.com")),
+            ("verified", json!(true)),
+            ("super_user", json!(false)),
+            ("enabled", json!(true)),
+        ] {
+            assert_eq!(view[key], value, "{key}");
+        }
+        let body = json!({"password": "quite-another", "email": "b@example.com"});
+        let changed = server.by_admin("PUT", &one).json(&body).send().json();
+        assert_eq!(changed["email"], "b@example.com");
+        server.ask_token("alice", password, &[]).is_oci_error(401, "UNAUTHORIZED");
+        server.registry_token("alice", "quite-another", &[]);
+        let listed = server.by_admin("GET", USERS).send().json();
+        let names: Vec<_> =
+            listed["users"].as_array().unwrap().iter().map(|it| it["username"].clone()).collect();
+        assert_eq!(names, [json!("admin"), json!("alice")]);
+        assert_eq!(listed["users"][0]["super_user"], true);
+        let page = server.by_admin("GET", &format!("{USERS}?limit=1")).send().json();
+        assert_eq!(
+            (page["users"].as_array().unwrap().len(), &page["users"][0]["name"]),
+            (1, &json!("admin"))
+        );
+        let next = page["next_page"].as_str().unwrap();
+        let page = server.by_admin("GET", &format!("{USERS}?limit=1&next_page={next}")).send().json();
+        assert_eq!((&page["users"][0]["name"], page.get("next_page")), (&json!("alice"), None));
+        server.by_admin("DELETE", &one).send().is_empty(204);
+        for answer in [server.by_admin("DELETE", &one).send(), server.by_admin("GET", &one).send()] {
+            answer.is_problem(&server.url, 404, "not_found", "Not Found");
+        }
+        for answer in [
+            server.by_admin("DELETE", &format!("{USERS}admin")).send(),
+            server.by_admin("PUT", &format!("{USERS}admin")).json(&json!({"enabled": false})).send(),
+        ] {
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+    });
+}
+
+#[test]
+fn whoever_is_disabled_can_do_nothing_by_any_way() {
+    each_engine(|server| {
+        let answer = server
+            .call("POST", "/api/v1/user/")
+            .json(&json!({"username": "alice", "password": "eight-or-more"}))
+            .send();
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let token = server.token("alice", "user:admin repo:admin repo:create");
+        server.create_repository_by(&token, "alice/web", "private");
+        let robot = server.call("PUT", "/api/v1/user/robots/ci").bearer(&token).send().json();
+        let robot = robot["token"].as_str().unwrap();
+        let code = server
+            .call("POST", "/api/v1/user/apptoken")
+            .bearer(&token)
+            .json(&json!({"title": "x"}))
+            .send()
+            .json();
+        let code = code["token"]["token_code"].as_str().unwrap();
+        let role = json!({"role": "read"});
+        server
+            .call("PUT", "/api/v1/repository/alice/web/permissions/user/alice+ci")
+            .bearer(&token)
+            .json(&role)
+            .send();
+        let scope = ["repository:alice/web:pull"];
+        let logins =
+            [("alice", "eight-or-more"), ("$app", code), ("alice+ci", robot), ("$oauthtoken", &token)];
+        let registry: Vec<_> =
+            logins.iter().map(|(user, password)| server.registry_token(user, password, &scope)).collect();
+        let works = |yes: bool| {
+            for (user, password) in logins {
+                assert_eq!(server.ask_token(user, password, &scope).status == 200, yes, "{user}");
+                let basic = server.call("GET", "/api/v1/repository/alice/web").basic(user, password).send();
+                assert_eq!(basic.status == 200, yes, "{user}: {basic:?}");
+            }
+            for token in &registry {
+                let answer = server.v2(token, "GET", "alice/web", "tags/list").send();
+                assert_eq!(answer.status == 200, yes, "{answer:?}");
+            }
+            for answer in [
+                server.call("GET", "/api/v1/user/").bearer(&token).send(),
+                server.call("GET", "/api/v1/user/").header("cookie", &cookie).send(),
+            ] {
+                assert_eq!(answer.status, if yes { 200 } else { 401 }, "{answer:?}");
+            }
+        };
+        works(true);
+        let one = format!("{USERS}alice");
+        let disabled = server.by_admin("PUT", &one).json(&json!({"enabled": false})).send().json();
+        assert_eq!(disabled["enabled"], false);
+        works(false);
+        let listed = server.by_admin("GET", &format!("{USERS}?disabled=false")).send().json();
+        assert_eq!(listed["users"].as_array().unwrap().len(), 1);
+        server.by_admin("PUT", &one).json(&json!({"enabled": true})).send();
+        works(true);
+    });
+}
+
+#[test]
+fn a_superuser_renames_takes_and_deletes_organizations() {
+    each_engine(|server| {
+        server.add_user("alice");
+        let alice = server.token("alice", "user:admin org:admin repo:admin repo:create");
+        server.call("POST", "/api/v1/organization/").bearer(&alice).json(&json!({"name": "acme"})).send();
+        server.create_repository_by(&alice, "acme/web", "private");
+        let robot = server.call("PUT", "/api/v1/organization/acme/robots/ci").bearer(&alice).send().json();
+        let listed = server.by_admin("GET", ORGANIZATIONS).send().json();
+        assert_eq!(
+            (&listed["organizations"][0]["name"], &listed["organizations"][0]["email"]),
+            (&json!("acme"), &json!(null))
+        );
+        let one = format!("{ORGANIZATIONS}acme");
+        for (name, said) in [("alice", "already exists"), ("A", "Invalid name")] {
+            let answer = server.by_admin("PUT", &one).json(&json!({"name": name})).send();
+            assert!(answer.status == 400 && answer.text().contains(said), "{answer:?}");
+        }
+        let renamed = server.by_admin("PUT", &one).json(&json!({"name": "umbrella"})).send().json();
+        assert_eq!(renamed["name"], "umbrella");
+        assert_eq!(server.call("GET", "/api/v1/repository/umbrella/web").bearer(&alice).send().status, 200);
+        assert_eq!(server.call("GET", "/api/v1/repository/acme/web").bearer(&alice).send().status, 403);
+        server.registry_token("umbrella+ci", robot["token"].as_str().unwrap(), &[]);
+        let take = |namespace: &str| {
+            server.by_admin("POST", &format!("/api/v1/superuser/takeownership/{namespace}")).send()
+        };
+        take("umbrella").is(200, json!({"namespace": "umbrella"}));
+        let owners =
+            server.by_admin("GET", "/api/v1/organization/umbrella/team/owners/members").send().json();
+        assert_eq!(owners["members"].as_array().unwrap().len(), 2);
+        server.create_repository_by(&alice, "alice/own", "private");
+        take("alice").is(200, json!({"namespace": "alice"}));
+        assert_eq!(server.call("GET", "/api/v1/user/").bearer(&alice).send().status, 401);
+        assert_eq!(server.by_admin("GET", "/api/v1/organization/alice").send().json()["is_member"], true);
+        assert_eq!(server.by_admin("GET", "/api/v1/repository/alice/own").send().status, 200);
+        take("admin").is_problem(&server.url, 403, "insufficient_scope", "Unauthorized");
+        take("nothing").is_problem(&server.url, 404, "not_found", "Not Found");
+        server.by_admin("DELETE", &format!("{ORGANIZATIONS}umbrella")).send().is_empty(204);
+        let gone = server.by_admin("DELETE", &format!("{ORGANIZATIONS}umbrella")).send();
+        gone.is_problem(&server.url, 404, "not_found", "Not Found");
+    });
+}
+
+#[test]
+fn nobody_else_looks_after_others() {
+    let server = Server::start(Engine::Sqlite);
+    server.add_user("alice");
+    let ordinary = server.token("alice", "super:user org:admin user:admin");
+    let without = server.token("admin", "org:admin user:admin repo:admin");
+    let body = json!({"username": "bob", "name": "bob", "enabled": false});
+    for (method, path) in [
+        ("GET", USERS),
+        ("POST", USERS),
+        ("GET", "/api/v1/superuser/users/alice"),
+        ("PUT", "/api/v1/superuser/users/alice"),
+        ("DELETE", "/api/v1/superuser/users/alice"),
+        ("GET", ORGANIZATIONS),
+        ("PUT", "/api/v1/superuser/organizations/acme"),
+        ("DELETE", "/api/v1/superuser/organizations/acme"),
+        ("POST", "/api/v1/superuser/takeownership/alice"),
+        ("GET", "/api/v1/superuser/apptokens"),
+    ] {
+        for token in [&ordinary, &without] {
+            let answer = server.call(method, path).bearer(token).json(&body).send();
+            answer.is_problem(&server.url, 403, "insufficient_scope", "Unauthorized");
+        }
+        let answer = server.call(method, path).json(&body).send();
+        answer.is_problem(&server.url, 401, "invalid_token", "Requires authentication");
+    }
+}
+
+#[test]
+fn a_superuser_by_configuration_is_one_from_the_moment_on_that_there_is_such_a_user() {
+    let settings = [("superusers", "root"), ("global-readonly-superusers", "auditor")];
+    let server = Server::start_with(Engine::Sqlite, &settings);
+    let cookie = |name: &str| {
+        let answer = server
+            .call("POST", "/api/v1/user/")
+            .json(&json!({"username": name, "password": "eight-or-more"}))
+            .send();
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    };
+    let root = cookie("root");
+    assert_eq!(server.call("GET", "/api/v1/user/").header("cookie", &root).send().json()["super_user"], true);
+    let listed = server.call("GET", USERS).header("cookie", &root).send();
+    assert_eq!(listed.status, 200, "{listed:?}");
+    assert_eq!(
+        server.call("GET", USERS).basic("root", "eight-or-more").send().status,
+        403,
+        "a password is not enough"
+    );
+}
+
+#[test]
+fn who_may_read_everything_writes_nothing() {
+    let server = Server::start_with(Engine::Sqlite, &[("global-readonly-superusers", "auditor")]);
+    server.add_user("auditor");
+    server.by_admin("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send();
+    server.create_repository("acme/web", "private");
+    server.push("acme/web", "v1", &Image::of("secret"));
+    server.by_admin("PUT", "/api/v1/organization/acme/robots/ci").send();
+    // Not even what a role would let them.
+    server.give_role("acme/web", "auditor", "admin");
+    server.by_admin("PUT", "/api/v1/organization/acme/team/owners/members/auditor").send();
+    let auditor = server.token("auditor", crate::support::EVERY_SCOPE);
+    for path in [
+        "/api/v1/repository/acme/web",
+        "/api/v1/repository/acme/web/tag/",
+        "/api/v1/repository/acme/web/permissions/user/",
+        "/api/v1/repository/acme/web/permissions/team/",
+        "/api/v1/repository/acme/web/logs",
+        "/api/v1/organization/acme",
+        "/api/v1/organization/acme/logs",
+        "/api/v1/organization/acme/members",
+        "/api/v1/organization/acme/collaborators",
+        "/api/v1/organization/acme/prototypes",
+        "/api/v1/organization/acme/team/owners/members",
+        "/api/v1/organization/acme/robots",
+        "/api/v1/organization/acme/immutabilitypolicy/",
+        "/api/v1/organization/acme/autoprunepolicy/",
+        USERS,
+        ORGANIZATIONS,
+        "/api/v1/superuser/apptokens",
+    ] {
+        let answer = server.call("GET", path).bearer(&auditor).send();
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert!(!answer.text().contains("\"token\""), "{path}: {answer:?}");
+    }
+    let role = json!({"role": "admin"});
+    for (method, path, body) in [
+        ("PUT", "/api/v1/repository/acme/web", json!({"description": "x"})),
+        ("DELETE", "/api/v1/repository/acme/web", json!({})),
+        ("DELETE", "/api/v1/repository/acme/web/tag/v1", json!({})),
+        ("PUT", "/api/v1/repository/acme/web/permissions/user/auditor", role.clone()),
+        ("POST", "/api/v1/organization/", json!({"name": "zoo"})),
+        ("PUT", "/api/v1/organization/acme", json!({"email": "x@example.com"})),
+        ("DELETE", "/api/v1/organization/acme", json!({})),
+        ("PUT", "/api/v1/organization/acme/team/new", role),
+        ("PUT", "/api/v1/organization/acme/robots/new", json!({})),
+        ("POST", "/api/v1/organization/acme/robots/ci/regenerate", json!({})),
+        ("PUT", "/api/v1/user/robots/new", json!({})),
+        (
+            "POST",
+            "/api/v1/repository",
+            json!({"repository": "x", "visibility": "private", "description": ""}),
+        ),
+        ("POST", USERS, json!({"username": "bob"})),
+        ("DELETE", "/api/v1/superuser/users/admin", json!({})),
+    ] {
+        let answer = server.call(method, path).bearer(&auditor).json(&body).send();
+        assert_eq!(answer.status, 403, "{method} {path}: {answer:?}");
+    }
+    let scope = ["repository:acme/web:pull,push"];
+    let token = server.registry_token("$oauthtoken", &auditor, &scope);
+    assert_eq!(server.v2(&token, "GET", "acme/web", "manifests/v1").send().status, 200);
+    server.v2(&token, "POST", "acme/web", "blobs/uploads/").send().is_oci_error(401, "UNAUTHORIZED");
+    let limited = server.token("auditor", "repo:read");
+    assert_eq!(server.call("GET", USERS).bearer(&limited).send().status, 403);
+}

@@ -1,4 +1,4 @@
-//! What the registry asks of others: documents by URL, within rules that hold for hostile addresses, too.
+//! What the registry asks of others by HTTP, within rules that hold for hostile addresses, too.
 //!
 //! - TLS only, and only addresses that anybody on the Internet could reach as well, except for origins that the operator
 //!   has called internal.
@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use url::{Host, Origin, Url};
-use wharfinger_registry::oidc::{Fetch, FetchError, Fetching};
+use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form};
 
 /// Largest document in bytes.
 pub const LARGEST: usize = 256 * 1024;
@@ -43,7 +44,8 @@ impl Outbound {
         Self { internal, permits: Semaphore::new(AT_ONCE) }
     }
 
-    async fn ask(&self, url: &str) -> Result<Vec<u8>, Failure> {
+    /// Asks with what `request` makes of a client and the address.
+    async fn ask(&self, url: &str, request: impl Fn(&Client, Url) -> RequestBuilder) -> Result<Vec<u8>, Failure> {
         let url = Url::parse(url).map_err(|_| Failure::Forbidden("it is no URL".into()))?;
         let internal = self.internal.contains(&url.origin());
         if !internal && url.scheme() != "https" {
@@ -57,18 +59,37 @@ impl Outbound {
             return Err(Failure::Forbidden("it does not lie at a public address".into()));
         }
         let client = client(allowed).await?;
-        let response = client.get(url).header(ACCEPT, "application/json").send().await;
+        let response = request(&client, url).header(ACCEPT, "application/json").send().await;
         read(response.map_err(Failure::unreachable)?).await
+    }
+}
+
+impl Outbound {
+    async fn within_patience(
+        &self,
+        url: &str,
+        request: impl Fn(&Client, Url) -> RequestBuilder,
+    ) -> Result<Vec<u8>, FetchError> {
+        let late = || Failure::Unreachable(format!("it takes longer than {} s", PATIENCE.as_secs()));
+        let asked = tokio::time::timeout(PATIENCE, self.ask(url, request)).await;
+        asked.unwrap_or_else(|_| Err(late())).map_err(|failure| failure.at(url))
     }
 }
 
 impl Fetch for Outbound {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
-        Box::pin(async move {
-            let late = || Failure::Unreachable(format!("it takes longer than {} s", PATIENCE.as_secs()));
-            let asked = tokio::time::timeout(PATIENCE, self.ask(url)).await;
-            asked.unwrap_or_else(|_| Err(late())).map_err(|failure| failure.at(url))
-        })
+        Box::pin(self.within_patience(url, |client, url| client.get(url)))
+    }
+
+    fn post<'a>(&'a self, url: &'a str, form: &'a Form<'a>) -> Fetching<'a> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.fields).finish();
+        // Name and secret are written as in a form (RFC 6749, section 2.3.1).
+        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let (name, secret) = (encode(form.client.0), encode(form.client.1.expose_secret()));
+        Box::pin(self.within_patience(url, move |client, url| {
+            let request = client.post(url).basic_auth(&name, Some(&secret));
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.clone())
+        }))
     }
 }
 

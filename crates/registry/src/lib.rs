@@ -45,7 +45,7 @@ use wharfinger_store::{Db, Tx};
 pub use access::{Caller, Origin, Privilege};
 pub use clock::Clock;
 pub use error::{Error, ManifestError, Result, UploadError};
-pub use settings::Settings;
+pub use settings::{GroupTeam, OidcLogin, Settings};
 
 /// A registry: what it remembers, where its bytes lie, and what time it is. Cheap to clone.
 #[derive(Clone)]

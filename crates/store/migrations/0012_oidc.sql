@@ -5,3 +5,12 @@ CREATE TABLE robot_trust (
     trust    {text} NOT NULL -- JSON object
 );
 CREATE INDEX robot_trust_robot ON robot_trust (robot_id, id);
+
+-- By whom users sign in elsewhere: an issuer's subject is one account for ever, whatever else the issuer says of it.
+CREATE TABLE oidc_identity (
+    issuer     {text} NOT NULL,
+    subject    {text} NOT NULL,
+    account_id BIGINT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+    PRIMARY KEY (issuer, subject)
+);
+CREATE INDEX oidc_identity_account ON oidc_identity (account_id);

@@ -14,7 +14,7 @@ pub mod robot_federation;
 pub mod robots;
 pub mod sessions;
 mod signature;
-mod signed;
+pub(crate) mod signed;
 pub mod users;
 
 pub(crate) use backoff::Backoff;

@@ -32,7 +32,7 @@ struct Claims<T> {
 }
 
 /// Signs that `said` is so of `subject`, for `audience`, from now for `life`, which is [`LIFE`] at most.
-pub(super) fn sign<T: Serialize>(
+pub(crate) fn sign<T: Serialize>(
     registry: &Registry,
     audience: &str,
     subject: &str,
@@ -59,7 +59,7 @@ pub(super) fn sign<T: Serialize>(
 
 /// The subject, and what is said of it; `None` if the token is not ours, not for `audience`, not valid at this moment, or
 /// says anything that would have to be understood and is not.
-pub(super) fn open<T: DeserializeOwned>(
+pub(crate) fn open<T: DeserializeOwned>(
     registry: &Registry,
     audience: &str,
     token: &str,

@@ -2,6 +2,8 @@
 
 use std::pin::Pin;
 
+use secrecy::SecretString;
+
 /// What a [`Fetch`] will give.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
 
@@ -11,6 +13,17 @@ pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>>
 pub trait Fetch: Send + Sync {
     /// The document at `url`.
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
+
+    /// The document with which `url` answers a form.
+    fn post<'a>(&'a self, url: &'a str, form: &'a Form<'a>) -> Fetching<'a>;
+}
+
+/// A form that is sent in the name of a client.
+pub struct Form<'a> {
+    /// The client's name and secret, which go into `Authorization`.
+    pub client: (&'a str, &'a SecretString),
+    /// The form's fields.
+    pub fields: &'a [(&'a str, &'a str)],
 }
 
 /// Why a document did not come. The texts are for the log.
@@ -50,5 +63,9 @@ impl Fetch for Offline {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
         let refused = FetchError::Forbidden { url: url.to_owned(), why: "this process asks nobody".into() };
         Box::pin(std::future::ready(Err(refused)))
+    }
+
+    fn post<'a>(&'a self, url: &'a str, _: &'a Form<'a>) -> Fetching<'a> {
+        self.get(url)
     }
 }

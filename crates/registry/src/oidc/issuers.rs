@@ -11,7 +11,7 @@ use wharfinger_model::Timestamp;
 use wharfinger_model::trust::Issuer;
 
 use super::keys::{Key, KeySet};
-use super::{Fetch, FetchError, Rejection};
+use super::{Fetch, FetchError, Form, Rejection};
 
 /// So long keys are used without a question: a key that its issuer has withdrawn is good no longer than that.
 const FRESH: Duration = Duration::from_secs(900);
@@ -36,12 +36,26 @@ struct Known {
 #[derive(Default)]
 struct State {
     asked: Option<Timestamp>,
-    keys: Option<(KeySet, Timestamp)>,
+    told: Option<(Told, Timestamp)>,
+}
+
+/// What an issuer has told.
+struct Told {
+    keys: KeySet,
+    endpoints: Endpoints,
+}
+
+/// Where people sign in at an issuer, and where what they come back with is exchanged.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Endpoints {
+    pub(crate) authorization_endpoint: String,
+    pub(crate) token_endpoint: String,
 }
 
 impl State {
-    fn keys_within(&self, age: Duration, now: Timestamp) -> Option<&KeySet> {
-        self.keys.as_ref().filter(|(_, read)| now < *read + age).map(|(keys, _)| keys)
+    fn told_within(&self, age: Duration, now: Timestamp) -> Option<&Told> {
+        self.told.as_ref().filter(|(_, read)| now < *read + age).map(|(told, _)| told)
     }
 }
 
@@ -50,6 +64,8 @@ impl State {
 struct Discovery {
     issuer: String,
     jwks_uri: String,
+    #[serde(flatten)]
+    endpoints: Endpoints,
 }
 
 impl Issuers {
@@ -62,16 +78,40 @@ impl Issuers {
     /// # Errors
     /// [`Rejection::UnknownKey`]; [`Rejection::Issuer`] when nothing is known of the issuer.
     pub(super) async fn key(&self, issuer: &Issuer, name: &str, now: Timestamp) -> Result<Key, Rejection> {
+        self.told(issuer, now, Rejection::UnknownKey, |told| told.keys.get(name).cloned()).await
+    }
+
+    /// Where people sign in at the issuer.
+    ///
+    /// # Errors
+    /// [`Rejection::Issuer`] when nothing is known of the issuer.
+    pub(super) async fn endpoints(&self, issuer: &Issuer, now: Timestamp) -> Result<Endpoints, Rejection> {
+        self.told(issuer, now, Rejection::Issuer, |told| Some(told.endpoints.clone())).await
+    }
+
+    /// Sends a form to one of the issuer's endpoints.
+    pub(super) async fn post(&self, url: &str, form: &Form<'_>) -> Result<Vec<u8>, FetchError> {
+        self.fetch.post(url, form).await
+    }
+
+    /// What `find` finds in what the issuer has told, who is asked again if it is old or not there.
+    async fn told<T>(
+        &self,
+        issuer: &Issuer,
+        now: Timestamp,
+        missing: Rejection,
+        find: impl Fn(&Told) -> Option<T>,
+    ) -> Result<T, Rejection> {
         // One question at a time for each issuer: who comes meanwhile waits for its answer.
         let mut state = self.state(issuer, now).lock_owned().await;
-        if let Some(key) = state.keys_within(FRESH, now).and_then(|keys| keys.get(name)) {
-            return Ok(key.clone());
+        if let Some(found) = state.told_within(FRESH, now).and_then(&find) {
+            return Ok(found);
         }
         if state.asked.is_none_or(|asked| asked + PAUSE <= now) {
             state = ask(state, Arc::clone(&self.fetch), issuer.clone(), now).await?;
         }
-        let keys = state.keys_within(STALE, now).ok_or(Rejection::Issuer)?;
-        keys.get(name).cloned().ok_or(Rejection::UnknownKey)
+        let told = state.told_within(STALE, now).ok_or(Rejection::Issuer)?;
+        find(told).ok_or(missing)
     }
 
     fn state(&self, issuer: &Issuer, now: Timestamp) -> Arc<Mutex<State>> {
@@ -96,8 +136,8 @@ async fn ask(
 ) -> Result<OwnedMutexGuard<State>, Rejection> {
     let asking = tokio::spawn(async move {
         state.asked = Some(now);
-        match keys(&*fetch, &issuer).await {
-            Ok(keys) => state.keys = Some((keys, now)),
+        match tell(&*fetch, &issuer).await {
+            Ok(told) => state.told = Some((told, now)),
             Err(error) => tracing::warn!(%issuer, %error, "an OIDC issuer does not give its keys"),
         }
         state
@@ -105,7 +145,7 @@ async fn ask(
     asking.await.map_err(|_| Rejection::Issuer)
 }
 
-async fn keys(fetch: &dyn Fetch, issuer: &Issuer) -> Result<KeySet, FetchError> {
+async fn tell(fetch: &dyn Fetch, issuer: &Issuer) -> Result<Told, FetchError> {
     let url = issuer.discovery_url();
     let unfit =
         |url: &str, why: &dyn ToString| FetchError::Unfit { url: url.to_owned(), why: why.to_string() };
@@ -115,5 +155,6 @@ async fn keys(fetch: &dyn Fetch, issuer: &Issuer) -> Result<KeySet, FetchError> 
         return Err(unfit(&url, &"it is another issuer's"));
     }
     let keys = fetch.get(&discovery.jwks_uri).await?;
-    KeySet::read(&keys).map_err(|error| unfit(&discovery.jwks_uri, &error))
+    let keys = KeySet::read(&keys).map_err(|error| unfit(&discovery.jwks_uri, &error))?;
+    Ok(Told { keys, endpoints: discovery.endpoints })
 }

@@ -3,8 +3,9 @@
 mod fetch;
 mod issuers;
 mod keys;
+pub mod login;
 mod token;
 
-pub use fetch::{Fetch, FetchError, Fetching, Offline};
+pub use fetch::{Fetch, FetchError, Fetching, Form, Offline};
 pub(crate) use issuers::Issuers;
 pub(crate) use token::{Rejection, Signed, Verified};

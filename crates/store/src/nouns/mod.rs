@@ -17,6 +17,7 @@ pub mod lifetime;
 pub mod manifest;
 pub mod manifest_label;
 pub mod missing;
+pub mod oidc_identity;
 pub mod past;
 pub mod permission;
 pub mod profile;

@@ -45,7 +45,11 @@ impl Outbound {
     }
 
     /// Asks with what `request` makes of a client and the address.
-    async fn ask(&self, url: &str, request: impl Fn(&Client, Url) -> RequestBuilder) -> Result<Vec<u8>, Failure> {
+    async fn ask(
+        &self,
+        url: &str,
+        request: impl Fn(&Client, Url) -> RequestBuilder,
+    ) -> Result<Vec<u8>, Failure> {
         let url = Url::parse(url).map_err(|_| Failure::Forbidden("it is no URL".into()))?;
         let internal = self.internal.contains(&url.origin());
         if !internal && url.scheme() != "https" {

@@ -16,7 +16,7 @@ use wharfinger_model::Scope;
 use wharfinger_model::trust::Trust;
 use wharfinger_registry::identity::robots::{self, Owner, RobotWish};
 use wharfinger_registry::identity::{authenticate, key_ring, robot_federation};
-use wharfinger_registry::oidc::{Fetch, FetchError, Fetching};
+use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form};
 use wharfinger_registry::{Caller, Error, Origin, Settings, organizations};
 use wharfinger_store::testing::TestStore;
 
@@ -62,6 +62,10 @@ impl Fetch for Web {
         Box::pin(
             async move { document.map(|document| document.to_string().into_bytes()).ok_or_else(missing) },
         )
+    }
+
+    fn post<'a>(&'a self, url: &'a str, _: &'a Form<'a>) -> Fetching<'a> {
+        self.get(url)
     }
 }
 

@@ -25,7 +25,9 @@ pub struct App {
 /// # Errors
 /// When what the stores hold can't be used.
 pub async fn build(config: &Config, deps: Deps, clock: Clock) -> anyhow::Result<App> {
-    let outbound = Arc::new(Outbound::new(config.internal_issuers.iter().map(Issuer::as_str)));
+    // The operator has named where people sign in, so that may lie anywhere, too.
+    let login = config.oidc_login.iter().map(|login| &login.issuer);
+    let outbound = Arc::new(Outbound::new(config.internal_issuers.iter().chain(login).map(Issuer::as_str)));
     let (db, blobs) = (deps.db.clone(), Arc::clone(&deps.blobs));
     let registry = Registry::open_online(db, blobs, clock, settings(config), outbound).await?;
     if !registry.finds_its_blobs().await? {
@@ -75,6 +77,7 @@ fn settings(config: &Config) -> Settings {
         collect_interval: config.rhythm.collect_interval,
         trusted_issuers: config.trusted_issuers.clone(),
         internal_issuers: config.internal_issuers.clone(),
+        oidc_login: config.oidc_login.clone(),
         superusers: config.people.superusers.clone(),
         global_readonly_superusers: config.people.global_readonly_superusers.clone(),
         user_creation: config.people.user_creation,

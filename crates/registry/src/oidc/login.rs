@@ -162,7 +162,8 @@ async fn redeem(
 /// Whether an id token is for us and for this question (OpenID Connect Core 1.0, section 3.1.3.7).
 fn check(verified: &Verified, login: &OidcLogin, nonce: &str) -> Result<(), Rejection> {
     let text = |name: &str| verified.claims().get(name).and_then(Value::as_str);
-    let alone = !verified.claims().get("aud").is_some_and(|aud| aud.as_array().is_some_and(|all| all.len() > 1));
+    let alone =
+        !verified.claims().get("aud").is_some_and(|aud| aud.as_array().is_some_and(|all| all.len() > 1));
     let party = text("azp").map_or(alone, |party| party == login.client_id);
     if !verified.is_for(&login.client_id) || !party {
         return Err(Rejection::Audience);
@@ -195,7 +196,8 @@ async fn settle(
                     let account = make(tx, &login, claims, &settings, now)?;
                     oidc_identity::insert(tx, login.issuer.as_str(), subject, account.id)?;
                     let caller = caller(&account, &origin, &settings, now);
-                    let metadata = json!({"username": account.name, "issuer": login.issuer, "subject": subject});
+                    let metadata =
+                        json!({"username": account.name, "issuer": login.issuer, "subject": subject});
                     audit::write(tx, &caller, Subject::namespace(account.id), "user_create", metadata, now)?;
                     account
                 }

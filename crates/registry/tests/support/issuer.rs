@@ -35,6 +35,8 @@ impl Issuer {
         json!({
             "issuer": self.url,
             "jwks_uri": format!("{}/keys", self.url),
+            "authorization_endpoint": format!("{}/authorize?tenant=1", self.url),
+            "token_endpoint": format!("{}/token", self.url),
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
         })
     }

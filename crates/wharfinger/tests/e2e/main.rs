@@ -26,6 +26,7 @@ mod logs;
 mod manifest_view;
 mod mounts;
 mod oauth;
+mod oidc_login;
 mod operator;
 mod organizations;
 mod proxies;

@@ -1,10 +1,9 @@
-//! `/oauth2/`: what OIDC issuers sign, made into what the registry takes.
+//! Signed tokens for robot tokens, as Quay exchanges them.
 
-use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{ALLOW, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use wharfinger_registry::Registry;
@@ -14,22 +13,8 @@ use crate::auth;
 use crate::problem::oauth::Problem;
 use crate::quay::wire;
 
-/// Answers a request below `/oauth2`.
-pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    match parts.uri.path() {
-        "/oauth2/federation/robot/token" if parts.method == Method::GET => {
-            robot_token(registry, &parts).await.unwrap_or_else(Problem::into_response)
-        }
-        "/oauth2/federation/robot/token" => {
-            (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, HeaderValue::from_static("GET"))]).into_response()
-        }
-        _ => Problem::NotFound.into_response(),
-    }
-}
-
 /// Exchanges a signed token, shown as the robot's password, for a robot token.
-async fn robot_token(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
+pub(super) async fn robot_token(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
     let Some((robot, signed)) = auth::client_credentials(&parts.headers) else {
         return Ok(refused("show the robot's full name and a signed token by HTTP Basic"));
     };
@@ -45,5 +30,5 @@ async fn robot_token(registry: &Registry, parts: &Parts) -> Result<Response, Pro
 
 fn refused(text: &str) -> Response {
     let challenge = [(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"wharfinger\""))];
-    (challenge, wire::secret(StatusCode::UNAUTHORIZED, &json!({"error": text}))).into_response()
+    (challenge, wire::json(StatusCode::UNAUTHORIZED, &json!({"error": text}))).into_response()
 }

@@ -105,8 +105,6 @@ fn whoever_comes_back_from_the_issuer_has_a_session_of_their_own() {
     assert_eq!(user(&server, &way.cookie), Value::Null);
     let again = sign_in(&server, &issuer, &json!({"preferred_username": "somebody-else"}));
     assert_eq!(user(&server, &cookie(&again)), "alice", "the subject counts, and not what it is called");
-    let page = server.call("GET", "/oauth/authorize?client_id=a").send().text();
-    assert!(page.contains("/oauth2/sso/login?next=") || page.contains("no application"), "{page}");
 }
 
 #[test]
@@ -222,6 +220,29 @@ fn teams_are_what_the_groups_say_at_each_sign_in() {
         assert_eq!(found, (readers, writers), "{groups}");
         assert_eq!(members("others"), [json!("alice")], "teams without a group are left alone");
     }
+}
+
+#[test]
+fn the_page_for_signing_in_leads_to_the_issuer_and_back() {
+    let issuer = ServedIssuer::start();
+    let server = start(&issuer, &[]);
+    let organization = json!({"name": "acme"});
+    assert_eq!(server.by_admin("POST", "/api/v1/organization/").json(&organization).send().status, 201);
+    let application = json!({"name": "app", "redirect_uri": "https://app.example/", "application_uri": "https://app.example"});
+    let made = server.by_admin("POST", "/api/v1/organization/acme/applications").json(&application).send();
+    let client = made.json()["client_id"].as_str().unwrap().to_owned();
+    let page = format!(
+        "/oauth/authorize?response_type=token&client_id={client}&scope=repo%3Aread&redirect_uri=https%3A%2F%2Fapp.example%2F"
+    );
+    let form = server.call("GET", &page).send();
+    assert_eq!(form.status, 401, "{form:?}");
+    let text = form.text();
+    let link = text.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+    let next = link.strip_prefix("/oauth2/sso/login?next=").unwrap();
+    let way = begin(&server, &issuer, next);
+    promise(&server, &issuer, &way, issuer.sign("rsa", &claims(&issuer, &way, &json!({}))));
+    let back = come_back(&server, &way.cookie, &way.asked["state"]);
+    assert_eq!(back.header("location"), Some(&*page));
 }
 
 #[test]

@@ -162,9 +162,8 @@ async fn redeem(
 /// Whether an id token is for us and for this question (OpenID Connect Core 1.0, section 3.1.3.7).
 fn check(verified: &Verified, login: &OidcLogin, nonce: &str) -> Result<(), Rejection> {
     let text = |name: &str| verified.claims().get(name).and_then(Value::as_str);
-    let alone =
-        !verified.claims().get("aud").is_some_and(|aud| aud.as_array().is_some_and(|all| all.len() > 1));
-    let party = text("azp").map_or(alone, |party| party == login.client_id);
+    let audiences = verified.claims().get("aud").and_then(Value::as_array).map_or(1, Vec::len);
+    let party = text("azp").map_or(audiences == 1, |party| party == login.client_id);
     if !verified.is_for(&login.client_id) || !party {
         return Err(Rejection::Audience);
     }

@@ -282,21 +282,6 @@ fn a_mistake_in_a_flag_names_the_flag() {
         ("--tls-key", "k.pem", "TLS needs two files: set tls_certificate, too"),
         ("--tls-certificate", "c.pem", "TLS needs two files: set tls_key, too"),
         (
-            "--trusted-issuers",
-            "https://a.example,b.example",
-            "`b.example` is no OIDC issuer: write URLs with commas between, as in `https://gitlab.com`",
-        ),
-        (
-            "--login-name",
-            "federation",
-            "`federation` can't stand in an address: write letters, digits and dashes, and not `federation`",
-        ),
-        (
-            "--login-groups",
-            "ops=acme",
-            "`ops=acme` is no group with a team: write them with commas between, as in `ops=acme/owners`",
-        ),
-        (
             "--log",
             "a=b=c",
             "`a=b=c` is no log filter: write a level, as in `info`, or levels of parts, as in \
@@ -312,6 +297,29 @@ fn a_mistake_in_a_flag_names_the_flag() {
         ("--max-json-size", "0", "`0` is out of range: write a size from `1` to `1GiB`"),
         ("--max-connections", "0", "`0` is not a count: write a whole number from 1 to 1000000"),
         ("--sparse-manifests", "yes", "`yes` is no switch: write `true` or `false`"),
+    ] {
+        Program::new().refuses(&["serve", flag, value], &[&format!("{flag}: {what}")]);
+    }
+}
+
+#[test]
+fn a_mistake_about_issuers_names_the_flag() {
+    for (flag, value, what) in [
+        (
+            "--trusted-issuers",
+            "https://a.example,b.example",
+            "`b.example` is no OIDC issuer: write URLs with commas between, as in `https://gitlab.com`",
+        ),
+        (
+            "--login-name",
+            "federation",
+            "`federation` can't stand in an address: write letters, digits and dashes, and not `federation`",
+        ),
+        (
+            "--login-groups",
+            "ops=acme",
+            "`ops=acme` is no group with a team: write them with commas between, as in `ops=acme/owners`",
+        ),
     ] {
         Program::new().refuses(&["serve", flag, value], &[&format!("{flag}: {what}")]);
     }

@@ -10,6 +10,7 @@ pub mod manifest;
 mod name;
 pub mod path;
 mod pattern;
+mod period;
 pub mod prune;
 pub mod range;
 mod redirect_uri;
@@ -26,5 +27,6 @@ pub use name::{
     Reference, RepositoryName, RobotName, TagName,
 };
 pub use pattern::{InvalidPattern, Pattern};
+pub use period::{InvalidPeriod, Period};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use time::{QuayDate, Rfc3339, Timestamp};

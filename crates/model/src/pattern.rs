@@ -3,13 +3,14 @@
 use std::fmt;
 
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ast::parse::ParserBuilder;
 
 use crate::TagName;
 
 /// Longest pattern, in characters.
 const LONGEST: usize = 256;
 /// Largest pattern when it is compiled, in bytes: counted repetitions of repetitions are what grows.
-const LARGEST: usize = 256 << 10;
+const LARGEST: usize = 64 << 10;
 /// Deepest nesting of groups.
 const DEEPEST: u32 = 32;
 
@@ -20,8 +21,14 @@ const DEEPEST: u32 = 32;
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
-    anywhere: Regex,
-    whole: Regex,
+    regex: Regex,
+}
+
+/// How much of a name a pattern is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Part,
+    Whole,
 }
 
 /// Why a text is no pattern.
@@ -39,11 +46,23 @@ pub enum InvalidPattern {
 }
 
 impl Pattern {
-    /// The pattern that `text` is, without the blanks around it.
+    /// The pattern that `text` is, without the blanks around it. It matches the names in which it is found.
     ///
     /// # Errors
     /// When it is none.
-    pub fn new(text: &str) -> Result<Self, InvalidPattern> {
+    pub fn anywhere(text: &str) -> Result<Self, InvalidPattern> {
+        Self::new(text, Extent::Part)
+    }
+
+    /// The same. It matches the names that are like that from end to end.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn whole(text: &str) -> Result<Self, InvalidPattern> {
+        Self::new(text, Extent::Whole)
+    }
+
+    fn new(text: &str, extent: Extent) -> Result<Self, InvalidPattern> {
         let text = text.trim();
         if text.is_empty() {
             return Err(InvalidPattern::Empty);
@@ -51,14 +70,22 @@ impl Pattern {
         if text.chars().nth(LONGEST).is_some() {
             return Err(InvalidPattern::TooLong);
         }
-        let compile = |text: &str| {
-            let mut builder = RegexBuilder::new(text);
-            builder.unicode(false).size_limit(LARGEST).dfa_size_limit(LARGEST).nest_limit(DEEPEST);
-            builder.build().map_err(|error| InvalidPattern::Invalid(reason(&error)))
+        let between_anchors;
+        let compiled = match extent {
+            Extent::Part => text,
+            Extent::Whole => {
+                // What is no pattern by itself could break out of the anchors.
+                let parsed = ParserBuilder::new().nest_limit(DEEPEST).build().parse(text);
+                parsed.map_err(|error| InvalidPattern::Invalid(last_line(&error.to_string())))?;
+                between_anchors = format!("^(?:{text})$");
+                &between_anchors
+            }
         };
-        // First as it is: what does not compile by itself could break out of the anchors.
-        let anywhere = compile(text)?;
-        Ok(Self { text: text.to_owned(), anywhere, whole: compile(&format!("^(?:{text})$"))? })
+        let mut builder = RegexBuilder::new(compiled);
+        // One level for the group between the anchors.
+        builder.unicode(false).size_limit(LARGEST).dfa_size_limit(LARGEST).nest_limit(DEEPEST + 1);
+        let regex = builder.build().map_err(|error| InvalidPattern::Invalid(reason(&error)))?;
+        Ok(Self { text: text.to_owned(), regex })
     }
 
     /// The pattern's text.
@@ -66,14 +93,9 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether the pattern is found anywhere in the name.
-    pub fn is_found_in(&self, name: &TagName) -> bool {
-        self.anywhere.is_match(name.as_str().as_bytes())
-    }
-
-    /// Whether the whole name is like that.
-    pub fn is_whole(&self, name: &TagName) -> bool {
-        self.whole.is_match(name.as_str().as_bytes())
+    /// Whether the name is one that the pattern is for.
+    pub fn matches(&self, name: &TagName) -> bool {
+        self.regex.is_match(name.as_str().as_bytes())
     }
 }
 
@@ -81,12 +103,13 @@ impl Pattern {
 fn reason(error: &regex::Error) -> String {
     match error {
         regex::Error::CompiledTooBig(_) => "it is too large; repeat less".to_owned(),
-        other => {
-            let told = other.to_string();
-            let last = told.lines().last().unwrap_or_default();
-            last.strip_prefix("error: ").unwrap_or(last).to_owned()
-        }
+        other => last_line(&other.to_string()),
     }
+}
+
+fn last_line(told: &str) -> String {
+    let last = told.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 impl PartialEq for Pattern {
@@ -105,20 +128,23 @@ impl fmt::Debug for Pattern {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn the_whole_name_is_matched_between_anchors_that_hold() {
-        let pattern = Pattern::new("v[0-9]+|latest").unwrap();
+        let pattern = Pattern::whole("v[0-9]+|latest").unwrap();
         for (name, whole) in [("v1", true), ("latest", true), ("v1-rc", false), ("xlatest", false)] {
-            assert_eq!(pattern.is_whole(&name.parse().unwrap()), whole, "{name}");
+            assert_eq!(pattern.matches(&name.parse().unwrap()), whole, "{name}");
         }
-        assert!(matches!(Pattern::new("a)|(b"), Err(InvalidPattern::Invalid(_))));
+        for out in ["a)|(b", "a)|b|(?:c", "(?x)a)#", "a|b(?x)#"] {
+            assert!(matches!(Pattern::whole(out), Err(InvalidPattern::Invalid(_))), "{out}");
+        }
     }
-    use proptest::prelude::*;
 
     fn found(pattern: &str, name: &str) -> bool {
-        Pattern::new(pattern).unwrap().is_found_in(&name.parse().unwrap())
+        Pattern::anywhere(pattern).unwrap().matches(&name.parse().unwrap())
     }
 
     #[test]
@@ -144,30 +170,35 @@ mod tests {
             ("a{999999999}", "too large"),
             (&format!("{}a{}", "(".repeat(100), ")".repeat(100)), "nested"),
         ] {
-            let refused = Pattern::new(bad).unwrap_err().to_string();
-            assert!(
-                refused.starts_with("Invalid regex pattern: ") && refused.contains(part),
-                "{bad}: {refused}"
-            );
-            assert_eq!(refused.lines().count(), 1, "{refused}");
+            for refused in [Pattern::anywhere(bad), Pattern::whole(bad)] {
+                let refused = refused.unwrap_err().to_string();
+                assert!(
+                    refused.starts_with("Invalid regex pattern: ") && refused.contains(part),
+                    "{bad}: {refused}"
+                );
+                assert_eq!(refused.lines().count(), 1, "{refused}");
+            }
+        }
+        for good in [".{128}", "[a-zA-Z0-9_.-]{1,128}", "(?i)(alpha|beta|rc)-[0-9]{1,20}"] {
+            assert!(Pattern::whole(good).is_ok(), "{good}: as long as any name");
         }
         assert!(!found("(a+)+$", &format!("{}b", "a".repeat(127))), "nested quantifiers are as fast as any");
     }
 
     #[test]
     fn a_pattern_has_one_to_256_characters() {
-        assert_eq!(Pattern::new(" \t"), Err(InvalidPattern::Empty));
-        assert!(Pattern::new(&format!(" {} ", "a".repeat(256))).is_ok());
-        assert!(Pattern::new(&"ä".repeat(256)).is_ok());
+        assert_eq!(Pattern::anywhere(" \t"), Err(InvalidPattern::Empty));
+        assert!(Pattern::whole(&format!(" {} ", "a".repeat(256))).is_ok());
+        assert!(Pattern::anywhere(&"ä".repeat(256)).is_ok());
         for length in [257, 10_000] {
-            assert_eq!(Pattern::new(&"a".repeat(length)), Err(InvalidPattern::TooLong));
+            assert_eq!(Pattern::anywhere(&"a".repeat(length)), Err(InvalidPattern::TooLong));
         }
     }
 
     proptest! {
         #[test]
         fn reading_never_panics_and_gives_the_text_back(text in "\\PC{0,40}") {
-            if let Ok(pattern) = Pattern::new(&text) {
+            for pattern in [Pattern::anywhere(&text), Pattern::whole(&text)].into_iter().flatten() {
                 prop_assert_eq!(pattern.as_str(), text.trim());
             }
         }

@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::str::FromStr;
-use std::time::Duration;
 
 use crate::rules::is_sibling;
-use crate::{InvalidPattern, Pattern, TagName, Timestamp};
+use crate::{InvalidPattern, InvalidPeriod, Pattern, Period, TagName, Timestamp};
 
 /// A policy: which tags it looks at, and which of those it prunes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +127,7 @@ impl Names {
     /// # Errors
     /// When the text is no pattern.
     pub fn new(pattern: Option<&str>, side: Side) -> Result<Self, InvalidPattern> {
-        Ok(match (pattern.map(Pattern::new).transpose()?, side) {
+        Ok(match (pattern.map(Pattern::anywhere).transpose()?, side) {
             (None, _) => Self::All,
             (Some(pattern), Side::With) => Self::With(pattern),
             (Some(pattern), Side::Without) => Self::Without(pattern),
@@ -139,8 +137,8 @@ impl Names {
     fn cover(&self, name: &TagName) -> bool {
         match self {
             Self::All => true,
-            Self::With(pattern) => pattern.is_found_in(name),
-            Self::Without(pattern) => !pattern.is_found_in(name),
+            Self::With(pattern) => pattern.matches(name),
+            Self::Without(pattern) => !pattern.matches(name),
         }
     }
 }
@@ -157,83 +155,6 @@ pub enum InvalidPolicy {
     /// The pattern is none.
     #[error(transparent)]
     Pattern(#[from] InvalidPattern),
-}
-
-/// A length of time as policies have it: a whole number, not zero, and a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Period {
-    number: NonZeroU64,
-    unit: Unit,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Second,
-    Minute,
-    Hour,
-    Day,
-    Week,
-    Year,
-}
-
-impl Unit {
-    const ALL: [(char, Self); 6] = [
-        ('s', Self::Second),
-        ('m', Self::Minute),
-        ('h', Self::Hour),
-        ('d', Self::Day),
-        ('w', Self::Week),
-        ('y', Self::Year),
-    ];
-
-    fn seconds(self) -> u64 {
-        match self {
-            Self::Second => 1,
-            Self::Minute => 60,
-            Self::Hour => 3600,
-            Self::Day => 24 * 3600,
-            Self::Week => 7 * 24 * 3600,
-            Self::Year => 365 * 24 * 3600,
-        }
-    }
-}
-
-/// Longest period, in seconds: beyond it there are no dates to count from.
-const LONGEST_S: u64 = 10_000 * 365 * 24 * 3600;
-
-impl Period {
-    /// How long it is; a year has 365 days.
-    pub fn length(self) -> Duration {
-        Duration::from_secs(self.number.get() * self.unit.seconds())
-    }
-}
-
-/// The text is no period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a period is a whole number above zero and one of s, m, h, d, w and y, as in `30d`")]
-pub struct InvalidPeriod;
-
-impl FromStr for Period {
-    type Err = InvalidPeriod;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPeriod> {
-        let letter = text.chars().next_back().ok_or(InvalidPeriod)?;
-        let (_, unit) = Unit::ALL.into_iter().find(|(of, _)| *of == letter).ok_or(InvalidPeriod)?;
-        let digits = text.strip_suffix(letter).unwrap_or_default();
-        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(InvalidPeriod);
-        }
-        let number: NonZeroU64 = digits.parse().map_err(|_| InvalidPeriod)?;
-        let seconds = number.get().checked_mul(unit.seconds()).filter(|seconds| *seconds <= LONGEST_S);
-        seconds.map(|_| Self { number, unit }).ok_or(InvalidPeriod)
-    }
-}
-
-impl fmt::Display for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letter = Unit::ALL.into_iter().find_map(|(letter, unit)| (unit == self.unit).then_some(letter));
-        write!(f, "{}{}", self.number, letter.unwrap_or_default())
-    }
 }
 
 /// What has to be known of a living tag to judge it.

@@ -195,20 +195,22 @@ pub fn plan<M>(
             Ok(Plan::Rewrite { end, immutable })
         }
         Change::Point { manifest, reversion, amendment } => {
-            let immutable = current.is_some_and(|current| current.immutable);
-            if still_immutable(immutable, amendment, role)? {
+            let overwritten = current.is_some_and(|current| current.immutable);
+            // Permission comes first, whichever of the two it is asked for.
+            let born = still_immutable(birth.immutable, amendment, role)?;
+            if still_immutable(overwritten, amendment, role)? {
                 return Err(Refusal::ImmutableOverwrite);
             }
             let start = current.map_or(now, |current| current.ended_at(now));
-            let stays = birth.immutable || amendment.protection == Some(Protection::Set);
+            let stays = born || amendment.protection == Some(Protection::Set);
             let end = birth.end(start).filter(|_| !stays);
-            let (end, immutable) = amend(end, birth.immutable, amendment, start)?;
+            let (end, immutable) = amend(end, born, amendment, start)?;
             Ok(Plan::Begin(Lifetime { manifest, start, end, reversion, immutable }))
         }
     }
 }
 
-/// Whether the living lifetime is still immutable after the amendment's unsetting, which comes first.
+/// Whether a lifetime that is, or would be born, immutable is so still after the amendment's unsetting, which comes first.
 ///
 /// # Errors
 /// [`Refusal::NeedsAdmin`] when it would have to be unset by somebody who may not.
@@ -397,8 +399,17 @@ mod tests {
         assert_eq!(born(hour, amendment(Some(Expiration::Never), None)), Ok((None, false)));
         assert_eq!(born(hour, amendment(None, Some(Protection::Set))), Ok((None, true)));
         assert_eq!(born(frozen, nothing), Ok((None, true)));
-        assert_eq!(born(frozen, amendment(None, Some(Protection::Unset))), Ok((None, true)));
         assert_eq!(born(frozen, at(LATER)), Err(Refusal::ExpirationOnImmutable));
+        let unset = amendment(None, Some(Protection::Unset));
+        assert_eq!(born(frozen, unset), Err(Refusal::NeedsAdmin));
+        assert_eq!(born(hour, unset), Ok((Some(in_an_hour), false)), "there is nothing to unset");
+        for current in [None, Some(&living(false, None)), Some(&living(true, None))] {
+            let plan = plan(current, point(unset), frozen, Role::Admin, NOW);
+            assert!(
+                matches!(plan, Ok(Plan::Begin(begun)) if !begun.immutable && begun.end == Some(in_an_hour)),
+                "{plan:?}"
+            );
+        }
         let for_ever =
             Birth { expires_after: Some(Duration::from_millis(i64::MAX as u64)), immutable: false };
         assert_eq!(born(for_ever, nothing), Ok((None, false)));

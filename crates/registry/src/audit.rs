@@ -26,11 +26,6 @@ impl Subject {
         Self { namespace, repository: Some(repository) }
     }
 
-    /// Something in a namespace, or in one repository of it.
-    pub(crate) fn within(namespace: AccountId, repository: Option<RepositoryId>) -> Self {
-        Self { namespace, repository }
-    }
-
     /// Something in a namespace.
     pub(crate) fn namespace(namespace: AccountId) -> Self {
         Self { namespace, repository: None }

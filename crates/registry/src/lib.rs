@@ -13,6 +13,7 @@ mod claims;
 mod clock;
 pub mod collect;
 pub mod default_permissions;
+mod domain;
 mod error;
 pub mod identity;
 pub mod immutability;
@@ -61,7 +62,7 @@ struct Inner {
     passwords: identity::Passwords,
     backoff: identity::Backoff,
     last_used: identity::LastUsed,
-    pulls: pulls::Counter,
+    pulls: Arc<pulls::Counter>,
     claims: Arc<claims::Claims>,
     issuers: oidc::Issuers,
 }
@@ -102,7 +103,7 @@ impl Registry {
             passwords: identity::Passwords::new(),
             backoff: identity::Backoff::default(),
             last_used: identity::LastUsed::default(),
-            pulls: pulls::Counter::default(),
+            pulls: Arc::default(),
             claims: Arc::default(),
             issuers: oidc::Issuers::new(fetch),
         })))

@@ -26,6 +26,8 @@ pub enum Log {
     Organization(String),
     /// The one of the caller's own namespace.
     Own,
+    /// All of them, for those who may read everything.
+    Everything,
 }
 
 /// What is asked of a log.
@@ -132,15 +134,22 @@ fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Res
         Log::Repository(name) => About::Repository(check::<Inspect>(tx, caller, name)?.id()),
         Log::Organization(name) => About::Namespace(check_organization::<Inspect>(tx, caller, name)?.id),
         Log::Own => About::Namespace(users::authorize_admin(caller)?),
+        Log::Everything => {
+            caller.check_reads_everything()?;
+            About::Everything
+        }
     };
     if query.until <= query.since {
         return Err(Error::Message("endtime must not lie before starttime".into()));
     }
     let about = match (about, &query.performer) {
-        (About::Namespace(namespace), Some(performer)) => match account::by_name(tx, performer)? {
-            Some(performer) => About::Performer { namespace, account: performer.id },
-            None => return Ok(None),
-        },
+        (about @ (About::Namespace(_) | About::Everything), Some(performer)) => {
+            let Some(performer) = account::by_name(tx, performer)? else { return Ok(None) };
+            match about {
+                About::Namespace(namespace) => About::Performer { namespace, account: performer.id },
+                _ => About::By(performer.id),
+            }
+        }
         (about, _) => about,
     };
     let end = Position { at: query.until, id: i64::MIN };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use wharfinger_model::{Namespace, NamespaceRole};
+use wharfinger_model::{Namespace, NamespaceRole, Scope};
 use wharfinger_store::account::{self, Account, Kind, Membership, NewAccount};
 use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::team::{self, Counted};
@@ -158,7 +158,7 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Re
 pub(crate) fn of_member(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
     let found = account::by_name(tx, name)?.filter(|account| account.kind == Kind::Organization);
     match found {
-        Some(found) if caller.membership_of(tx, &found)?.member => Ok(found),
+        Some(found) if caller.is_seen_as_member(caller.membership_of(tx, &found)?) => Ok(found),
         _ => Err(caller.refused()),
     }
 }
@@ -172,7 +172,7 @@ fn view(tx: &mut Tx<'_>, caller: &Caller, organization: Account, limit: i64) -> 
     let membership = caller.membership_of(tx, &organization)?;
     let is_admin = caller.organization_role(membership) == Some(NamespaceRole::Admin);
     let inspects = is_admin || caller.reads_everything();
-    let teams = match membership.member || inspects {
+    let teams = match caller.is_seen_as_member(membership) || inspects {
         true => Some(summaries(tx, caller, &organization, is_admin, limit)?),
         false => None,
     };
@@ -208,7 +208,12 @@ fn summaries(
 }
 
 impl Caller {
-    /// What the caller's account is to the organization, as far as its token lets anybody know.
+    /// Whether the caller's account is in a team, and its token lets it see what members see.
+    fn is_seen_as_member(&self, membership: Membership) -> bool {
+        membership.member && self.has_scope(Scope::OrgAdmin)
+    }
+
+    /// What the caller's account is to the organization.
     fn membership_of(&self, tx: &mut Tx<'_>, organization: &Account) -> Result<Membership> {
         match self.account() {
             Some(account) => Ok(account::membership(tx, organization.id, account.id)?),

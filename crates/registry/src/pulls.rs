@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wharfinger_model::{Digest, RepositoryName, TagName, Timestamp};
 use wharfinger_store::pulls::Pulls;
@@ -46,6 +46,10 @@ struct Tally {
 #[derive(Default)]
 pub(crate) struct Counter {
     shards: [Mutex<Pending>; SHARDS],
+    /// What was taken out of the shards and is being written down. Taken before the lock of any shard.
+    writing: Mutex<Pending>,
+    /// Whoever writes down does that alone.
+    turn: tokio::sync::Mutex<()>,
     dropped: AtomicU64,
 }
 
@@ -59,7 +63,7 @@ impl Counter {
     /// Counts a pull. Never waits for anything but a lock that is held for nanoseconds.
     pub(crate) fn count(&self, pull: Pull) {
         let one = Tally { count: 1, last: pull.at };
-        let mut pending = self.shards[shard()].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = lock(&self.shards[shard()]);
         let tag_lost = pull.tag.is_some_and(|key| !add(&mut pending.tags, key, one));
         let manifest_lost = !add(&mut pending.manifests, pull.manifest, one);
         if tag_lost || manifest_lost {
@@ -67,27 +71,46 @@ impl Counter {
         }
     }
 
-    /// Takes out everything that waits.
-    fn take(&self) -> Pending {
-        let mut all = Pending::default();
-        for shard in &self.shards {
-            let pending = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
-            merge(&mut all.tags, pending.tags);
-            merge(&mut all.manifests, pending.manifests);
-        }
-        all
+    /// When a tag was last pulled, as far as that was not written down when this was asked.
+    pub(crate) fn last_pull(&self, key: &TagKey) -> Option<Timestamp> {
+        let last = |pending: &Pending| pending.tags.get(key).map(|tally| tally.last);
+        let writing = lock(&self.writing);
+        let counted = self.shards.iter().filter_map(|shard| last(&lock(shard))).max();
+        counted.max(last(&writing))
     }
 
-    /// Puts back what could not be written down.
-    fn put_back(&self, tags: Vec<(TagKey, Tally)>, manifests: Vec<(ManifestId, Tally)>) {
-        let mut pending = self.shards[0].lock().unwrap_or_else(PoisonError::into_inner);
-        let lost = tags
-            .into_iter()
-            .filter(|(key, tally)| !add(&mut pending.tags, key.clone(), *tally))
-            .count()
-            + manifests.into_iter().filter(|(key, tally)| !add(&mut pending.manifests, *key, *tally)).count();
-        self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+    /// Takes out what waits, to be written down. Nothing else may be being written.
+    fn take(&self) {
+        let mut writing = lock(&self.writing);
+        for shard in &self.shards {
+            let pending = std::mem::take(&mut *lock(shard));
+            merge(&mut writing.tags, pending.tags);
+            merge(&mut writing.manifests, pending.manifests);
+        }
     }
+
+    /// Some of what is being written down.
+    fn batch(&self) -> Batch {
+        let writing = lock(&self.writing);
+        let tags = writing.tags.iter().take(BATCH).map(|(key, tally)| (key.clone(), *tally)).collect();
+        let manifests = writing.manifests.iter().take(BATCH).map(|(key, tally)| (*key, *tally)).collect();
+        Batch { tags, manifests }
+    }
+
+    /// Forgets what was written down.
+    fn forget(&self, batch: &Batch) {
+        let mut writing = lock(&self.writing);
+        for (key, _) in &batch.tags {
+            writing.tags.remove(key);
+        }
+        for (key, _) in &batch.manifests {
+            writing.manifests.remove(key);
+        }
+    }
+}
+
+fn lock(pending: &Mutex<Pending>) -> MutexGuard<'_, Pending> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The map that this thread counts in.
@@ -125,12 +148,20 @@ impl Tally {
     }
 }
 
-/// Writes down the pulls that were counted so far. What can't be written waits for the next time.
+/// Writes down the pulls that were counted so far. What can't be written waits for the next time. It goes on to its end
+/// even if nobody waits for it any more.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn flush(registry: &Registry) -> Result<()> {
+    let registry = registry.clone();
+    let flushing = tokio::spawn(async move { flush_all(&registry).await });
+    flushing.await.map_err(|_| Error::Internal("pulls were not written down to the end".into()))?
+}
+
+async fn flush_all(registry: &Registry) -> Result<()> {
     let counter = &registry.0.pulls;
+    let _turn = counter.turn.lock().await;
     let dropped = counter.dropped.swap(0, Ordering::Relaxed);
     if dropped > 0 {
         tracing::warn!(
@@ -138,32 +169,36 @@ pub async fn flush(registry: &Registry) -> Result<()> {
             "more different tags were pulled at once than are counted; some pulls are lost"
         );
     }
-    let Pending { tags, manifests } = counter.take();
-    let mut tags: Vec<_> = tags.into_iter().collect();
-    let mut manifests: Vec<_> = manifests.into_iter().collect();
-    while !(tags.is_empty() && manifests.is_empty()) {
-        let some_tags = tags.split_off(tags.len().saturating_sub(BATCH));
-        let some_manifests = manifests.split_off(manifests.len().saturating_sub(BATCH));
-        let batch = Arc::new((some_tags, some_manifests));
-        if let Err(error) = write(registry, Arc::clone(&batch)).await {
-            tags.extend(batch.0.iter().cloned());
-            manifests.extend(batch.1.iter().copied());
-            counter.put_back(tags, manifests);
-            return Err(error);
-        }
-    }
-    Ok(())
+    // First what an earlier failure has left, then everything that was counted until now.
+    write_all(registry).await?;
+    counter.take();
+    write_all(registry).await
 }
 
-type Batch = (Vec<(TagKey, Tally)>, Vec<(ManifestId, Tally)>);
+async fn write_all(registry: &Registry) -> Result<()> {
+    let counter = &registry.0.pulls;
+    loop {
+        let batch = Arc::new(counter.batch());
+        if batch.tags.is_empty() && batch.manifests.is_empty() {
+            return Ok(());
+        }
+        write(registry, Arc::clone(&batch)).await?;
+        counter.forget(&batch);
+    }
+}
+
+struct Batch {
+    tags: Vec<(TagKey, Tally)>,
+    manifests: Vec<(ManifestId, Tally)>,
+}
 
 async fn write(registry: &Registry, batch: Arc<Batch>) -> Result<()> {
     registry
         .write(move |tx| {
-            for ((repository, name, lifetime), tally) in &batch.0 {
+            for ((repository, name, lifetime), tally) in &batch.tags {
                 pulls::add_to_tag(tx, *repository, name, *lifetime, tally.count, tally.last)?;
             }
-            for (manifest, tally) in &batch.1 {
+            for (manifest, tally) in &batch.manifests {
                 pulls::add_to_manifest(tx, *manifest, tally.count, tally.last)?;
             }
             Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use wharfinger_model::{Namespace, NamespaceRole, TeamRole};
+use wharfinger_model::{Namespace, NamespaceRole, TeamRole, Timestamp};
 use wharfinger_store::account::{self, Account, Kind};
 use wharfinger_store::permission::{self, Held};
 use wharfinger_store::team::{self, Team};
@@ -55,41 +55,59 @@ pub async fn set(
         .write(move |tx| {
             let organization = check_organization::<Admin>(tx, &caller, &org)?;
             account::lock(tx, organization.id)?;
-            let subject = Subject::namespace(organization.id);
             let found = team::by_name(tx, organization.id, &name)?;
             let is_new = found.is_none();
             match found {
-                None => {
-                    let parsed: Result<Namespace, _> = name.parse();
-                    parsed.map_err(|error| Error::Message(format!("Invalid team name {name}: {error}")))?;
-                    let role = wish.role.unwrap_or(TeamRole::Member);
-                    let description = wish.description.as_deref().unwrap_or_default();
-                    team::insert(tx, organization.id, &name, role, description)?;
-                    audit::write(tx, &caller, subject, "org_create_team", json!({"team": name}), now)?;
-                }
-                Some(team) => {
-                    if let Some(description) = wish.description.as_ref().filter(|it| **it != team.description) {
-                        team::set_description(tx, team.id, description)?;
-                        let metadata = json!({"team": name, "description": description});
-                        audit::write(tx, &caller, subject, "org_set_team_description", metadata, now)?;
-                    }
-                    if let Some(role) = wish.role.filter(|role| *role != team.role) {
-                        keep_an_admin_team(tx, &caller, &organization, &team, || {
-                            format!(
-                                "Cannot remove admin from team '{name}' because calling user would no longer have \
-                                 admin on org '{org}'"
-                            )
-                        })?;
-                        team::set_role(tx, team.id, role)?;
-                        let metadata = json!({"team": name, "role": role.as_str()});
-                        audit::write(tx, &caller, subject, "org_set_team_role", metadata, now)?;
-                    }
-                }
+                None => create(tx, &caller, &organization, &name, &wish, now)?,
+                Some(team) => change(tx, &caller, &organization, &team, &wish, now)?,
             }
-            let team = find(tx, &organization, &name)?;
-            Ok(SetTeam { team, is_new })
+            Ok(SetTeam { team: find(tx, &organization, &name)?, is_new })
         })
         .await
+}
+
+fn create(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    organization: &Account,
+    name: &str,
+    wish: &TeamWish,
+    now: Timestamp,
+) -> Result<()> {
+    let parsed: Result<Namespace, _> = name.parse();
+    parsed.map_err(|error| Error::Message(format!("Invalid team name {name}: {error}")))?;
+    let description = wish.description.as_deref().unwrap_or_default();
+    team::insert(tx, organization.id, name, wish.role.unwrap_or(TeamRole::Member), description)?;
+    let subject = Subject::namespace(organization.id);
+    audit::write(tx, caller, subject, "org_create_team", json!({"team": name}), now)
+}
+
+fn change(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    organization: &Account,
+    team: &Team,
+    wish: &TeamWish,
+    now: Timestamp,
+) -> Result<()> {
+    let (name, subject) = (&team.name, Subject::namespace(organization.id));
+    if let Some(description) = wish.description.as_ref().filter(|it| **it != team.description) {
+        team::set_description(tx, team.id, description)?;
+        let metadata = json!({"team": name, "description": description});
+        audit::write(tx, caller, subject, "org_set_team_description", metadata, now)?;
+    }
+    if let Some(role) = wish.role.filter(|role| *role != team.role) {
+        keep_an_admin_team(tx, caller, organization, team, || {
+            format!(
+                "Cannot remove admin from team '{name}' because calling user would no longer have admin on org '{}'",
+                organization.name
+            )
+        })?;
+        team::set_role(tx, team.id, role)?;
+        let metadata = json!({"team": name, "role": role.as_str()});
+        audit::write(tx, caller, subject, "org_set_team_role", metadata, now)?;
+    }
+    Ok(())
 }
 
 /// Removes a team.

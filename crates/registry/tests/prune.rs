@@ -379,3 +379,60 @@ async fn what_is_done_to_policies_is_written_down() {
     ];
     assert_eq!(entries, expected.map(|(kind, metadata)| (kind.to_owned(), metadata)));
 }
+
+#[tokio::test]
+async fn a_pull_counts_as_soon_as_it_was_answered() {
+    const TAGS: usize = 400;
+    each_engine(async |store| {
+        let scene = Arc::new(Scene::on(store).await);
+        let tags = (0..TAGS).map(|number| tag(&format!("v{number:03}"))).collect();
+        let push = manifests::Push { digest: None, tags, media_type: None, content: index("any", &[]) };
+        manifests::push(&scene.place.registry, &scene.caller, &scene.repository.name, push).await.unwrap();
+        scene.lay_down(&scene.here(), after("not_pulled_for", "2d")).await;
+        scene.place.clock.advance(3 * DAY);
+        let pruning = tokio::spawn({
+            let registry = scene.place.registry.clone();
+            async move { prune::round(&registry).await.unwrap() }
+        });
+        // In the middle of it, long after what was counted before has been written down.
+        while scene.living().await.contains(&"v020".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+        scene.pull("v399").await;
+        pruning.await.unwrap();
+        assert_eq!(scene.living().await, ["v399"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_policy_says_without_a_pattern_is_told_again() {
+    let scene = Scene::open().await;
+    let said = NewPolicy::new("number_of_tags", MethodValue::Number(5), None, Side::Without).unwrap();
+    let uuid = scene.lay_down(&scene.here(), said).await;
+    let told = prune::get(&scene.place.registry, &scene.caller, &scene.here(), &uuid).await.unwrap();
+    assert_eq!((told.pattern, told.matches), (None, false));
+}
+
+#[tokio::test]
+async fn a_policy_of_a_namespace_is_tried_on_one_repository_of_it() {
+    each_engine(async |store| {
+        let scene = Scene::on(store).await;
+        for name in ["v1", "v2", "v3"] {
+            scene.push(name).await;
+        }
+        let (registry, caller) = (&scene.place.registry, &scene.caller);
+        let tried = async |within: &str| {
+            prune::try_in_repository(registry, caller, &Domain::Own, Some(within), newest(1), WHOLE).await
+        };
+        let preview = tried(scene.repository.name.name()).await.unwrap();
+        assert_eq!((preview.pruned, preview.kept), (2, 1));
+        let names: Vec<_> = preview.tags.iter().map(|tag| tag.name.as_str()).collect();
+        assert_eq!(names, ["v3", "v2", "v1"]);
+        for missing in ["missing", "", "a b", "owner/../x"] {
+            let refused = tried(missing).await;
+            assert!(matches!(refused, Err(Error::NoRepository)), "{missing}: {refused:?}");
+        }
+    })
+    .await;
+}

@@ -41,4 +41,6 @@ CREATE TABLE authorization_code (
     scopes         {text} NOT NULL,
     expires_ms     BIGINT NOT NULL
 );
+CREATE INDEX authorization_code_application ON authorization_code (application_id);
+CREATE INDEX authorization_code_account ON authorization_code (account_id);
 CREATE INDEX authorization_code_expiry ON authorization_code (expires_ms);

@@ -70,3 +70,6 @@ CREATE INDEX prototype_organization ON prototype (organization_id, id);
 CREATE INDEX prototype_activating ON prototype (activating_id) WHERE activating_id IS NOT NULL;
 CREATE INDEX prototype_account ON prototype (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX prototype_team ON prototype (team_id) WHERE team_id IS NOT NULL;
+
+-- The log of everything, for superusers.
+CREATE INDEX audit_everything ON audit (at_ms DESC, id DESC);

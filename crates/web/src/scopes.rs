@@ -1,10 +1,11 @@
 //! What scopes are called and what they let an application do, for those who are asked.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::{Scope, Scopes};
 
 /// A scope, explained.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ScopeInfo {
     /// In a few words.
     pub(crate) title: &'static str,

@@ -2,11 +2,11 @@
 //! works beside a registry that is served: nothing of it is kept in anybody's memory.
 
 use serde_json::json;
-use wharfinger_model::{Namespace, Timestamp};
-use wharfinger_store::account::{self, Account, Kind, NewAccount};
+use wharfinger_model::Timestamp;
+use wharfinger_store::account::{self, Account, Kind};
 use wharfinger_store::{Tx, session};
 
-use super::first_user::is_email;
+use super::users;
 use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result, secrets};
 
@@ -48,36 +48,19 @@ pub fn new_password() -> Result<String> {
 /// Makes a user. If they are the first one, nobody can become that over HTTP any more.
 ///
 /// # Errors
-/// [`Error::Message`] when name, address or password will not do, or the name is taken.
+/// [`Error::InvalidRequest`] when name, address or password will not do, or the name is taken.
 pub async fn create(registry: &Registry, new: NewUser, password: &str) -> Result<()> {
-    let name: Namespace =
-        new.name.parse().map_err(|error| Error::Message(format!("Invalid name: {error}")))?;
-    if new.email.as_deref().is_some_and(|email| !is_email(email)) {
-        return Err(Error::Message("Invalid email address".into()));
-    }
-    let hash = registry.0.passwords.hash(password).await?;
-    let window_ms = i64::try_from(registry.settings().default_window.as_millis()).unwrap_or(i64::MAX);
+    let mut prepared = users::prepare(registry, &new.name, password, new.email.as_deref()).await?;
+    prepared.superuser = new.superuser;
     let now = registry.now();
     registry
         .write(move |tx| {
             let first = !account::any_user(tx)?;
-            let row = NewAccount {
-                name: &name,
-                kind: Kind::User,
-                email: new.email.as_deref(),
-                password_hash: Some(&hash),
-                superuser: new.superuser,
-                window_ms,
-            };
-            let id = account::insert(tx, &row, now).map_err(|error| match error.is_unique_violation() {
-                true => Error::Message("A user or organization with this name already exists".into()),
-                false => error.into(),
-            })?;
+            let made = prepared.insert(tx, &Caller::itself(), now)?;
             if first {
-                account::claim_bootstrap(tx, id)?;
+                account::claim_bootstrap(tx, made.id)?;
             }
-            let metadata = json!({"username": name.as_str(), "superuser": new.superuser});
-            audit::write(tx, &Caller::itself(), Subject::namespace(id), "user_create", metadata, now)
+            Ok(())
         })
         .await
 }
@@ -117,8 +100,7 @@ pub async fn reset_password(registry: &Registry, user: &str, password: &str) -> 
 pub enum Standing {
     /// What they may.
     Enabled,
-    /// Nothing: neither passwords nor sessions nor tokens of theirs, or of their robots, are taken. Registry tokens that
-    /// were given out before run out within the hour.
+    /// Nothing but what anybody may, whatever they or their robots show.
     Disabled,
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use wharfinger_model::{Namespace, Scope, Timestamp};
-use wharfinger_store::account::{self, Account, Kind, NewAccount, Organization};
+pub use wharfinger_store::account::Organization;
+use wharfinger_store::account::{self, Account, Kind, NewAccount};
 use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::{AccountId, Tx, session};
 
@@ -164,6 +165,8 @@ pub async fn sign_up(
 /// A user who can be added.
 #[derive(Clone)]
 pub(crate) struct NewUser {
+    /// Whether they may do everything.
+    pub(super) superuser: bool,
     name: Namespace,
     email: Option<String>,
     hash: String,
@@ -195,7 +198,7 @@ pub(crate) async fn prepare(
         other => other,
     })?;
     let window_ms = i64::try_from(registry.settings().default_window.as_millis()).unwrap_or(i64::MAX);
-    Ok(NewUser { name, email: email.map(str::to_owned), hash, window_ms })
+    Ok(NewUser { superuser: false, name, email: email.map(str::to_owned), hash, window_ms })
 }
 
 fn taken() -> Error {
@@ -210,7 +213,7 @@ impl NewUser {
             kind: Kind::User,
             email: self.email.as_deref(),
             password_hash: Some(&self.hash),
-            superuser: false,
+            superuser: self.superuser,
             window_ms: self.window_ms,
         };
         let id = account::insert(tx, &new, now)

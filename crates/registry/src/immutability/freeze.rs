@@ -1,22 +1,23 @@
 //! Making immutable what lives already when a policy is laid down: in small units of work, so that nobody waits for it, and
-//! to the end, even if the program stops in between.
+//! to the end, whether or not somebody waits for it, and even if the program stops in between.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use wharfinger_model::tag::{Amendment, Change, Expiration, Protection};
-use wharfinger_model::{RepositoryName, TagName, Timestamp};
+use wharfinger_model::{RepositoryName, TagName};
 use wharfinger_store::immutability::{self, Unapplied};
-use wharfinger_store::{Tx, account, lifetime, repository};
+use wharfinger_store::{self as store, Tx, account, lifetime, repository};
 
-use super::holds;
+use super::patterns::Rule;
 use crate::access::{Write, check};
 use crate::audit::{self, Subject};
 use crate::tags::{self, Cause, Context, TagChange};
 use crate::{Caller, Error, Registry, Result};
 
-/// How many tags are looked at in one unit of work.
-const BATCH: i64 = 200;
+/// How many tags are looked at in one unit of work: nothing else waits long for it.
+const BATCH: i64 = 100;
 /// How many repositories are listed at once.
 const REPOSITORIES: i64 = 100;
 /// How long whoever laid a policy down has to apply it, before it counts as forgotten.
@@ -43,98 +44,115 @@ pub async fn finish_forgotten(registry: &Registry) -> Result<()> {
     Ok(())
 }
 
+/// A policy that is being applied.
+struct Application {
+    unapplied: Unapplied,
+    /// The same, ready to be asked.
+    rule: Rule,
+}
+
+/// How far an application has come.
+enum Step {
+    /// Up to the tag of that name.
+    UpTo(TagName),
+    /// Through all tags of the repository.
+    Through,
+    /// The policy is not what it was any more, and whoever changed it applies what it is now.
+    Overtaken,
+}
+
 async fn complete(registry: &Registry, unapplied: Unapplied) -> Result<()> {
-    let mut frozen = 0;
+    if let Some(rule) = Rule::of(&unapplied.policy) {
+        let application = Arc::new(Application { unapplied: unapplied.clone(), rule });
+        freeze_everywhere(registry, &application).await?;
+    }
+    registry.write(move |tx| Ok(immutability::set_applied(tx, &unapplied)?)).await
+}
+
+async fn freeze_everywhere(registry: &Registry, application: &Arc<Application>) -> Result<()> {
+    let domain = application.unapplied.domain;
     let mut after = String::new();
     loop {
-        let (scope, from) = (unapplied.scope, after.clone());
-        let names = registry.scan(move |tx| repositories(tx, scope, &from)).await?;
-        let Some(last) = names.last() else { break };
+        let from = after.clone();
+        let names = registry.scan(move |tx| repositories(tx, domain, &from)).await?;
+        let Some(last) = names.last() else { return Ok(()) };
         after = last.name().to_owned();
         for name in names {
-            frozen += freeze_all(registry, &unapplied, &name).await?;
+            if let Step::Overtaken = freeze_all(registry, application, name).await? {
+                return Ok(());
+            }
         }
-        if unapplied.scope.repository.is_some() {
-            break;
+        if domain.repository.is_some() {
+            return Ok(());
         }
     }
-    let now = registry.now();
-    registry.write(move |tx| settle(tx, &unapplied, frozen, now)).await
 }
 
 /// The repositories in which a policy holds, from one on.
-fn repositories(tx: &mut Tx<'_>, scope: immutability::Scope, after: &str) -> Result<Vec<RepositoryName>> {
-    if let Some(id) = scope.repository {
+fn repositories(tx: &mut Tx<'_>, domain: store::Domain, after: &str) -> Result<Vec<RepositoryName>> {
+    if let Some(id) = domain.repository {
         return Ok(repository::name_of(tx, id)?.into_iter().collect());
     }
-    let Some(namespace) = account::by_id(tx, scope.namespace)? else { return Ok(Vec::new()) };
-    let names = repository::names_in(tx, scope.namespace, after, REPOSITORIES)?;
+    let Some(namespace) = account::by_id(tx, domain.namespace)? else { return Ok(Vec::new()) };
+    let names = repository::names_in(tx, domain.namespace, after, REPOSITORIES)?;
     Ok(names.iter().filter_map(|name| RepositoryName::new(&namespace.name, name).ok()).collect())
 }
 
-async fn freeze_all(registry: &Registry, unapplied: &Unapplied, name: &RepositoryName) -> Result<u64> {
-    let mut frozen = 0;
-    let mut after = Some(String::new());
-    while let Some(from) = after.take() {
-        let (unapplied, name, now) = (unapplied.clone(), name.clone(), registry.now());
-        let batch = registry.write(move |tx| {
-            let granted = match check::<Write>(tx, &Caller::itself(), &name) {
+/// Makes immutable what the policy holds for in one repository, as far as it lives.
+async fn freeze_all(
+    registry: &Registry,
+    application: &Arc<Application>,
+    name: RepositoryName,
+) -> Result<Step> {
+    let mut from = String::new();
+    loop {
+        let (application, name, now) = (Arc::clone(application), name.clone(), registry.now());
+        let step = registry.write(move |tx| {
+            let caller = Caller::itself();
+            let granted = match check::<Write>(tx, &caller, &name) {
                 Ok(granted) => granted,
-                Err(Error::NoRepository) => return Ok((0, None)),
+                Err(Error::NoRepository) => return Ok(Step::Through),
                 Err(other) => return Err(other),
             };
             tags::lock(tx, &granted)?;
-            let names = lifetime::names(tx, granted.id(), &from, now, BATCH)?;
-            let context = Context { granted: &granted, caller: &Caller::itself(), now };
-            let frozen = freeze(tx, context, &unapplied, &names)?;
-            let more = names.len() as i64 == BATCH;
-            Ok((frozen, names.last().filter(|_| more).map(|last| last.as_str().to_owned())))
+            application.freeze_some(tx, Context { granted: &granted, caller: &caller, now }, &from)
         });
-        let (count, next) = batch.await?;
-        frozen += count;
-        after = next;
-    }
-    Ok(frozen)
-}
-
-/// Makes those tags immutable for which the policy holds, and that are not; how many these were.
-fn freeze(
-    tx: &mut Tx<'_>,
-    context: Context<'_, Write>,
-    unapplied: &Unapplied,
-    names: &[TagName],
-) -> Result<u64> {
-    let mut frozen = 0;
-    for name in names.iter().filter(|name| holds(&unapplied.policy, name)) {
-        let newest = lifetime::newest(tx, context.granted.id(), name)?;
-        if newest.is_none_or(|newest| newest.lifetime.immutable) {
-            continue;
+        match step.await? {
+            Step::UpTo(last) => from = last.as_str().to_owned(),
+            end => return Ok(end),
         }
-        let amendment = Amendment { expiration: Some(Expiration::Never), protection: Some(Protection::Set) };
-        let change = Change::Amend(amendment);
-        tags::apply(tx, context, &TagChange { name: name.clone(), change, cause: Cause::Policy })?;
-        frozen += 1;
     }
-    Ok(frozen)
 }
 
-/// Remembers that the policy was applied, unless it has become another meanwhile.
-fn settle(tx: &mut Tx<'_>, unapplied: &Unapplied, frozen: u64, now: Timestamp) -> Result<()> {
-    let Unapplied { scope, policy, changed } = unapplied;
-    if !immutability::set_applied(tx, &policy.uuid, *changed)? || frozen == 0 {
-        return Ok(());
+impl Application {
+    /// Makes some tags immutable, with one entry in the log for all of them.
+    fn freeze_some(&self, tx: &mut Tx<'_>, context: Context<'_, Write>, after: &str) -> Result<Step> {
+        let policy = &self.unapplied.policy;
+        if immutability::unapplied(tx, &policy.uuid)?.as_ref() != Some(&self.unapplied) {
+            return Ok(Step::Overtaken);
+        }
+        let Context { granted, caller, now } = context;
+        let names = lifetime::names(tx, granted.id(), after, now, BATCH)?;
+        let mut frozen = Vec::new();
+        for name in names.iter().filter(|name| self.rule.holds(name)) {
+            let newest = lifetime::newest(tx, granted.id(), name)?;
+            if newest.is_some_and(|newest| !newest.lifetime.immutable) {
+                let amendment =
+                    Amendment { expiration: Some(Expiration::Never), protection: Some(Protection::Set) };
+                let change = Change::Amend(amendment);
+                frozen.push(TagChange { name: name.clone(), change, cause: Cause::Policy });
+            }
+        }
+        tags::apply_all(tx, context, &frozen)?;
+        if !frozen.is_empty() {
+            let metadata = json!({
+                "tag_pattern": policy.pattern, "tag_pattern_matches": policy.matches, "count": frozen.len(),
+                "namespace": granted.name.namespace(), "repo": granted.name.name(),
+            });
+            let kind = "tags_made_immutable_by_policy";
+            audit::write(tx, caller, Subject::repository(granted), kind, metadata, now)?;
+        }
+        let more = names.len() as i64 == BATCH;
+        Ok(names.last().filter(|_| more).map_or(Step::Through, |last| Step::UpTo(last.clone())))
     }
-    let mut metadata = json!({
-        "tag_pattern": policy.pattern, "tag_pattern_matches": policy.matches, "count": frozen,
-    });
-    if let Some(namespace) = account::by_id(tx, scope.namespace)? {
-        metadata["namespace"] = json!(namespace.name);
-    }
-    if let Some(id) = scope.repository
-        && let Some(name) = repository::name_of(tx, id)?
-    {
-        metadata["repo"] = json!(name.name());
-    }
-    let subject = Subject::within(scope.namespace, scope.repository);
-    audit::write(tx, &Caller::itself(), subject, "tags_made_immutable_by_policy", metadata, now)
 }

@@ -4,23 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use wharfinger_model::{InvalidPattern, Pattern, RepositoryName};
+use wharfinger_model::InvalidPattern;
 use wharfinger_store::Tx;
-use wharfinger_store::immutability::{self, Policy, Scope};
+use wharfinger_store::immutability::{self, Policy};
 
 use super::freeze;
-use crate::access::{Admin, Inspect, Level, check, check_namespace};
-use crate::audit::{self, Subject};
-use crate::{Caller, Error, Registry, Result};
-
-/// What a policy holds for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Every repository of a namespace.
-    Namespace(String),
-    /// One repository.
-    Repository(RepositoryName),
-}
+use super::patterns::compiled;
+use crate::access::{Admin, Inspect};
+use crate::domain::{Administered, Domain};
+use crate::{Caller, Error, Registry, Result, audit};
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,39 +32,35 @@ impl From<Policy> for PolicyView {
     }
 }
 
-/// Checks that the caller may lay down policies, before anything else of a request is looked at.
+/// The policies that are laid down for `domain`, oldest first.
 ///
 /// # Errors
-/// When the caller administers neither the namespace nor the repository, or there is none.
-pub async fn authorize(registry: &Registry, caller: &Arc<Caller>, place: &Place) -> Result<()> {
-    let (caller, place) = (Arc::clone(caller), place.clone());
-    registry.read(move |tx| scope::<Admin>(tx, &caller, &place).map(drop)).await
-}
-
-/// The policies of a place, oldest first.
-///
-/// # Errors
-/// As [`authorize`].
-pub async fn list(registry: &Registry, caller: &Arc<Caller>, place: &Place) -> Result<Vec<PolicyView>> {
-    let (caller, place) = (Arc::clone(caller), place.clone());
+/// When the caller does not administer it, or it does not exist.
+pub async fn list(registry: &Registry, caller: &Arc<Caller>, domain: &Domain) -> Result<Vec<PolicyView>> {
+    let (caller, domain) = (Arc::clone(caller), domain.clone());
     registry
         .read(move |tx| {
-            let scope = scope::<Inspect>(tx, &caller, &place)?;
-            Ok(immutability::all(tx, scope)?.into_iter().map(PolicyView::from).collect())
+            let keys = domain.check::<Inspect>(tx, &caller)?.keys;
+            Ok(immutability::all(tx, keys)?.into_iter().map(PolicyView::from).collect())
         })
         .await
 }
 
-/// One policy of a place.
+/// One policy.
 ///
 /// # Errors
-/// As [`authorize`], and [`Error::NoPolicy`] when it has none of that name.
-pub async fn get(registry: &Registry, caller: &Arc<Caller>, place: &Place, uuid: &str) -> Result<PolicyView> {
-    let (caller, place, uuid) = (Arc::clone(caller), place.clone(), uuid.to_owned());
+/// As [`list`], and [`Error::NoPolicy`] when none of that name is laid down for `domain` itself.
+pub async fn get(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    domain: &Domain,
+    uuid: &str,
+) -> Result<PolicyView> {
+    let (caller, domain, uuid) = (Arc::clone(caller), domain.clone(), uuid.to_owned());
     registry
         .read(move |tx| {
-            let scope = scope::<Inspect>(tx, &caller, &place)?;
-            Ok(immutability::find(tx, scope, &uuid)?.ok_or(Error::NoPolicy)?.into())
+            let keys = domain.check::<Inspect>(tx, &caller)?.keys;
+            Ok(immutability::find(tx, keys, &uuid)?.ok_or(Error::NoPolicy)?.into())
         })
         .await
 }
@@ -80,103 +68,90 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>, place: &Place, uuid:
 /// Lays down a policy, and makes immutable what it holds for already; what expires there will not any more. Its name.
 ///
 /// # Errors
-/// As [`authorize`], and [`Error::InvalidRequest`] when the pattern will not do or the place has one like it.
+/// As [`list`], and [`Error::InvalidRequest`] when the pattern will not do, one like it is laid down already, or too many
+/// are.
 pub async fn create(
     registry: &Registry,
     caller: &Arc<Caller>,
-    place: &Place,
+    domain: &Domain,
     pattern: &str,
     matches: bool,
 ) -> Result<String> {
     let pattern = parse(pattern)?;
     let policy = Policy { uuid: Uuid::new_v4().to_string(), pattern, matches };
-    let (caller, place, now, new) = (Arc::clone(caller), place.clone(), registry.now(), policy.clone());
-    registry
-        .write(move |tx| {
-            let scope = scope::<Admin>(tx, &caller, &place)?;
-            immutability::insert(tx, scope, &new, now).map_err(taken)?;
-            let metadata = described(&place, &new);
-            audit::write(tx, &caller, subject(scope), "create_immutability_policy", metadata, now)
-        })
-        .await?;
-    freeze::apply(registry, &policy.uuid).await?;
-    Ok(policy.uuid)
+    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
+    let uuid = policy.uuid.clone();
+    lay_down(registry, &uuid, move |tx| {
+        let administered = domain.check::<Admin>(tx, &caller)?;
+        administered.lock(tx)?;
+        administered.check_room(immutability::all(tx, administered.keys)?.len(), "immutability")?;
+        immutability::insert(tx, administered.keys, &policy, now).map_err(taken)?;
+        let metadata = described(&administered, &policy);
+        audit::write(tx, &caller, administered.subject(), "create_immutability_policy", metadata, now)
+    })
+    .await?;
+    Ok(uuid)
 }
 
 /// Replaces a policy, and makes immutable what it holds for now. What was immutable by it before stays so.
 ///
 /// # Errors
-/// As [`create`], and [`Error::NoPolicy`] when the place has none of that name.
+/// As [`create`] and [`get`].
 pub async fn update(
     registry: &Registry,
     caller: &Arc<Caller>,
-    place: &Place,
+    domain: &Domain,
     uuid: &str,
     pattern: &str,
     matches: bool,
 ) -> Result<()> {
-    let (caller, place, now) = (Arc::clone(caller), place.clone(), registry.now());
+    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
     let (pattern, name) = (pattern.to_owned(), uuid.to_owned());
-    registry
-        .write(move |tx| {
-            let scope = scope::<Admin>(tx, &caller, &place)?;
-            immutability::find(tx, scope, &name)?.ok_or(Error::NoPolicy)?;
-            let policy = Policy { uuid: name.clone(), pattern: parse(&pattern)?, matches };
-            immutability::update(tx, &policy, now).map_err(taken)?;
-            let metadata = described(&place, &policy);
-            audit::write(tx, &caller, subject(scope), "update_immutability_policy", metadata, now)
-        })
-        .await?;
-    freeze::apply(registry, uuid).await
+    lay_down(registry, uuid, move |tx| {
+        let administered = domain.check::<Admin>(tx, &caller)?;
+        administered.lock(tx)?;
+        immutability::find(tx, administered.keys, &name)?.ok_or(Error::NoPolicy)?;
+        let policy = Policy { uuid: name.clone(), pattern: parse(&pattern)?, matches };
+        immutability::update(tx, &policy, now).map_err(taken)?;
+        let metadata = described(&administered, &policy);
+        audit::write(tx, &caller, administered.subject(), "update_immutability_policy", metadata, now)
+    })
+    .await
+}
+
+/// Writes a policy down and applies it to what lives. It goes on to its end even if nobody waits for it any more.
+async fn lay_down<F>(registry: &Registry, uuid: &str, write: F) -> Result<()>
+where
+    F: Fn(&mut Tx<'_>) -> Result<()> + Send + 'static,
+{
+    let (registry, uuid) = (registry.clone(), uuid.to_owned());
+    let laid_down = tokio::spawn(async move {
+        registry.write(write).await?;
+        freeze::apply(&registry, &uuid).await
+    });
+    laid_down.await.map_err(|_| Error::Internal("a policy was not applied to its end".into()))?
 }
 
 /// Takes a policy away. What is immutable stays so.
 ///
 /// # Errors
 /// As [`get`].
-pub async fn delete(registry: &Registry, caller: &Arc<Caller>, place: &Place, uuid: &str) -> Result<()> {
-    let (caller, place, now) = (Arc::clone(caller), place.clone(), registry.now());
+pub async fn delete(registry: &Registry, caller: &Arc<Caller>, domain: &Domain, uuid: &str) -> Result<()> {
+    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
     let uuid = uuid.to_owned();
     registry
         .write(move |tx| {
-            let scope = scope::<Admin>(tx, &caller, &place)?;
-            immutability::find(tx, scope, &uuid)?.ok_or(Error::NoPolicy)?;
+            let administered = domain.check::<Admin>(tx, &caller)?;
+            immutability::find(tx, administered.keys, &uuid)?.ok_or(Error::NoPolicy)?;
             immutability::delete(tx, &uuid)?;
-            let mut metadata = named(&place);
-            metadata["policy_uuid"] = json!(uuid);
-            audit::write(tx, &caller, subject(scope), "delete_immutability_policy", metadata, now)
+            let metadata = administered.describe(json!({"policy_uuid": uuid}));
+            audit::write(tx, &caller, administered.subject(), "delete_immutability_policy", metadata, now)
         })
         .await
 }
 
-fn scope<L: Level>(tx: &mut Tx<'_>, caller: &Caller, place: &Place) -> Result<Scope> {
-    match place {
-        Place::Namespace(name) => {
-            Ok(Scope { namespace: check_namespace::<L>(tx, caller, name)?.id, repository: None })
-        }
-        Place::Repository(name) => {
-            let granted = check::<L>(tx, caller, name)?;
-            Ok(Scope { namespace: granted.namespace(), repository: Some(granted.id()) })
-        }
-    }
-}
-
-fn subject(scope: Scope) -> Subject {
-    Subject::within(scope.namespace, scope.repository)
-}
-
-fn named(place: &Place) -> Value {
-    match place {
-        Place::Namespace(name) => json!({"namespace": name}),
-        Place::Repository(name) => json!({"namespace": name.namespace(), "repo": name.name()}),
-    }
-}
-
-fn described(place: &Place, policy: &Policy) -> Value {
-    let mut metadata = named(place);
-    metadata["tag_pattern"] = json!(policy.pattern);
-    metadata["tag_pattern_matches"] = json!(policy.matches);
-    metadata
+fn described(administered: &Administered, policy: &Policy) -> Value {
+    administered.describe(json!({"tag_pattern": policy.pattern, "tag_pattern_matches": policy.matches}))
 }
 
 fn taken(error: wharfinger_store::Error) -> Error {
@@ -189,7 +164,7 @@ fn taken(error: wharfinger_store::Error) -> Error {
 
 /// The pattern as it is kept.
 fn parse(text: &str) -> Result<String> {
-    let parsed = Pattern::new(text).map_err(|error| {
+    let parsed = compiled(text).map_err(|error| {
         Error::InvalidRequest(match error {
             InvalidPattern::Empty => "tag_pattern is required and must be a non-empty string".into(),
             InvalidPattern::TooLong => "tag_pattern must be 256 characters or less".into(),

@@ -50,12 +50,13 @@ fn delete_manifest(tx: &mut Tx<'_>, context: Context<'_, Delete>, digest: &Diges
     if let Some(index) = manifest::living_parent(tx, summary.id, now)? {
         return Err(ManifestError::NeededByIndex(index).into());
     }
-    let names = lifetime::names_of(tx, granted.id(), summary.id, now)?;
+    let names = lifetime::names_of(tx, summary.id, now)?;
     let untagged = names.is_empty();
-    for name in names {
+    let changes = names.into_iter().map(|name| {
         let cause = Cause::DeleteManifest { digest: digest.clone() };
-        tags::apply(tx, context, &TagChange { name, change: Change::Delete, cause })?;
-    }
+        TagChange { name, change: Change::Delete, cause }
+    });
+    tags::apply_all(tx, context, changes)?;
     manifest::hide(tx, summary.id, now)?;
     // Each tag that ends has left an entry.
     if untagged {

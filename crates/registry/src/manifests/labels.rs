@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 use wharfinger_model::Digest;
 use wharfinger_model::manifest::{Content, Form, Manifest, media_type};
-use wharfinger_model::rules::Wishes;
+use wharfinger_model::rules::{WISHES, Wishes};
 
 use super::config;
 use crate::{Registry, Result};
 
-/// The most labels that are kept of one image.
+/// The most labels that are kept of one image: those that ask for something, and then the first by their keys.
 const MAX_LABELS: usize = 1000;
 
 /// Labels by their keys.
@@ -37,9 +38,15 @@ pub(super) fn of_image(manifest: &Manifest, config: Labels) -> Labels {
     }
     // Neither can be looked up, and not every store takes a NUL.
     labels.retain(|key, value| !key.is_empty() && !key.contains('\0') && !value.contains('\0'));
-    while labels.len() > MAX_LABELS {
+    limited(labels)
+}
+
+fn limited(mut labels: Labels) -> Labels {
+    let wishes: Vec<_> = WISHES.into_iter().filter_map(|key| labels.remove_entry(key)).collect();
+    while labels.len() > MAX_LABELS - wishes.len() {
         labels.pop_last();
     }
+    labels.extend(wishes);
     labels
 }
 
@@ -65,11 +72,16 @@ struct Document {
 #[derive(Deserialize)]
 struct Config {
     #[serde(rename = "Labels")]
-    labels: Option<BTreeMap<String, String>>,
+    labels: Option<BTreeMap<String, Value>>,
 }
 
 async fn of_config(registry: &Registry, digest: &Digest) -> Result<Labels> {
     let document = config::read(registry, digest).await?;
     let document = document.and_then(|bytes| serde_json::from_slice::<Document>(&bytes).ok());
-    Ok(document.and_then(|document| document.config?.labels).unwrap_or_default())
+    let labels = document.and_then(|document| document.config?.labels).unwrap_or_default();
+    let texts = labels.into_iter().filter_map(|(key, value)| match value {
+        Value::String(text) => Some((key, text)),
+        _ => None,
+    });
+    Ok(texts.collect())
 }

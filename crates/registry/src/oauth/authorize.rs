@@ -45,7 +45,7 @@ pub struct AuthorizationRequest {
 #[derive(Debug, Clone)]
 pub enum Decision {
     /// Somebody has to be asked.
-    Ask(Question),
+    Ask(Box<Question>),
     /// The application gets this answer: a URL that may hold a token.
     Redirect(SecretString),
 }
@@ -144,7 +144,7 @@ pub async fn consider(
             let answer = answer(registry, caller, &request, &own_page).await?;
             Ok(Decision::Redirect(answer))
         }
-        Ok((question, false)) => Ok(Decision::Ask(question)),
+        Ok((question, false)) => Ok(Decision::Ask(Box::new(question))),
         Err(refused) => Ok(Decision::Redirect(refused)),
     }
 }

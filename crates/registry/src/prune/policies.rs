@@ -6,19 +6,20 @@ use serde_json::json;
 use uuid::Uuid;
 use wharfinger_model::Timestamp;
 use wharfinger_model::prune::{InvalidPolicy, Method, Names, Policy, Side, Value};
-use wharfinger_store::Tx;
 use wharfinger_store::prune::{self, Recorded};
+use wharfinger_store::{self as store, Tx};
 
-use super::domain::{Administered, Domain};
 use crate::access::{Admin, Inspect};
+use crate::domain::{Administered, Domain};
 use crate::{Caller, Error, Registry, Result, audit};
-
-/// Most policies for one namespace or one repository: each is asked about each tag.
-const MOST: usize = 50;
 
 /// A policy as a request describes it.
 #[derive(Debug, Clone)]
-pub struct NewPolicy(Policy);
+pub struct NewPolicy {
+    policy: Policy,
+    /// On which side of its pattern; said even where there is no pattern, and told again as it was said.
+    side: Side,
+}
 
 impl NewPolicy {
     /// The policy of these parts.
@@ -27,27 +28,26 @@ impl NewPolicy {
     /// [`Error::InvalidRequest`], with the first thing that is wrong.
     pub fn new(method: &str, value: Value<'_>, pattern: Option<&str>, side: Side) -> Result<Self> {
         policy(Method::new(method, value), pattern, side)
-            .map(Self)
+            .map(|policy| Self { policy, side })
             .map_err(|invalid| Error::InvalidRequest(invalid.to_string()))
     }
 
     pub(super) fn policy(&self) -> &Policy {
-        &self.0
+        &self.policy
     }
 
-    fn record(&self, uuid: &str, keys: prune::Domain) -> Recorded {
-        let Policy { method, names } = &self.0;
-        let (pattern, matches) = match names {
-            Names::All => (None, true),
-            Names::With(pattern) => (Some(pattern), true),
-            Names::Without(pattern) => (Some(pattern), false),
+    fn record(&self, uuid: &str, keys: store::Domain) -> Recorded {
+        let Policy { method, names } = &self.policy;
+        let pattern = match names {
+            Names::All => None,
+            Names::With(pattern) | Names::Without(pattern) => Some(pattern),
         };
         Recorded {
             uuid: uuid.to_owned(),
             method: method.name().to_owned(),
             value: method.value(),
             pattern: pattern.map(|pattern| pattern.as_str().to_owned()),
-            matches,
+            matches: self.side == Side::With,
             of_repository: keys.repository.is_some(),
         }
     }
@@ -165,12 +165,7 @@ pub(super) fn check_new(tx: &mut Tx<'_>, administered: &Administered, new: &NewP
             "Existing policy with same values for this {noun}, duplicate policies are not permitted"
         )));
     }
-    if there.len() >= MOST {
-        return Err(Error::InvalidRequest(format!(
-            "This {noun} has {MOST} auto-prune policies, which is the most: delete one first"
-        )));
-    }
-    Ok(())
+    administered.check_room(there.len(), "auto-prune")
 }
 
 /// Rewrites a policy.

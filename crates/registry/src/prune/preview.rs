@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use wharfinger_model::prune::Verdict;
 use wharfinger_model::{Digest, RepositoryName, TagName, Timestamp};
-use wharfinger_store::prune::{self, Living};
-use wharfinger_store::{RepositoryId, Tx, lifetime, repository};
+use wharfinger_store::prune::Living;
+use wharfinger_store::{self as store, RepositoryId, Tx, lifetime, repository};
 
-use super::domain::Domain;
 use super::policies::{NewPolicy, PolicyView, check_new};
 use super::rules::Rules;
 use super::walk::walk;
 use crate::access::{Admin, check};
-use crate::{Caller, Error, Registry, Result};
+use crate::domain::Domain;
+use crate::{Caller, Registry, Result};
 
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -80,23 +80,27 @@ pub async fn preview(
         .await
 }
 
-/// The same as if one more policy were laid down for the repository.
+/// The same as if one more policy were laid down for `domain`, which is a repository, or a namespace of which `within`
+/// names a repository.
 ///
 /// # Errors
-/// As [`preview`], and [`Error::InvalidRequest`] when it could not be laid down.
+/// When the caller does not administer the domain, or it does not exist; [`Error::InvalidRequest`](crate::Error::InvalidRequest) when the policy could
+/// not be laid down; [`Error::NoRepository`](crate::Error::NoRepository) when there is no such repository.
 pub async fn try_in_repository(
     registry: &Registry,
     caller: &Arc<Caller>,
-    name: &RepositoryName,
+    domain: &Domain,
+    within: Option<&str>,
     new: NewPolicy,
     page: Page,
 ) -> Result<Preview> {
-    let (caller, domain, now) = (Arc::clone(caller), Domain::Repository(name.clone()), registry.now());
+    let (caller, domain, within) = (Arc::clone(caller), domain.clone(), within.map(str::to_owned));
+    let now = registry.now();
     registry
         .scan(move |tx| {
             let administered = domain.check::<Admin>(tx, &caller)?;
             check_new(tx, &administered, &new)?;
-            let repository = administered.keys.repository.ok_or(Error::NoRepository)?;
+            let repository = administered.repository(tx, within.as_deref())?;
             let rules =
                 Rules::load(tx, administered.keys.namespace, repository)?.with(&new, administered.keys);
             judge_all(tx, repository, rules, page, now)
@@ -153,7 +157,7 @@ pub struct Summaries {
 /// What the policies that hold would do to the repositories of a namespace if one more were laid down for it.
 ///
 /// # Errors
-/// When the caller does not administer the namespace, or it does not exist; [`Error::InvalidRequest`] when the policy
+/// When the caller does not administer the namespace, or it does not exist; [`Error::InvalidRequest`](crate::Error::InvalidRequest) when the policy
 /// could not be laid down.
 pub async fn try_in_namespace(
     registry: &Registry,
@@ -187,7 +191,7 @@ pub async fn try_in_namespace(
 
 fn count(
     tx: &mut Tx<'_>,
-    keys: prune::Domain,
+    keys: store::Domain,
     repository: RepositoryId,
     new: &NewPolicy,
     now: Timestamp,

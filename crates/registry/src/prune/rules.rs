@@ -3,7 +3,7 @@
 use wharfinger_model::Timestamp;
 use wharfinger_model::prune::{Judge, Policy};
 use wharfinger_store::prune::{self, Recorded};
-use wharfinger_store::{AccountId, RepositoryId, Tx};
+use wharfinger_store::{self as store, AccountId, RepositoryId, Tx};
 
 use super::policies::{self, NewPolicy, PolicyView};
 use crate::Result;
@@ -36,7 +36,7 @@ impl Rules {
     }
 
     /// The same with one more, as if it were laid down for `domain`.
-    pub(super) fn with(mut self, new: &NewPolicy, domain: prune::Domain) -> Self {
+    pub(super) fn with(mut self, new: &NewPolicy, domain: store::Domain) -> Self {
         let of_namespace = |(place, _): &(Option<usize>, Policy)| {
             place.and_then(|place| self.recorded.get(place)).is_some_and(|policy| !policy.of_repository)
         };

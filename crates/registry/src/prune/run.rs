@@ -11,7 +11,8 @@ use wharfinger_store::{AccountId, LifetimeId, RepositoryId, Tx, lifetime, prune,
 use super::rules::Rules;
 use super::walk::walk;
 use crate::access::{Delete, Granted, unasked};
-use crate::tags::{Cause, Context, TagChange, apply, lock};
+use crate::pulls::Counter;
+use crate::tags::{Cause, Context, TagChange, apply_all, lock};
 use crate::{Caller, Error, Origin, Registry, Result};
 
 /// How many namespaces are done in one round.
@@ -146,7 +147,9 @@ async fn delete(registry: &Registry, found: &Arc<Found>) -> Result<u64> {
         let all = BATCH.min(found.overdue.len() - from) as u64;
         // Each batch before this one has changed the repository once.
         let revision = found.revision + i64::try_from(number).unwrap_or(i64::MAX);
-        let gone = registry.write(move |tx| delete_batch(tx, &found, from, revision, now)).await?;
+        let counter = Arc::clone(&registry.0.pulls);
+        let gone =
+            registry.write(move |tx| delete_batch(tx, &counter, &found, (from, revision), now)).await?;
         pruned += gone;
         if gone < all {
             // Others have changed something: what was found is not to be relied on any more.
@@ -156,7 +159,14 @@ async fn delete(registry: &Registry, found: &Arc<Found>) -> Result<u64> {
     Ok(pruned)
 }
 
-fn delete_batch(tx: &mut Tx<'_>, found: &Found, from: usize, revision: i64, now: Timestamp) -> Result<u64> {
+/// Deletes the batch that begins at the tag `from`, if the repository was changed `revision` times.
+fn delete_batch(
+    tx: &mut Tx<'_>,
+    counter: &Counter,
+    found: &Found,
+    (from, revision): (usize, i64),
+    now: Timestamp,
+) -> Result<u64> {
     let Place { namespace, id, name } = &found.place;
     let Some(granted) = unasked(tx, name)?.filter(|granted| granted.id() == *id) else { return Ok(0) };
     lock(tx, &granted)?;
@@ -168,23 +178,24 @@ fn delete_batch(tx: &mut Tx<'_>, found: &Found, from: usize, revision: i64, now:
     let unchanged = repository::revision(tx, *id)? == revision + 1 && now < found.good_until;
     let caller = Caller::anonymous(Origin::default());
     let context = Context { granted: &granted, caller: &caller, now };
-    let mut pruned = 0;
+    let mut changes = Vec::new();
     for tag in found.overdue.iter().skip(from).take(BATCH) {
         // What depends on other tags is only known if none was changed.
         let known = unchanged || !tag.reason.is_relative();
-        if known && is_still_overdue(tx, &granted, tag, now)? {
+        if known && is_still_overdue(tx, counter, &granted, tag, now)? {
             let policy = found.rules.uuid(tag.by).unwrap_or_default().to_owned();
             let cause = Cause::Prune { policy, reason: tag.reason.word() };
-            apply(tx, context, &TagChange { name: tag.name.clone(), change: Change::Delete, cause })?;
-            pruned += 1;
+            changes.push(TagChange { name: tag.name.clone(), change: Change::Delete, cause });
         }
     }
-    Ok(pruned)
+    apply_all(tx, context, &changes)?;
+    Ok(changes.len() as u64)
 }
 
 /// Whether the tag must still go, as far as it can be told from the tag itself.
 fn is_still_overdue(
     tx: &mut Tx<'_>,
+    counter: &Counter,
     granted: &Granted<Delete>,
     tag: &OverdueTag,
     now: Timestamp,
@@ -193,7 +204,9 @@ fn is_still_overdue(
     let same = newest.is_some_and(|it| it.id == tag.lifetime && it.is_alive(now) && !it.lifetime.immutable);
     match tag.reason {
         Overdue::NotPulledFor(period) if same => {
-            let last = pulls::of_tag(tx, granted.id(), &tag.name)?.last;
+            // First what is not written down yet: it may be in between.
+            let counted = counter.last_pull(&(granted.id(), tag.name.clone(), tag.lifetime));
+            let last = counted.max(pulls::of_tag(tx, granted.id(), &tag.name)?.last);
             Ok(last.is_none_or(|last| last < now - period.length()))
         }
         _ => Ok(same),

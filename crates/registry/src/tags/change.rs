@@ -1,9 +1,12 @@
 //! The one function through which every change of a tag goes.
 
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan};
+use wharfinger_model::rules::is_sibling;
+use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan, Protection};
 use wharfinger_model::{Digest, TagName, Timestamp};
 use wharfinger_store::lifetime::{self, Recorded};
 use wharfinger_store::{ManifestId, Tx, manifest, past, pulls};
@@ -47,7 +50,7 @@ pub(crate) enum Cause {
     },
     /// Somebody deleted it.
     Delete,
-    /// A policy that was laid down while it lived; the log has one entry for all the tags that it holds for.
+    /// A policy that was laid down while it lived; the log has one entry for all that are made immutable in one unit of work.
     Policy,
     /// Somebody purged what it pointed at.
     Purge {
@@ -93,6 +96,37 @@ impl<L> Clone for Context<'_, L> {
 /// # Errors
 /// [`Error::Tag`] when the change is refused; the unit of work must then be given up.
 pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagChange) -> Result<()> {
+    apply_all(tx, context, [change])
+}
+
+/// Changes tags one after the other, as [`apply`] does each. What goes with the last tag of a manifest is looked at once
+/// for all of them.
+///
+/// # Errors
+/// As [`apply`], with the first that is refused.
+pub(crate) fn apply_all<L>(
+    tx: &mut Tx<'_>,
+    context: Context<'_, L>,
+    changes: impl IntoIterator<Item: Borrow<TagChange>>,
+) -> Result<()> {
+    let mut left = BTreeMap::new();
+    for change in changes {
+        let of_one = apply_alone(tx, context, change.borrow())?;
+        left.extend(of_one.map(|left| (left.manifest, left)));
+    }
+    left.values().try_for_each(|left| siblings::end(tx, context.granted, left))
+}
+
+/// A manifest that an ordinary tag has left.
+pub(super) struct Left {
+    pub(super) digest: Digest,
+    pub(super) manifest: ManifestId,
+    /// When.
+    pub(super) at: Timestamp,
+}
+
+/// Changes a tag and nothing else. The manifest that it has left, unless the tag belongs to another manifest itself.
+fn apply_alone<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagChange) -> Result<Option<Left>> {
     let Context { granted, now, .. } = context;
     let newest = lifetime::newest(tx, granted.id(), &change.name)?;
     let known = Known { newest, current: newest.filter(|newest| newest.is_alive(now)) };
@@ -108,20 +142,16 @@ pub(crate) fn apply<L>(tx: &mut Tx<'_>, context: Context<'_, L>, change: &TagCha
         }
         None => None,
     };
-    if let Some(before) = &before
-        && leaves(&plan, before.lifetime.manifest)
-    {
-        siblings::end(tx, granted, &change.name, before, now)?;
-    }
     record(tx, context, change, before.as_ref())?;
-    if matches!(plan, Plan::Begin(_)) && birth.by_policy {
+    if birth.by_policy && matches!(&plan, Plan::Begin(begun) if begun.immutable) {
         let metadata = json!({
             "tag": change.name.as_str(), "repo": granted.name.name(), "namespace": granted.name.namespace(), "immutable": true,
         });
         let kind = "tag_made_immutable_by_policy";
         audit::write(tx, &Caller::itself(), Subject::repository(granted), kind, metadata, context.now)?;
     }
-    Ok(())
+    let left = before.filter(|before| leaves(&plan, before.lifetime.manifest) && !is_sibling(&change.name));
+    Ok(left.map(|Before { digest, lifetime }| Left { digest, manifest: lifetime.manifest, at: now }))
 }
 
 /// What is known of a tag before the change.
@@ -218,17 +248,21 @@ pub(crate) fn may_amend<L>(
     name: &TagName,
     amendment: Amendment,
 ) -> Result<()> {
+    if amendment.protection != Some(Protection::Unset) {
+        return Ok(());
+    }
     let newest = lifetime::newest(tx, context.granted.id(), name)?;
-    let immutable = newest.is_some_and(|it| it.is_alive(context.now) && it.lifetime.immutable);
+    let immutable = newest.is_some_and(|it| it.is_alive(context.now) && it.lifetime.immutable)
+        || immutability::freezes(tx, context.granted, name)?;
     tag::still_immutable(immutable, amendment, context.granted.role)
         .map(drop)
         .map_err(|refusal| Error::Tag { name: name.clone(), refusal })
 }
 
 /// What a tag was before the change.
-pub(super) struct Before {
-    pub(super) digest: Digest,
-    pub(super) lifetime: Lifetime<ManifestId>,
+struct Before {
+    digest: Digest,
+    lifetime: Lifetime<ManifestId>,
 }
 
 /// Leaves the audit entries of a change that was made.

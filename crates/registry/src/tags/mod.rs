@@ -8,7 +8,7 @@ mod list;
 mod purge;
 mod siblings;
 
-pub(crate) use change::{Cause, Context, TagChange, apply};
+pub(crate) use change::{Cause, Context, TagChange, apply, apply_all};
 pub(crate) use commands::lock;
 pub use commands::{
     ManifestWanted, TagUpdate, authorize_read, authorize_write, change, delete, purge, restore,

@@ -192,6 +192,10 @@ async fn the_key_must_be_named_and_known() {
         json!(null),
         json!(1),
         json!(["a"]),
+        json!("../../../dev/null"),
+        json!("' OR '1'='1"),
+        json!("https://keys.example.com/key"),
+        json!("k".repeat(100_000)),
         json!(format!("{} ", forge.key.name)),
     ] {
         assert!(!forge.is_taken(&forge.with_header("kid", name.clone())), "{name}");

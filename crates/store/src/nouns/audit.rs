@@ -92,6 +92,10 @@ pub enum About {
         /// Who did it.
         account: AccountId,
     },
+    /// Everything.
+    Everything,
+    /// What one account did anywhere.
+    By(AccountId),
 }
 
 /// A place in the log, between entries: those of one instant are in the order in which they were written.
@@ -186,6 +190,10 @@ pub fn list(tx: &mut Tx<'_>, stretch: &Stretch, limit: i64) -> Result<Vec<Logged
             params![since, at, id, limit, namespace, account],
             Logged::from_row,
         ),
+        About::Everything => tx.all(logged!("TRUE"), params![since, at, id, limit], Logged::from_row),
+        About::By(account) => {
+            tx.all(logged!("e.account_id = ?5"), params![since, at, id, limit, account], Logged::from_row)
+        }
     }
 }
 
@@ -233,5 +241,9 @@ pub fn totals(tx: &mut Tx<'_>, stretch: &Stretch) -> Result<Vec<Total>> {
             params![since, at, id, namespace, account],
             Total::from_row,
         ),
+        About::Everything => tx.all(totals!("TRUE"), params![since, at, id], Total::from_row),
+        About::By(account) => {
+            tx.all(totals!("account_id = ?4"), params![since, at, id, account], Total::from_row)
+        }
     }
 }

@@ -2,17 +2,8 @@
 
 use wharfinger_model::Timestamp;
 
-use super::{AccountId, RepositoryId};
+use super::{AccountId, Domain, RepositoryId};
 use crate::{Result, Row, Tx, params, sql};
-
-/// What a policy holds for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scope {
-    /// The namespace.
-    pub namespace: AccountId,
-    /// Only this repository of it; all of them if none is named.
-    pub repository: Option<RepositoryId>,
-}
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +22,15 @@ impl Policy {
     }
 }
 
-/// The policies of exactly this scope, oldest first.
-pub fn all(tx: &mut Tx<'_>, scope: Scope) -> Result<Vec<Policy>> {
-    match scope.repository {
+/// The policies that are laid down for exactly this, oldest first.
+pub fn all(tx: &mut Tx<'_>, domain: Domain) -> Result<Vec<Policy>> {
+    match domain.repository {
         None => tx.all(
             sql!(
                 "SELECT uuid, pattern, matches FROM immutability_policy
                  WHERE namespace_id = ?1 AND repository_id IS NULL ORDER BY id"
             ),
-            params![scope.namespace],
+            params![domain.namespace],
             Policy::from_row,
         ),
         Some(repository) => tx.all(
@@ -47,7 +38,7 @@ pub fn all(tx: &mut Tx<'_>, scope: Scope) -> Result<Vec<Policy>> {
                 "SELECT uuid, pattern, matches FROM immutability_policy
                  WHERE namespace_id = ?1 AND repository_id = ?2 ORDER BY id"
             ),
-            params![scope.namespace, repository],
+            params![domain.namespace, repository],
             Policy::from_row,
         ),
     }
@@ -65,14 +56,14 @@ pub fn holding(tx: &mut Tx<'_>, namespace: AccountId, repository: RepositoryId) 
     )
 }
 
-/// The policy of that name, if it is of this scope.
-pub fn find(tx: &mut Tx<'_>, scope: Scope, uuid: &str) -> Result<Option<Policy>> {
+/// The policy of that name, if it is laid down for exactly this.
+pub fn find(tx: &mut Tx<'_>, domain: Domain, uuid: &str) -> Result<Option<Policy>> {
     tx.optional(
         sql!(
             "SELECT uuid, pattern, matches FROM immutability_policy
              WHERE uuid = ?1 AND namespace_id = ?2 AND COALESCE(repository_id, 0) = COALESCE(CAST(?3 AS BIGINT), 0)"
         ),
-        params![uuid, scope.namespace, scope.repository],
+        params![uuid, domain.namespace, domain.repository],
         Policy::from_row,
     )
 }
@@ -80,14 +71,14 @@ pub fn find(tx: &mut Tx<'_>, scope: Scope, uuid: &str) -> Result<Option<Policy>>
 /// Adds a policy, which is still to be applied to the tags that live.
 ///
 /// # Errors
-/// A unique violation when the scope has one of that pattern.
-pub fn insert(tx: &mut Tx<'_>, scope: Scope, policy: &Policy, now: Timestamp) -> Result<()> {
+/// A unique violation when one of that pattern is laid down for it.
+pub fn insert(tx: &mut Tx<'_>, domain: Domain, policy: &Policy, now: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
             "INSERT INTO immutability_policy (uuid, namespace_id, repository_id, pattern, matches, applied, changed_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, FALSE, ?6)"
         ),
-        params![&policy.uuid, scope.namespace, scope.repository, &policy.pattern, policy.matches, now],
+        params![&policy.uuid, domain.namespace, domain.repository, &policy.pattern, policy.matches, now],
     )
     .map(drop)
 }
@@ -95,7 +86,7 @@ pub fn insert(tx: &mut Tx<'_>, scope: Scope, policy: &Policy, now: Timestamp) ->
 /// Gives a policy another pattern, which is still to be applied to the tags that live.
 ///
 /// # Errors
-/// A unique violation when the scope has another of that pattern.
+/// A unique violation when another of that pattern is laid down for the same.
 pub fn update(tx: &mut Tx<'_>, policy: &Policy, now: Timestamp) -> Result<()> {
     tx.execute(
         sql!(
@@ -115,7 +106,7 @@ pub fn delete(tx: &mut Tx<'_>, uuid: &str) -> Result<()> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unapplied {
     /// Where it holds.
-    pub scope: Scope,
+    pub domain: Domain,
     /// The policy.
     pub policy: Policy,
     /// When it was laid down.
@@ -126,7 +117,7 @@ impl Unapplied {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         Ok(Self {
             policy: Policy::from_row(row)?,
-            scope: Scope { namespace: row.get(3)?, repository: row.get(4)? },
+            domain: Domain { namespace: row.get(3)?, repository: row.get(4)? },
             changed: row.get(5)?,
         })
     }
@@ -156,11 +147,15 @@ pub fn forgotten(tx: &mut Tx<'_>, before: Timestamp) -> Result<Option<Unapplied>
     )
 }
 
-/// Records that a policy was applied as it was at `changed`; whether it still is that.
-pub fn set_applied(tx: &mut Tx<'_>, uuid: &str, changed: Timestamp) -> Result<bool> {
-    let set = tx.execute(
-        sql!("UPDATE immutability_policy SET applied = TRUE WHERE uuid = ?1 AND changed_ms = ?2 AND NOT applied"),
-        params![uuid, changed],
-    )?;
-    Ok(set > 0)
+/// Records that a policy was applied, if it is still the same.
+pub fn set_applied(tx: &mut Tx<'_>, unapplied: &Unapplied) -> Result<()> {
+    let Unapplied { policy, changed, .. } = unapplied;
+    tx.execute(
+        sql!(
+            "UPDATE immutability_policy SET applied = TRUE
+             WHERE uuid = ?1 AND changed_ms = ?2 AND pattern = ?3 AND matches = ?4"
+        ),
+        params![&policy.uuid, *changed, &policy.pattern, policy.matches],
+    )
+    .map(drop)
 }

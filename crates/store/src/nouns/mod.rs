@@ -7,6 +7,7 @@ pub mod application;
 pub mod audit;
 pub mod authorization_code;
 pub mod blob;
+mod domain;
 pub mod doomed;
 pub mod examination;
 pub mod garbage;
@@ -33,4 +34,5 @@ pub mod signing_key;
 pub mod team;
 pub mod upload;
 
+pub use domain::Domain;
 pub use ids::{AccountId, ApplicationId, BlobId, LifetimeId, ManifestId, RepositoryId, RobotTrustId, TeamId};

@@ -3,17 +3,8 @@
 use wharfinger_model::prune::Candidate;
 use wharfinger_model::{RepositoryName, TagName, Timestamp};
 
-use super::{AccountId, LifetimeId, ManifestId, RepositoryId};
+use super::{AccountId, Domain, LifetimeId, ManifestId, RepositoryId};
 use crate::{Result, Row, Tx, params, sql};
-
-/// For what policies are laid down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Domain {
-    /// The namespace.
-    pub namespace: AccountId,
-    /// One repository of it; without one, all of them.
-    pub repository: Option<RepositoryId>,
-}
 
 /// A policy as it was written down.
 #[derive(Debug, Clone, PartialEq, Eq)]

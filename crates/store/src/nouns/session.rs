@@ -62,7 +62,7 @@ pub fn delete_oldest(tx: &mut Tx<'_>, account: AccountId, keep: i64) -> Result<u
         sql!(
             "DELETE FROM session WHERE cookie_hash IN (
                 SELECT cookie_hash FROM session WHERE account_id = ?1
-                ORDER BY created_ms DESC, cookie_hash LIMIT 100 OFFSET ?2)"
+                ORDER BY created_ms DESC LIMIT 100 OFFSET ?2)"
         ),
         params![account, keep],
     )

@@ -197,6 +197,11 @@ const IN_ORDER: &[(&str, &[&str])] = &[
         "WHERE e.namespace_id = ?5 AND e.at_ms",
         &["SEARCH e USING INDEX audit_namespace (namespace_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
     ),
+    ("WHERE TRUE AND e.at_ms", &["SEARCH e USING INDEX audit_everything (at_ms>? AND at_ms<?)", PERFORMER]),
+    (
+        "WHERE e.account_id = ?5 AND e.at_ms",
+        &["SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
+    ),
     (
         "WHERE e.account_id = ?6 AND +e.namespace_id = ?5",
         &["SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)", PERFORMER],

@@ -154,7 +154,10 @@ async fn the_living_names_of_a_manifest_come_in_order() {
             }
             let ended = lifetime::begin(tx, app, &tag("ended"), &from(1000, one))?;
             lifetime::end(tx, ended, at(3500))?;
-            assert_eq!(lifetime::names_of(tx, app, one, at(3000))?, [tag("a"), tag("b")]);
+            assert_eq!(lifetime::names_of(tx, one, at(3000))?, [tag("a"), tag("b")]);
+            for (after, next) in [("", Some("a")), ("a", Some("b")), ("b", None)] {
+                assert_eq!(lifetime::next_of(tx, one, after, at(3000))?, next.map(tag), "{after}");
+            }
 
             assert!(lifetime::any_beyond(tx, two, at(9000))?);
             let elsewhere = lifetime::newest(tx, app, &tag("elsewhere"))?.unwrap();

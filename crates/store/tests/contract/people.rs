@@ -204,7 +204,7 @@ async fn whatever_is_called_after_an_account_is_renamed_with_it() {
             account::rename(tx, acme, &"umbrella".parse().unwrap())?;
             let expected = "umbrella/team/web".parse().unwrap();
             assert_eq!(repository::name_of(tx, web)?.as_ref(), Some(&expected));
-            assert_eq!(repository::granted_names(tx, bob, "", 10)?, [expected.clone()]);
+            assert_eq!(repository::granted_names(tx, bob, "", 10)?, std::slice::from_ref(&expected));
             assert_eq!(repository::team_names(tx, staff, "", 10)?, [expected]);
             assert_eq!(account::by_id(tx, robot)?.unwrap().name, "umbrella+ci");
             Ok(())

@@ -1,7 +1,7 @@
 use wharfinger_model::tag::Lifetime;
-use wharfinger_store::prune::{self, Domain, Recorded};
+use wharfinger_store::prune::{self, Recorded};
 use wharfinger_store::testing::each_engine;
-use wharfinger_store::{account, lifetime, pulls};
+use wharfinger_store::{Domain, account, lifetime, pulls};
 
 use crate::fixture::{NOW, at, between, from, home, manifest, repository, tag, unit, user};
 

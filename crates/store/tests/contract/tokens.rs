@@ -259,7 +259,7 @@ async fn an_application_is_found_by_its_client_id_and_listed_with_its_organizati
             let (ci, cd) = (application(tx, "ci")?, application(tx, "cd")?);
             assert_eq!(application::by_client_id(tx, "CI")?, None);
             assert_eq!(application::list(tx, ci.organization, 10)?, [ci.clone(), cd.clone()]);
-            assert_eq!(application::list(tx, ci.organization, 1)?, [ci.clone()]);
+            assert_eq!(application::list(tx, ci.organization, 1)?, std::slice::from_ref(&ci));
             let profile = Profile {
                 name: "n".into(),
                 description: "d".into(),

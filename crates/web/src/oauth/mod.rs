@@ -31,25 +31,29 @@ const OWN_SCRIPT: &str = "/oauth/localapp.js";
 /// Answers a request below `/oauth`.
 pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let (reads, posts) = (matches!(parts.method, Method::GET | Method::HEAD), parts.method == Method::POST);
+    let (gets, posts) = (parts.method == Method::GET, parts.method == Method::POST);
+    let reads = gets || parts.method == Method::HEAD;
     let answer = match parts.uri.path() {
-        "/oauth/authorize" if reads => authorize::ask(registry, &parts).await,
+        // Whoever agreed before is sent on with a token, which nobody would see in an answer to HEAD.
+        "/oauth/authorize" if gets => authorize::ask(registry, &parts).await,
         "/oauth/authorizeapp" if posts => authorize::decide(registry, &parts, body, Consent::Given).await,
         "/oauth/denyapp" if posts => authorize::decide(registry, &parts, body, Consent::Denied).await,
         "/oauth/access_token" if posts => exchange::exchange(registry, &parts, body).await,
         "/oauth/signin" if posts => sign_in::sign_in(registry, &parts, body).await,
         OWN_PAGE if reads => Ok(page::token()),
         OWN_SCRIPT if reads => Ok(page::script()),
-        "/oauth/authorize" | OWN_PAGE | OWN_SCRIPT => Err(Problem::Method("GET, HEAD")),
+        "/oauth/authorize" => Err(Problem::Method("GET")),
+        OWN_PAGE | OWN_SCRIPT => Err(Problem::Method("GET, HEAD")),
         "/oauth/authorizeapp" | "/oauth/denyapp" | "/oauth/access_token" | "/oauth/signin" => {
             Err(Problem::Method("POST"))
         }
         _ => Err(Problem::NotFound),
     };
     let mut response = answer.unwrap_or_else(|problem| problem.into_response());
-    // What is answered here holds secrets, or says who is signed in.
+    // What is answered here holds secrets, or says who is signed in. With `no-referrer` browsers would call the origin
+    // of our own forms `null`.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
@@ -76,9 +80,9 @@ impl Fields {
         Ok(Self::of(&bytes.map_err(Problem::Body)?))
     }
 
-    /// The field's text; an empty one is as good as none.
+    /// The field's text. An empty one is as good as none, and so is one with a NUL, which nothing that is kept has.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty() && !value.contains('\0'))
     }
 
     pub(crate) fn required(&self, name: &'static str) -> Result<&str, Problem> {

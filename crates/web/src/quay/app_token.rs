@@ -92,31 +92,35 @@ async fn revoke(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// App-specific tokens.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct AppTokens {
     pub(super) tokens: Vec<AppToken>,
     pub(super) only_expiring: bool,
 }
 
 /// One app-specific token.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct OneAppToken {
     token: AppToken,
 }
 
 /// An app-specific token.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct AppToken {
     uuid: String,
     title: String,
+    #[schema(required)]
     last_accessed: Option<String>,
     created: String,
+    #[schema(required)]
     expiration: Option<String>,
     /// Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     token_code: Option<String>,
     /// Whose it is, in the list of everybody's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     owner: Option<String>,
 }
 

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::oauth::LONGEST_LIFE;
@@ -17,11 +16,11 @@ use wharfinger_registry::oauth::applications::{self, ApplicationView, Profile};
 use wharfinger_registry::oauth::tokens::{self, Listed, TokenRequest};
 use wharfinger_registry::organizations;
 
+use super::Call;
 use super::field::{Field, Kind, Null};
 use super::operation::{Access, Answer, Operation, Parameter};
 use super::request::Document;
 use super::wire::{self, Avatar, AvatarKind, iso};
-use super::{Call, authorization};
 use crate::problem::quay::Problem;
 
 const ALL: &str = "/api/v1/organization/{orgname}/applications";
@@ -118,7 +117,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Tell what everybody may know of an application.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(StatusCode::OK, "Name, description, address and organization.")],
+        answers: &[Answer::of::<Introduced>(
+            StatusCode::OK,
+            "What is said of the application, and whose it is.",
+        )],
         handler: |call, _| Box::pin(introduce(call)),
     },
 ];
@@ -132,7 +134,7 @@ pub(super) const TOKENS: &[Operation] = &[
         summary: "List the unexpired tokens of an application, newest first.",
         query: &[Parameter::text("next_page", "Where the page before said that it goes on.")],
         body: None,
-        answers: &[Answer::of::<Tokens>(StatusCode::OK, "A page of tokens.")],
+        answers: &[Answer::of::<ApplicationTokens>(StatusCode::OK, "A page of tokens.")],
         handler: |call, _| Box::pin(list_tokens(call)),
     },
     Operation {
@@ -147,7 +149,7 @@ pub(super) const TOKENS: &[Operation] = &[
             Field::required("scope", Kind::Text, "Its scopes, with blanks or commas between them."),
             Field::optional("expiration", Kind::Natural, "How long it shall live, in seconds."),
         ]),
-        answers: &[Answer::of::<Token>(StatusCode::OK, "The token, which is shown this once.")],
+        answers: &[Answer::of::<ApplicationToken>(StatusCode::OK, "The token, which is shown this once.")],
         handler: |call, body| Box::pin(create_token(call, body)),
     },
     Operation {
@@ -188,9 +190,30 @@ struct Applications {
     applications: Vec<Application>,
 }
 
+/// An application, as everybody may see it.
+#[derive(Serialize, ToSchema)]
+struct Introduced {
+    name: String,
+    description: String,
+    uri: String,
+    avatar: Avatar,
+    organization: Owner,
+}
+
+/// The organization that an application belongs to.
+#[derive(Serialize, ToSchema)]
+struct Owner {
+    name: String,
+    /// Empty but for those who administer it.
+    email: String,
+    avatar: Avatar,
+    is_admin: bool,
+    is_member: bool,
+}
+
 /// A token that somebody has made.
 #[derive(Serialize, ToSchema)]
-struct Token {
+struct ApplicationToken {
     uuid: String,
     name: Option<String>,
     scope: String,
@@ -205,8 +228,8 @@ struct Token {
 
 /// A page of tokens.
 #[derive(Serialize, ToSchema)]
-struct Tokens {
-    tokens: Vec<Token>,
+struct ApplicationTokens {
+    tokens: Vec<ApplicationToken>,
     /// Where the next page goes on, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page: Option<String>,
@@ -226,7 +249,7 @@ impl From<ApplicationView> for Application {
     }
 }
 
-impl From<Listed> for Token {
+impl From<Listed> for ApplicationToken {
     fn from(listed: Listed) -> Self {
         Self {
             uuid: listed.uuid,
@@ -288,22 +311,21 @@ async fn reset(call: &Call<'_>) -> Result<Response, Problem> {
 async fn introduce(call: &Call<'_>) -> Result<Response, Problem> {
     let introduction = applications::introduce(call.registry, call.param("client_id")).await?;
     let organization = organizations::get(call.registry, &call.caller, &introduction.organization).await?;
-    let email = organization.email.as_deref();
-    let profile = &introduction.profile;
-    let document = json!({
-        "name": profile.name,
-        "description": profile.description,
-        "uri": profile.application_uri,
-        "avatar": authorization::avatar(&profile.name, profile.avatar_email.as_deref()),
-        "organization": {
-            "name": organization.name,
-            "email": email.unwrap_or_default(),
-            "avatar": Avatar::new(AvatarKind::Org, &organization.name, email),
-            "is_admin": organization.is_admin,
-            "is_member": organization.is_member,
+    let profile = introduction.profile;
+    let introduced = Introduced {
+        avatar: Avatar::new(AvatarKind::App, &profile.name, profile.avatar_email.as_deref()),
+        name: profile.name,
+        description: profile.description,
+        uri: profile.application_uri,
+        organization: Owner {
+            avatar: Avatar::new(AvatarKind::Org, &organization.name, organization.email.as_deref()),
+            name: organization.name,
+            email: organization.email.unwrap_or_default(),
+            is_admin: organization.is_admin,
+            is_member: organization.is_member,
         },
-    });
-    Ok(wire::json(StatusCode::OK, &document))
+    };
+    Ok(wire::json(StatusCode::OK, &introduced))
 }
 
 fn profile(document: &Document) -> Result<Profile, Problem> {
@@ -321,9 +343,9 @@ async fn list_tokens(call: &Call<'_>) -> Result<Response, Problem> {
     let (organization, client_id) = (call.param("orgname"), call.param("client_id"));
     let behind = call.query().text("next_page").and_then(|token| place(&token));
     let page = tokens::list(call.registry, &call.caller, organization, client_id, behind).await?;
-    let tokens = page.tokens.into_iter().map(Token::from).collect();
+    let tokens = page.tokens.into_iter().map(ApplicationToken::from).collect();
     let next_page = page.next.map(|place| URL_SAFE_NO_PAD.encode(place.to_string()));
-    Ok(wire::json(StatusCode::OK, &Tokens { tokens, next_page }))
+    Ok(wire::json(StatusCode::OK, &ApplicationTokens { tokens, next_page }))
 }
 
 /// The place in the list that a page's token tells; `None` if it tells none, and then the first page is as good as any.
@@ -342,7 +364,7 @@ async fn create_token(call: &Call<'_>, body: Body) -> Result<Response, Problem> 
     let (organization, client_id) = (call.param("orgname"), call.param("client_id"));
     let made = tokens::create(call.registry, &call.caller, organization, client_id, request).await?;
     let token = Some(made.token.expose_secret().to_owned());
-    Ok(wire::json(StatusCode::OK, &Token { token, ..Token::from(made.listed) }))
+    Ok(wire::json(StatusCode::OK, &ApplicationToken { token, ..ApplicationToken::from(made.listed) }))
 }
 
 fn life(seconds: u64) -> Result<Duration, Problem> {

@@ -2,7 +2,8 @@
 
 use axum::response::Response;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::users;
 use wharfinger_registry::oauth::authorizations::{self, Authorization};
@@ -11,7 +12,7 @@ use super::Call;
 use super::operation::{Access, Answer, Operation};
 use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
-use crate::scopes::explained;
+use crate::scopes::{ScopeInfo, explained};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -22,10 +23,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "List the access tokens that lend one's rights, newest first.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(
-            StatusCode::OK,
-            "`authorizations`: application, scopes and id of each.",
-        )],
+        answers: &[Answer::of::<Authorizations>(StatusCode::OK, "Application, scopes and id of each.")],
         handler: |call, _| Box::pin(list(call)),
     },
     Operation {
@@ -47,15 +45,68 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "List the tokens that others have prepared for one, of which there are none here.",
         query: &[],
         body: None,
-        answers: &[Answer::free_form(StatusCode::OK, "`authorizations`: an empty list.")],
+        answers: &[Answer::of::<Authorizations>(StatusCode::OK, "An empty list.")],
         handler: |call, _| Box::pin(list_assigned(call)),
     },
 ];
 
+/// The tokens that lend one's rights.
+#[derive(Serialize, ToSchema)]
+struct Authorizations {
+    authorizations: Vec<Authorized>,
+}
+
+/// A token that lends one's rights.
+#[derive(Serialize, ToSchema)]
+struct Authorized {
+    application: AuthorizedApplication,
+    scopes: Vec<ScopeInfo>,
+    uuid: String,
+}
+
+/// What a token was made for.
+#[derive(Serialize, ToSchema)]
+struct AuthorizedApplication {
+    name: String,
+    description: String,
+    url: String,
+    avatar: Avatar,
+    /// Nobody's, if it is no organization's application.
+    organization: Option<AuthorizedOrganization>,
+    #[serde(rename = "clientId")]
+    client_id: Option<String>,
+}
+
+/// The organization of an application.
+#[derive(Serialize, ToSchema)]
+struct AuthorizedOrganization {
+    name: String,
+    avatar: Avatar,
+}
+
+impl From<Authorization> for Authorized {
+    fn from(lent: Authorization) -> Self {
+        let client = lent.client.as_ref();
+        let email = client.and_then(|client| client.avatar_email.as_deref());
+        let application = AuthorizedApplication {
+            avatar: Avatar::new(AvatarKind::App, &lent.application, email),
+            description: client.map(|client| client.description.clone()).unwrap_or_default(),
+            url: client.map(|client| client.uri.clone()).unwrap_or_default(),
+            organization: client.map(|client| AuthorizedOrganization {
+                name: client.organization.clone(),
+                avatar: Avatar::new(AvatarKind::Org, &client.organization, None),
+            }),
+            client_id: client.map(|client| client.client_id.clone()),
+            name: lent.application,
+        };
+        Self { application, scopes: explained(lent.scopes), uuid: lent.uuid }
+    }
+}
+
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let lent = authorizations::list(call.registry, &call.caller).await?;
-    let lent: Vec<_> = lent.iter().map(document).collect();
-    Ok(wire::json(StatusCode::OK, &json!({"authorizations": lent})))
+    let authorizations = lent.into_iter().map(Authorized::from).collect();
+    Ok(wire::json(StatusCode::OK, &Authorizations { authorizations }))
 }
 
 async fn revoke(call: &Call<'_>) -> Result<Response, Problem> {
@@ -65,30 +116,5 @@ async fn revoke(call: &Call<'_>) -> Result<Response, Problem> {
 
 async fn list_assigned(call: &Call<'_>) -> Result<Response, Problem> {
     users::authorize_admin(&call.caller)?;
-    Ok(wire::json(StatusCode::OK, &json!({"authorizations": []})))
-}
-
-/// The avatar of an application.
-pub(super) fn avatar(name: &str, email: Option<&str>) -> Avatar {
-    Avatar::new(AvatarKind::App, name, email)
-}
-
-fn document(lent: &Authorization) -> Value {
-    let client = lent.client.as_ref();
-    let organization = client.map(|client| {
-        let name = &client.organization;
-        json!({"name": name, "avatar": Avatar::new(AvatarKind::Org, name, None)})
-    });
-    json!({
-        "application": {
-            "name": lent.application,
-            "description": client.map_or("", |client| &client.description),
-            "url": client.map_or("", |client| &client.uri),
-            "avatar": avatar(&lent.application, client.and_then(|client| client.avatar_email.as_deref())),
-            "organization": organization,
-            "clientId": client.map(|client| &client.client_id),
-        },
-        "scopes": explained(lent.scopes),
-        "uuid": lent.uuid,
-    })
+    Ok(wire::json(StatusCode::OK, &Authorizations { authorizations: Vec::new() }))
 }

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
-use wharfinger_registry::immutability::{self, Place, PolicyView};
+use wharfinger_registry::immutability::{self, Domain, PolicyView};
 
 use super::Call;
 use super::field::{Field, Kind};
@@ -150,47 +150,47 @@ const POLICY: &[Field] = &[
 ];
 
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
-    let policies = immutability::list(call.registry, &call.caller, &place(call)?).await?;
+    let policies = immutability::list(call.registry, &call.caller, &domain(call)?).await?;
     let policies = policies.iter().map(Policy::from).collect();
     Ok(wire::json(StatusCode::OK, &Policies { policies }))
 }
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    let place = place(call)?;
-    immutability::authorize(call.registry, &call.caller, &place).await?;
+    let domain = domain(call)?;
+    immutability::authorize(call.registry, &call.caller, &domain).await?;
     let body = call.document(body).await?;
     let (pattern, matches) = asked(&body)?;
-    let uuid = immutability::create(call.registry, &call.caller, &place, pattern, matches).await?;
+    let uuid = immutability::create(call.registry, &call.caller, &domain, pattern, matches).await?;
     Ok(wire::json(StatusCode::CREATED, &PolicyId { uuid: &uuid }))
 }
 
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let uuid = call.param("policy_uuid");
-    let policy = immutability::get(call.registry, &call.caller, &place(call)?, uuid).await?;
+    let policy = immutability::get(call.registry, &call.caller, &domain(call)?, uuid).await?;
     Ok(wire::json(StatusCode::OK, &Policy::from(&policy)))
 }
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    let (place, uuid) = (place(call)?, call.param("policy_uuid"));
-    immutability::authorize(call.registry, &call.caller, &place).await?;
+    let (domain, uuid) = (domain(call)?, call.param("policy_uuid"));
+    immutability::authorize(call.registry, &call.caller, &domain).await?;
     let body = call.document(body).await?;
     let (pattern, matches) = asked(&body)?;
-    immutability::update(call.registry, &call.caller, &place, uuid, pattern, matches).await?;
+    immutability::update(call.registry, &call.caller, &domain, uuid, pattern, matches).await?;
     Ok(wire::no_content())
 }
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     let uuid = call.param("policy_uuid");
-    immutability::delete(call.registry, &call.caller, &place(call)?, uuid).await?;
+    immutability::delete(call.registry, &call.caller, &domain(call)?, uuid).await?;
     Ok(wire::json(StatusCode::OK, &PolicyId { uuid }))
 }
 
-/// Where the policies hold that the path names.
-fn place(call: &Call<'_>) -> Result<Place, Problem> {
+/// For what the policies are laid down that the path names.
+fn domain(call: &Call<'_>) -> Result<Domain, Problem> {
     if call.has("repository") {
-        Ok(Place::Repository(call.repository()?))
+        Ok(Domain::Repository(call.repository()?))
     } else {
-        Ok(Place::Namespace(call.param("orgname").to_owned()))
+        Ok(Domain::Namespace(call.param("orgname").to_owned()))
     }
 }
 

@@ -28,6 +28,8 @@ const DAYS: &[Parameter] = &[SINCE, UNTIL, PERFORMER];
 const PAGED: &[Parameter] =
     &[SINCE, UNTIL, PERFORMER, Parameter::text("next_page", "Where the page before said that it goes on.")];
 
+const ALL: &str = "/api/v1/superuser/logs";
+const ALL_TOTALS: &str = "/api/v1/superuser/aggregatelogs";
 const PAGE: Answer = Answer::of::<Listed>(StatusCode::OK, "A page of the log.");
 const TOTALS: Answer = Answer::of::<Totals>(StatusCode::OK, "How often each day, by kind.");
 
@@ -98,6 +100,28 @@ pub(super) const OPERATIONS: &[Operation] = &[
         answers: &[TOTALS],
         handler: |call, _| Box::pin(totals(call)),
     },
+    Operation {
+        id: "listAllLogs",
+        method: Method::GET,
+        path: ALL,
+        access: Access::Scope(Scope::SuperUser),
+        summary: "List what was done anywhere, newest first.",
+        query: PAGED,
+        body: None,
+        answers: &[PAGE],
+        handler: |call, _| Box::pin(list(call)),
+    },
+    Operation {
+        id: "getAllAggregateLogs",
+        method: Method::GET,
+        path: ALL_TOTALS,
+        access: Access::Scope(Scope::SuperUser),
+        summary: "Count what was done anywhere each day.",
+        query: DAYS,
+        body: None,
+        answers: &[TOTALS],
+        handler: |call, _| Box::pin(totals(call)),
+    },
 ];
 
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
@@ -127,6 +151,8 @@ fn log(call: &Call<'_>) -> Result<Log, Problem> {
         Ok(Log::Repository(call.repository()?))
     } else if call.has("orgname") {
         Ok(Log::Organization(call.param("orgname").to_owned()))
+    } else if matches!(call.operation.path, ALL | ALL_TOTALS) {
+        Ok(Log::Everything)
     } else {
         Ok(Log::Own)
     }

@@ -92,13 +92,13 @@ async fn collaborators(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// The members of an organization.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Members {
     members: Vec<Member>,
 }
 
 /// A member of an organization.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Member {
     name: String,
     kind: &'static str,
@@ -108,7 +108,7 @@ struct Member {
 }
 
 /// A team that a member is in.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct MemberTeam {
     name: String,
     avatar: Avatar,
@@ -129,13 +129,13 @@ impl Member {
 }
 
 /// Those who work in an organization from outside.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Collaborators {
     collaborators: Vec<Collaborator>,
 }
 
 /// One of them.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Collaborator {
     kind: &'static str,
     name: String,

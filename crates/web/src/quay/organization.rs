@@ -139,7 +139,7 @@ pub(super) fn organization_update(sent: &Document) -> NamespaceUpdate {
 }
 
 /// An organization. The teams are for its members, the settings for its administrators.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Organization {
     name: String,
     email: String,
@@ -147,25 +147,29 @@ struct Organization {
     is_admin: bool,
     is_member: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     teams: Option<BTreeMap<String, OrganizationTeam>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     ordered_teams: Option<Vec<String>>,
     #[serde(flatten)]
     settings: Option<OrganizationSettings>,
 }
 
 /// What administrators see of an organization.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct OrganizationSettings {
+    #[schema(required)]
     contact_email: Option<String>,
     invoice_email: bool,
+    #[schema(required)]
     invoice_email_address: Option<String>,
     tag_expiration_s: i64,
     is_free_account: bool,
 }
 
 /// A team of an organization.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct OrganizationTeam {
     name: String,
     description: String,

@@ -182,7 +182,7 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// Roles by the names of those who have them.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Permissions {
     permissions: BTreeMap<String, Permission>,
 }
@@ -197,14 +197,16 @@ impl Permissions {
 
 /// A role of somebody. A team has neither `is_robot` nor `is_org_member`, and without an organization nobody has the
 /// latter.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Permission {
     role: &'static str,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     is_robot: Option<bool>,
     avatar: Avatar,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     is_org_member: Option<bool>,
 }
 
@@ -222,32 +224,32 @@ impl Permission {
 }
 
 /// A role.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct BareRole {
     role: &'static str,
 }
 
 /// Roles.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Roles {
     permissions: Vec<BareRole>,
 }
 
 /// The roles that a robot or team was given on repositories.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct RepositoryRoles {
     permissions: Vec<RepositoryRole>,
 }
 
 /// One of them.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct RepositoryRole {
     repository: RoleRepository,
     role: &'static str,
 }
 
 /// The repository that a role is for, without its namespace.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct RoleRepository {
     name: String,
     is_public: bool,

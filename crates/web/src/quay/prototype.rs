@@ -131,14 +131,15 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// Default permissions.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Prototypes {
     prototypes: Vec<Prototype>,
 }
 
 /// A default permission.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Prototype {
+    #[schema(required)]
     activating_user: Option<Delegate>,
     delegate: Delegate,
     role: &'static str,
@@ -146,13 +147,15 @@ struct Prototype {
 }
 
 /// Whom a default permission speaks of. A team has neither `is_robot` nor `is_org_member`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Delegate {
     name: String,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     is_robot: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     is_org_member: Option<bool>,
     avatar: Avatar,
 }

@@ -201,32 +201,36 @@ async fn permissions(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// Robots.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Robots {
     robots: Vec<Robot>,
 }
 
 /// A robot.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Robot {
     name: String,
     created: String,
+    #[schema(required)]
     last_accessed: Option<String>,
     description: String,
     /// For administrators alone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(nullable = false, value_type = Option<Object>)]
     unstructured_metadata: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     teams: Option<Vec<RobotTeam>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     repositories: Option<Vec<String>>,
 }
 
 /// A team that a robot is in.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct RobotTeam {
     name: String,
     avatar: Avatar,

@@ -259,19 +259,21 @@ async fn list_app_tokens(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// Users, as those see them who look after all.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct InstallUsers {
     users: Vec<InstallUser>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_page: Option<String>,
 }
 
 /// One of them.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct InstallUser {
     kind: &'static str,
     name: String,
     username: String,
+    #[schema(required)]
     email: Option<String>,
     verified: bool,
     avatar: Avatar,
@@ -298,26 +300,29 @@ impl InstallUser {
 }
 
 /// A user that was just made.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct CreatedUser {
     username: String,
+    #[schema(required)]
     email: Option<String>,
     password: String,
     encrypted_password: &'static str,
 }
 
 /// Organizations.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct AllOrganizations {
     organizations: Vec<SomeOrganization>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_page: Option<String>,
 }
 
 /// One of them.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct SomeOrganization {
     name: String,
+    #[schema(required)]
     email: Option<String>,
     avatar: Avatar,
 }
@@ -329,7 +334,7 @@ impl SomeOrganization {
 }
 
 /// The namespace that was taken.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Taken {
     namespace: String,
 }

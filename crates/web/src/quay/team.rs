@@ -153,7 +153,7 @@ async fn permissions(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// A team that was just set.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct Team {
     name: String,
     description: String,
@@ -164,7 +164,7 @@ struct Team {
 }
 
 /// Who is in a team.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct TeamMembers {
     name: String,
     members: Vec<TeamMember>,
@@ -172,7 +172,7 @@ struct TeamMembers {
 }
 
 /// Somebody in a team.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct TeamMember {
     name: String,
     kind: &'static str,

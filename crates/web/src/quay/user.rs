@@ -4,11 +4,11 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::first_user::{self, WantToken};
-use wharfinger_registry::identity::users::{self, SignedIn, UserUpdate, UserView};
+use wharfinger_registry::identity::users::{self, Organization, SignedIn, UserUpdate, UserView};
 use wharfinger_registry::namespaces::{NamespaceUpdate, ProfileUpdate};
 use wharfinger_registry::{Error, Privilege};
 
@@ -24,8 +24,10 @@ use crate::problem::quay::Problem;
 /// The way to the first user. No page of another origin may call it.
 pub(super) const INITIALIZE: &str = "/api/v1/user/initialize";
 const OWN: &str = "/api/v1/user/";
-const VIEW: Answer =
-    Answer::free_form(StatusCode::OK, "The user, with all settings if the scope is `user:admin`.");
+const VIEW: Answer = Answer::of::<Described<'static>>(
+    StatusCode::OK,
+    "The user, with all settings if the scope is `user:admin`.",
+);
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -36,7 +38,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Create the first user of a registry that has none.",
         query: &[],
         body: Some(FIRST),
-        answers: &[Answer::free_form(StatusCode::OK, "The user, and a token if it was asked for.")],
+        answers: &[Answer::of::<First<'static>>(
+            StatusCode::OK,
+            "The user, and a token if it was asked for.",
+        )],
         handler: |call, body| Box::pin(initialize(call, body)),
     },
     Operation {
@@ -133,15 +138,13 @@ async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     };
     let email = document.text("email").filter(|email| !email.is_empty());
     let first = first_user::initialize(call.registry, username, password, email, want_token).await?;
-    let mut answer = json!({
-        "username": first.username,
-        "email": first.email,
+    let answer = First {
+        username: &first.username,
+        email: first.email.as_deref(),
         // Quay gives out the password in a form for its command line; here the password itself is used.
-        "encrypted_password": "",
-    });
-    if let Some(token) = &first.access_token {
-        answer["access_token"] = json!(token);
-    }
+        encrypted_password: "",
+        access_token: first.access_token.as_deref(),
+    };
     let mut response = wire::json(StatusCode::OK, &answer);
     wire::set_session(&mut response, &first.cookie, auth::session_scheme(call.registry, call.parts));
     Ok(response)
@@ -150,7 +153,7 @@ async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let view = users::me(call.registry, &call.caller).await?;
     let view = view.ok_or_else(|| Problem::unauthenticated().with("session_required", json!(false)))?;
-    Ok(wire::json(StatusCode::OK, &document(&view)))
+    Ok(wire::json(StatusCode::OK, &Described::from(&view)))
 }
 
 async fn change(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -185,7 +188,7 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 
 /// The user, with the cookie of the session if there is a new one.
 fn signed_in(call: &Call<'_>, signed_in: &SignedIn) -> Response {
-    let mut response = wire::json(StatusCode::OK, &document(&signed_in.user));
+    let mut response = wire::json(StatusCode::OK, &Described::from(&signed_in.user));
     if let Some(cookie) = &signed_in.cookie {
         wire::set_session(&mut response, cookie, auth::session_scheme(call.registry, call.parts));
     }
@@ -198,7 +201,7 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
 }
 
 /// A user, as anybody may see it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct SomeUser {
     anonymous: bool,
     username: String,
@@ -215,54 +218,130 @@ async fn named(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(wire::json(StatusCode::OK, &SomeUser { anonymous: false, username: name, avatar }))
 }
 
-fn document(view: &UserView) -> Value {
-    let account = &view.account;
-    let mut document = json!({
-        "anonymous": false,
-        "username": account.name,
-        "avatar": Avatar::new(AvatarKind::User, &account.name, account.email.as_deref()),
-        "organizations": organizations(view),
-    });
-    if view.admin_scope {
-        for (key, value) in [
-            ("can_create_repo", json!(true)),
-            ("is_me", json!(true)),
-            ("verified", json!(true)),
-            ("email", json!(account.email)),
-            ("logins", json!([])),
-            ("invoice_email", json!(view.profile.invoice_email)),
-            ("invoice_email_address", json!(view.profile.invoice_address)),
-            ("preferred_namespace", json!(true)),
-            ("tag_expiration_s", json!(account.window_ms / 1000)),
-            ("prompts", json!([])),
-            ("company", json!(view.profile.company)),
-            ("family_name", json!(view.profile.family_name)),
-            ("given_name", json!(view.profile.given_name)),
-            ("location", json!(view.profile.location)),
-            ("is_free_account", json!(true)),
-            ("has_password_set", json!(true)),
-            ("super_user", json!(view.privilege == Privilege::Superuser)),
-            ("global_readonly_super_user", json!(view.privilege == Privilege::ReadOnlySuperuser)),
-        ] {
-            document[key] = value;
-        }
-    }
-    document
+/// The first user.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FirstUser)]
+struct First<'a> {
+    username: &'a str,
+    #[schema(required)]
+    email: Option<&'a str>,
+    /// Empty: the password itself is used.
+    encrypted_password: &'static str,
+    /// With every scope, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    access_token: Option<&'a str>,
 }
 
-fn organizations(view: &UserView) -> Vec<Value> {
-    let described = view.organizations.iter().map(|organization| {
-        let mut document = json!({
-            "name": organization.name,
-            "avatar": Avatar::new(AvatarKind::Org, &organization.name, None),
-            "can_create_repo": organization.creator,
-            "public": false,
-        });
-        if view.admin_scope {
-            document["is_org_admin"] = json!(organization.admin);
-            document["preferred_namespace"] = json!(false);
+/// Oneself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+struct Described<'a> {
+    anonymous: bool,
+    username: &'a str,
+    avatar: Avatar,
+    organizations: Vec<Membership<'a>>,
+    #[serde(flatten)]
+    settings: Option<Settings<'a>>,
+}
+
+/// What the scope `user:admin` shows of oneself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserSettings)]
+struct Settings<'a> {
+    can_create_repo: bool,
+    is_me: bool,
+    verified: bool,
+    #[schema(required)]
+    email: Option<&'a str>,
+    logins: [&'static str; 0],
+    invoice_email: bool,
+    #[schema(required)]
+    invoice_email_address: Option<&'a str>,
+    preferred_namespace: bool,
+    /// How long dead tags can be restored, in seconds.
+    tag_expiration_s: i64,
+    prompts: [&'static str; 0],
+    #[schema(required)]
+    company: Option<&'a str>,
+    #[schema(required)]
+    family_name: Option<&'a str>,
+    #[schema(required)]
+    given_name: Option<&'a str>,
+    #[schema(required)]
+    location: Option<&'a str>,
+    is_free_account: bool,
+    has_password_set: bool,
+    /// Whether the user may do everything.
+    super_user: bool,
+    /// Whether the user may read everything, and write nothing.
+    global_readonly_super_user: bool,
+}
+
+/// An organization that the user is a member of.
+#[derive(Serialize, ToSchema)]
+struct Membership<'a> {
+    name: &'a str,
+    avatar: Avatar,
+    can_create_repo: bool,
+    public: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    is_org_admin: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    preferred_namespace: Option<bool>,
+}
+
+impl<'a> From<&'a UserView> for Described<'a> {
+    fn from(view: &'a UserView) -> Self {
+        let UserView { account, organizations, admin_scope, .. } = view;
+        let email = account.email.as_deref();
+        Self {
+            anonymous: false,
+            username: &account.name,
+            avatar: Avatar::new(AvatarKind::User, &account.name, email),
+            organizations: organizations.iter().map(|it| Membership::new(it, *admin_scope)).collect(),
+            settings: admin_scope.then(|| Settings::new(view)),
         }
-        document
-    });
-    described.collect()
+    }
+}
+
+impl<'a> Settings<'a> {
+    fn new(view: &'a UserView) -> Self {
+        let profile = &view.profile;
+        Self {
+            can_create_repo: true,
+            is_me: true,
+            verified: true,
+            email: view.account.email.as_deref(),
+            logins: [],
+            invoice_email: profile.invoice_email,
+            invoice_email_address: profile.invoice_address.as_deref(),
+            preferred_namespace: true,
+            tag_expiration_s: view.account.window_ms / 1000,
+            prompts: [],
+            company: profile.company.as_deref(),
+            family_name: profile.family_name.as_deref(),
+            given_name: profile.given_name.as_deref(),
+            location: profile.location.as_deref(),
+            is_free_account: true,
+            has_password_set: true,
+            super_user: view.privilege == Privilege::Superuser,
+            global_readonly_super_user: view.privilege == Privilege::ReadOnlySuperuser,
+        }
+    }
+}
+
+impl<'a> Membership<'a> {
+    fn new(organization: &'a Organization, admin_scope: bool) -> Self {
+        Self {
+            name: &organization.name,
+            avatar: Avatar::new(AvatarKind::Org, &organization.name, None),
+            can_create_repo: organization.creator,
+            public: false,
+            is_org_admin: admin_scope.then_some(organization.admin),
+            preferred_namespace: admin_scope.then_some(false),
+        }
+    }
 }

@@ -16,6 +16,8 @@ enum Needs {
     Nothing,
     /// Nothing, but the answer depends on who asks.
     AnyCaller,
+    /// A page of ours, whoever sits in front of it: no token is enough.
+    Page,
     /// A role on the repository.
     Read,
     Write,
@@ -24,10 +26,16 @@ enum Needs {
     Organization,
     /// To be anybody, with this scope.
     Oneself(&'static str),
+    /// The same, and nobody is there to be asked again: tried only by those who must be refused.
+    Leaving(&'static str),
     /// To be anybody. With which right depends on the body, where this scope is enough.
     Somebody(&'static str),
+    /// To be a superuser.
+    Superuser,
 }
-use Needs::{Admin, AnyCaller, Nothing, Oneself, Organization, Read, Somebody, Write};
+use Needs::{
+    Admin, AnyCaller, Leaving, Nothing, Oneself, Organization, Page, Read, Somebody, Superuser, Write,
+};
 
 const ROWS: &[(&str, Needs)] = &[
     ("createRepo", Somebody("repo:create")),
@@ -92,6 +100,73 @@ const ROWS: &[(&str, Needs)] = &[
     ("getAggregateOrgLogs", Organization),
     ("listUserLogs", Oneself("user:admin")),
     ("getAggregateUserLogs", Oneself("user:admin")),
+    ("listRepoTeamPermissions", Admin),
+    ("getUserTransitivePermission", Admin),
+    ("getTeamPermissions", Admin),
+    ("changeTeamPermissions", Admin),
+    ("deleteTeamPermissions", Admin),
+    ("deleteAdminedOrganization", Organization),
+    ("getOrganizationMembers", Organization),
+    ("getOrganizationMember", Organization),
+    ("removeOrganizationMember", Organization),
+    ("getOrganizationCollaborators", Organization),
+    ("updateOrganizationTeam", Organization),
+    ("deleteOrganizationTeam", Organization),
+    ("getOrganizationTeamMembers", Organization),
+    ("updateOrganizationTeamMember", Organization),
+    ("deleteOrganizationTeamMember", Organization),
+    ("getOrganizationTeamPermissions", Organization),
+    ("getOrganizationPrototypePermissions", Organization),
+    ("createOrganizationPrototypePermission", Organization),
+    ("updateOrganizationPrototypePermission", Organization),
+    ("deleteOrganizationPrototypePermission", Organization),
+    ("getOrgRobots", Organization),
+    ("getOrgRobot", Organization),
+    ("createOrgRobot", Organization),
+    ("deleteOrgRobot", Organization),
+    ("regenerateOrgRobotToken", Organization),
+    ("getOrgRobotPermissions", Organization),
+    ("getUserRobots", Oneself("user:admin")),
+    ("getUserRobot", Oneself("user:admin")),
+    ("createUserRobot", Oneself("user:admin")),
+    ("deleteUserRobot", Oneself("user:admin")),
+    ("regenerateUserRobotToken", Oneself("user:admin")),
+    ("getUserRobotPermissions", Oneself("user:admin")),
+    ("listAppTokens", Oneself("user:admin")),
+    ("createAppToken", Oneself("user:admin")),
+    ("getAppToken", Oneself("user:admin")),
+    ("revokeAppToken", Oneself("user:admin")),
+    ("deleteCurrentUser", Leaving("user:admin")),
+    ("createNewUser", AnyCaller),
+    ("getUserInformation", AnyCaller),
+    ("listAllUsers", Superuser),
+    ("createInstallUser", Superuser),
+    ("getInstallUser", Superuser),
+    ("changeInstallUser", Superuser),
+    ("deleteInstallUser", Superuser),
+    ("listAllOrganizations", Superuser),
+    ("changeOrganization", Superuser),
+    ("deleteOrganization", Superuser),
+    ("takeOwnership", Superuser),
+    ("listAllAppTokens", Superuser),
+    ("listAllLogs", Superuser),
+    ("getAllAggregateLogs", Superuser),
+    ("signinUser", Page),
+    ("verifyUser", Oneself("user:admin")),
+    ("logout", AnyCaller),
+    ("getOrganizationApplications", Organization),
+    ("createOrganizationApplication", Organization),
+    ("getOrganizationApplication", Organization),
+    ("updateOrganizationApplication", Organization),
+    ("deleteOrganizationApplication", Organization),
+    ("resetOrganizationApplicationClientSecret", Organization),
+    ("getApplicationInformation", AnyCaller),
+    ("listOrganizationApplicationTokens", Organization),
+    ("createOrganizationApplicationToken", Organization),
+    ("deleteOrganizationApplicationToken", Organization),
+    ("listUserAuthorizations", Oneself("user:admin")),
+    ("deleteUserAuthorization", Oneself("user:admin")),
+    ("listAssignedAuthorizations", Oneself("user:admin")),
     ("discovery", Nothing),
     ("getOpenApi", Nothing),
     ("getRegistryCapabilities", Nothing),
@@ -102,20 +177,26 @@ impl Needs {
     /// The scope that is enough for the owner of everything.
     fn scope(self) -> Option<&'static str> {
         match self {
-            Nothing | AnyCaller => None,
+            Nothing | AnyCaller | Page => None,
             Read => Some("repo:read"),
             Write => Some("repo:write"),
             Admin => Some("repo:admin"),
             Organization => Some("org:admin"),
-            Oneself(scope) | Somebody(scope) => Some(scope),
+            Oneself(scope) | Leaving(scope) | Somebody(scope) => Some(scope),
+            Superuser => Some("super:user"),
         }
+    }
+
+    /// Whose right is enough, whatever there is.
+    fn owner(self) -> &'static str {
+        if self == Superuser { "admin" } else { "alice" }
     }
 
     /// Whether somebody may call who has every scope and this role on the repository, but is nobody's administrator.
     fn is_met_by(self, role: Option<Needs>) -> bool {
         match self {
-            Nothing | AnyCaller | Oneself(_) | Somebody(_) => true,
-            Organization => false,
+            Nothing | AnyCaller | Oneself(_) | Leaving(_) | Somebody(_) => true,
+            Organization | Superuser | Page => false,
             Read => role.is_some(),
             Write => matches!(role, Some(Write | Admin)),
             Admin => role == Some(Admin),
@@ -221,6 +302,8 @@ impl World {
                 "{tag}" => "v1",
                 "{manifestref}" => &self.digest,
                 "{orgname}" => "acme",
+                // Superusers would delete whoever it is.
+                "{username}" if operation.path.contains("/superuser/") => "nobody",
                 "{username}" => "reader",
                 "{error_type}" => "not_found",
                 other if other.starts_with('{') => "00000000-0000-0000-0000-000000000000",
@@ -258,7 +341,8 @@ impl World {
         let id = &operation.id;
         self.make_whole();
         let nobody = self.ask(operation, None);
-        assert_eq!(is_refused(&nobody), needs.scope().is_some(), "{id} by nobody: {nobody:?}");
+        let refused = needs.scope().is_some() || needs == Page;
+        assert_eq!(is_refused(&nobody), refused, "{id} by nobody: {nobody:?}");
         if needs == Nothing {
             let bad = self.ask(operation, Some("a.b.c"));
             assert_eq!((bad.status, &bad.body), (nobody.status, &nobody.body), "{id} looks at credentials");
@@ -269,15 +353,18 @@ impl World {
             assert_eq!(answer.status, 403, "{id} by {name}: {answer:?}");
         }
         if let (Some(scope), false) = (needs.scope(), matches!(needs, Somebody(_))) {
-            let answer = self.ask(operation, Some(&self.server.token("alice", &without(scope))));
+            let answer = self.ask(operation, Some(&self.server.token(needs.owner(), &without(scope))));
             assert!(is_refused(&answer), "{id} without {scope}: {answer:?}");
+        }
+        if matches!(needs, Leaving(_)) {
+            return;
         }
         for (name, _, token) in self.callers.iter().filter(|(_, role, _)| met(role)) {
             let answer = self.ask(operation, Some(token));
             assert!(!is_refused(&answer) && answer.status < 500, "{id} by {name}: {answer:?}");
         }
         if let Some(scope) = needs.scope() {
-            let answer = self.ask(operation, Some(&self.server.token("alice", scope)));
+            let answer = self.ask(operation, Some(&self.server.token(needs.owner(), scope)));
             assert!(!is_refused(&answer) && answer.status < 500, "{id} with {scope}: {answer:?}");
         }
     }
@@ -308,7 +395,9 @@ fn the_documents_say_which_scope_is_enough() {
         let security = operation.security.as_array().unwrap();
         match needs.scope() {
             Some(scope) => assert_eq!(security[0], json!({"oauth2_implicit": [scope]}), "{}", operation.id),
-            None if *needs == AnyCaller => assert!(security.contains(&json!({})), "{}", operation.id),
+            None if matches!(needs, AnyCaller | Page) => {
+                assert!(security.contains(&json!({})), "{}", operation.id)
+            }
             None => assert!(security.is_empty(), "{}", operation.id),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wharfinger_model::tag::Lifetime;
 use wharfinger_model::{Digest, RepositoryName, TagName, Timestamp};
-use wharfinger_store::{audit, lifetime, manifest, repository};
+use wharfinger_store::{ManifestId, RepositoryId, Tx, audit, lifetime, manifest, repository};
 
 use crate::support::{Answer, Engine, Image, Server, engines, now_s, tick};
 
@@ -270,6 +270,39 @@ fn tags_go_when_their_time_is_over() {
 }
 
 #[test]
+fn a_dry_run_for_a_namespace_tells_of_one_repository_tag_by_tag() {
+    each_engine(|server| {
+        let organization = json!({"name": "acme"});
+        assert_eq!(server.by_admin("POST", "/api/v1/organization/").json(&organization).send().status, 201);
+        let policy = json!({"method": "number_of_tags", "value": 1});
+        for (namespace, path) in [("admin", OWN), ("acme", "/api/v1/organization/acme/autoprunepolicy/")] {
+            let repository = format!("{namespace}/deep/app");
+            let digest = push(&server, &repository, &["v1", "v2", "v3"]);
+            push(&server, &format!("{namespace}/other"), &["v1", "v2"]);
+            let ask = |query: &str| {
+                server.by_admin("POST", &format!("{path}?dryRun=true&{query}")).json(&policy).send()
+            };
+            let told = ask("repository=deep/app").json();
+            assert_eq!(
+                verdicts(&told),
+                ["v3 keep among_newest", "v2 prune beyond_newest", "v1 prune beyond_newest"]
+            );
+            assert_eq!((&told["prune_count"], &told["keep_count"]), (&json!(2), &json!(1)));
+            assert_eq!(told["tags"][1]["manifest_digest"], digest);
+            let second = ask("repository=deep%2Fapp&limit=1&page=2").json();
+            assert_eq!(verdicts(&second), ["v2 prune beyond_newest"]);
+            assert_eq!((&second["page"], &second["has_additional"]), (&json!(2), &json!(true)));
+            for missing in ["repository=missing", "repository=%00", "repository=..%2Fadmin%2Fapp"] {
+                assert_eq!(ask(missing).status, 404, "{missing}");
+            }
+            assert_eq!(ask("repository=").json()["repositories"].as_array().unwrap().len(), 2);
+            let policies = server.by_admin("GET", path).send().json();
+            assert_eq!(policies, json!({"policies": []}), "nothing was laid down");
+        }
+    });
+}
+
+#[test]
 fn previews_come_in_pages() {
     let server = Server::start(Engine::Sqlite);
     push(&server, REPOSITORY, &["a", "b", "c", "d", "e"]);
@@ -297,13 +330,24 @@ pub(crate) fn seed_tags(server: &Server, repository: &'static str, digest: &str,
         let (repository, ..) = repository::by_name(tx, &name)?.unwrap();
         let manifest = manifest::summary(tx, repository.id, &digest)?.unwrap().id;
         for tag in 1..=number {
-            let name: TagName = format!("seeded-{tag}").parse().unwrap();
-            let start = Timestamp::from_ms(now - 1000 - number + tag);
-            let begun = Lifetime { manifest, start, end: None, reversion: false, immutable: false };
-            lifetime::begin(tx, repository.id, &name, &begun)?;
+            begin_tag(tx, repository.id, manifest, tag, now - 1000 - number + tag)?;
         }
         Ok(())
     });
+}
+
+/// Begins the tag with a number at a manifest.
+pub(crate) fn begin_tag(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    manifest: ManifestId,
+    number: i64,
+    start_ms: i64,
+) -> wharfinger_store::Result<()> {
+    let name: TagName = format!("seeded-{number}").parse().unwrap();
+    let start = Timestamp::from_ms(start_ms);
+    let begun = Lifetime { manifest, start, end: None, reversion: false, immutable: false };
+    lifetime::begin(tx, repository, &name, &begun).map(drop)
 }
 
 #[test]

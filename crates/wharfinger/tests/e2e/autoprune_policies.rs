@@ -191,6 +191,7 @@ fn senseless() -> Vec<(Value, &'static str)> {
         (number(json!(-1)), value),
         (number(json!(i64::MIN)), value),
         (number(json!(u64::MAX)), value),
+        (number(json!(99999999999999999999_f64)), value),
         (number(json!("5")), value),
         (json!({"method": "creation_date", "value": 5}), value),
         (with(""), "tag_pattern cannot be empty"),
@@ -241,6 +242,9 @@ fn what_makes_no_sense_is_told_so_and_changes_nothing() {
                 answer.is_problem(&server.url, 400, "invalid_request", detail);
             }
         }
+        let digits = r#"{"method": "number_of_tags", "value": 99999999999999999999}"#;
+        let answer = server.by_admin("POST", path).body("application/json", digits).send();
+        answer.is_problem(&server.url, 400, "invalid_request", "Invalid value given for method type");
         for huge in ["1e400", "[".repeat(100).as_str(), ""] {
             let body = format!("{{\"method\": \"number_of_tags\", \"value\": {huge}}}");
             let answer = server.by_admin("POST", path).body("application/json", body).send();
@@ -421,5 +425,43 @@ fn every_caller_is_answered_as_the_matrix_says() {
     assert_eq!(session().json(&policy).send().status, 403);
     for path in ALL {
         assert_eq!(list(&server, path), json!({"policies": []}), "nobody has changed anything");
+    }
+}
+
+#[test]
+fn what_is_rewritten_or_removed_can_not_be_tried() {
+    let server = Server::start(Engine::Sqlite);
+    set_up(&server);
+    server.add_user("stranger");
+    let stranger = server.token("stranger", EVERY_SCOPE);
+    for path in ALL {
+        let uuid = created(&server, path, &json!({"method": "number_of_tags", "value": 10}));
+        let (before, one) = (list(&server, path), format!("{path}{uuid}?dryRun=true"));
+        let new = json!({"method": "number_of_tags", "value": 1});
+        for method in ["PUT", "DELETE"] {
+            let answer = server.by_admin(method, &one).json(&new).send();
+            let detail = "dryRun is for POST alone, which tells what a policy would do beside those that hold: \
+                          nothing was changed";
+            answer.is_problem(&server.url, 400, "invalid_request", detail);
+            if path != OWN {
+                assert_eq!(server.call(method, &one).bearer(&stranger).json(&new).send().status, 403);
+            }
+        }
+        assert_eq!(list(&server, path), before);
+        let one = format!("{path}{uuid}?dryRun=false");
+        server.by_admin("PUT", &one).json(&new).send().is_empty(204);
+        assert_eq!(server.by_admin("DELETE", &one).send().status, 200);
+    }
+}
+
+#[test]
+fn a_side_without_a_pattern_is_told_as_it_was_said() {
+    let server = Server::start(Engine::Sqlite);
+    set_up(&server);
+    for path in ALL {
+        let policy = json!({"method": "number_of_tags", "value": 10, "tagPatternMatches": false});
+        let uuid = created(&server, path, &policy);
+        let told = server.by_admin("GET", &format!("{path}{uuid}")).send().json();
+        assert_eq!((&told["tagPattern"], &told["tagPatternMatches"]), (&json!(null), &json!(false)));
     }
 }

@@ -152,3 +152,25 @@ fn an_index_asks_what_it_says_or_what_all_its_images_say_alike() {
         assert_eq!(born(&server, "nested"), (Some(7200), false));
     });
 }
+
+#[test]
+fn what_an_image_asks_for_is_heard_among_any_other_labels() {
+    each_engine(|server| {
+        let mut many: serde_json::Map<_, _> =
+            (0..1005).map(|number| (format!("a{number:04}"), json!("x"))).collect();
+        many.insert(IMMUTABLE.into(), json!("true"));
+        let many = image(&many.into(), &json!({}));
+        let no_text = image(&json!({"a": 5, "b": null, EXPIRES: "2h"}), &json!({}));
+        for (tag, image, expected) in
+            [("many", many, (None, true)), ("no-text", no_text, (Some(7200), false))]
+        {
+            let digest = server.push(REPOSITORY, tag, &image);
+            assert_eq!(born(&server, tag), expected, "{tag}");
+            let path = format!("/api/v1/repository/{REPOSITORY}/manifest/{digest}/labels");
+            let labels = server.by_admin("GET", &path).send().json()["labels"].as_array().unwrap().clone();
+            let kept = |key: &str| labels.iter().any(|label| label["key"] == key);
+            assert!(kept(if tag == "many" { IMMUTABLE } else { EXPIRES }), "{tag}");
+            assert_eq!(labels.len(), if tag == "many" { 1000 } else { 1 });
+        }
+    });
+}

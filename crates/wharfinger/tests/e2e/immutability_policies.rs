@@ -1,7 +1,12 @@
 //! Policies by which tags are born immutable: laying them down, and what they do.
 
-use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
+use serde_json::{Value, json};
+use wharfinger_model::{RepositoryName, Timestamp};
+use wharfinger_store::{audit, lifetime, repository};
+
+use super::autoprune::seed_tags;
 use crate::support::{Answer, EVERY_SCOPE, Engine, Image, Server, each_engine, now_s};
 
 const REPOSITORY: &str = "acme/app";
@@ -250,4 +255,86 @@ fn policies_that_can_not_be_meant_are_refused() {
     for uuid in ["x", "%00", "..%2F", &"a".repeat(5000)] {
         assert_eq!(server.by_admin("GET", &format!("{OF_REPOSITORY}{uuid}")).send().status, 404);
     }
+}
+
+/// How many living tags there are, how many are immutable, and of how many the log says that a policy made them so.
+fn counted(server: &Server) -> [u64; 3] {
+    let counts = Arc::new(Mutex::new([0; 3]));
+    let into = Arc::clone(&counts);
+    server.seed(move |tx| {
+        let name: RepositoryName = REPOSITORY.parse().unwrap();
+        let (repository, ..) = repository::by_name(tx, &name)?.unwrap();
+        let names = lifetime::names(tx, repository.id, "", Timestamp::BEGINNING, 100_000)?;
+        let mut frozen = 0;
+        for name in &names {
+            frozen += u64::from(lifetime::newest(tx, repository.id, name)?.unwrap().lifetime.immutable);
+        }
+        let entries = audit::newest(tx, repository.id, 10_000)?;
+        let entries = entries.iter().filter(|entry| entry.kind == "tags_made_immutable_by_policy");
+        let told = entries.map(|entry| {
+            let metadata: Value = serde_json::from_str(&entry.metadata).unwrap();
+            metadata["count"].as_u64().unwrap()
+        });
+        *into.lock().unwrap() = [names.len() as u64, frozen, told.sum()];
+        Ok(())
+    });
+    *counts.lock().unwrap()
+}
+
+/// Sends a policy for many tags. It is being applied when this returns.
+fn being_applied(server: &Server, tags: i64) -> std::net::TcpStream {
+    organization(server);
+    let digest = server.push(REPOSITORY, "seed", &Image::of("seed"));
+    seed_tags(server, REPOSITORY, &digest, tags);
+    let client = server.sent("POST", OF_ORGANIZATION, &server.admin, &json!({"tagPattern": "seed.*"}));
+    let list = |server: &Server| server.by_admin("GET", OF_ORGANIZATION).send();
+    server.eventually(list, |answer| answer.json()["policies"] != json!([]));
+    client
+}
+
+#[test]
+fn what_was_made_immutable_when_the_program_is_killed_is_in_the_log() {
+    each_engine(|mut server| {
+        let client = being_applied(&server, 3000);
+        let newest = |server: &Server| server.ask_list(REPOSITORY, "?specificTag=seeded-1000");
+        server.eventually(newest, |answer| answer.json()["tags"][0]["immutable"] == true);
+        server.kill();
+        server.wait();
+        drop(client);
+        let [tags, frozen, told] = counted(&server);
+        assert!(0 < frozen && frozen <= tags, "{frozen} of {tags}");
+        assert_eq!(told, frozen);
+        server.spawn();
+    });
+}
+
+#[test]
+fn a_policy_is_applied_to_its_end_when_the_client_hangs_up() {
+    each_engine(|server| {
+        drop(being_applied(&server, 3000));
+        let last = |server: &Server| server.ask_list(REPOSITORY, "?specificTag=seeded-999");
+        server.eventually(last, |answer| answer.json()["tags"][0]["immutable"] == true);
+        assert_eq!(counted(&server), [3001; 3]);
+    });
+}
+
+#[test]
+fn what_an_administrator_unsets_is_unset_though_a_policy_or_the_image_asks_for_it() {
+    each_engine(|server| {
+        organization(&server);
+        let digest = server.push(REPOSITORY, "v1", &Image::of("one"));
+        created(&server, OF_REPOSITORY, &json!({"tagPattern": "v.*"}));
+        server.add_user("writer");
+        server.give_role(REPOSITORY, "writer", "write");
+        let writer = server.token("writer", EVERY_SCOPE);
+        let unset = json!({"manifest_digest": digest, "immutable": false});
+        for tag in ["v1", "v2"] {
+            let path = crate::support::tag_path(REPOSITORY, tag);
+            assert_eq!(server.call("PUT", &path).bearer(&writer).json(&unset).send().status, 403, "{tag}");
+            server.changes(REPOSITORY, tag, &unset);
+            assert!(!is_immutable(&server, tag), "{tag}");
+        }
+        server.changes(REPOSITORY, "v1", &json!({"manifest_digest": digest}));
+        assert!(is_immutable(&server, "v1"), "for one lifetime only");
+    });
 }

@@ -1,6 +1,6 @@
 //! The pages by which people lend applications their rights.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{ADMIN_PASSWORD, Answer, Engine, Server, each_engine};
 
@@ -55,10 +55,36 @@ impl Place {
         self.post("/oauth/authorizeapp", changes)
     }
 
-    fn exchange(&self, fields: &[(&str, &str)]) -> Answer {
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    /// A code that was sent to the application.
+    fn code(&self) -> String {
+        let agreed = self.agree(&[("response_type", "code")]);
+        let target = location(&agreed);
+        assert!(target.ends_with("&scope=repo%3Aread&state=x+y%26%231"), "{target}");
+        let code = target.strip_prefix(&format!("{CALLBACK}&code=")).unwrap();
+        code.split('&').next().unwrap().to_owned()
+    }
+
+    /// What an application sends for its token, with some things that are different; empty ones are left out.
+    fn exchange_form(&self, code: &str, changes: &[(&str, &str)]) -> String {
+        let secret = self.server.client_secret("acme", &self.client_id);
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("client_id", &self.client_id),
+            ("client_secret", &secret),
+            ("redirect_uri", CALLBACK),
+            ("code", code),
+        ];
+        for (name, value) in changes {
+            fields.retain(|(known, _)| known != name);
+            fields.push((name, value));
+        }
+        fields.retain(|(_, value)| !value.is_empty());
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+    }
+
+    fn exchange(&self, code: &str, changes: &[(&str, &str)]) -> Answer {
         let call = self.server.call("POST", "/oauth/access_token");
-        call.body("application/x-www-form-urlencoded", form).send()
+        call.body("application/x-www-form-urlencoded", self.exchange_form(code, changes)).send()
     }
 }
 
@@ -66,7 +92,7 @@ impl Place {
 fn location(answer: &Answer) -> &str {
     assert_eq!(answer.status, 302, "{answer:?}");
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "browsers must name our forms' origin");
     answer.header("location").unwrap()
 }
 
@@ -208,7 +234,8 @@ fn what_is_wrong_with_a_request_is_told_to_whom_it_concerns() {
     for missing in ["client_id", "redirect_uri", "scope"] {
         let expected = json!({"error": format!("Required param: {missing}")});
         place.ask(&[(missing, "")]).is(400, expected.clone());
-        place.agree(&[(missing, "")]).is(400, expected);
+        place.agree(&[(missing, "")]).is(400, expected.clone());
+        place.ask(&[(missing, "a\0b")]).is(400, expected);
     }
     is_page(&place.ask(&[("client_id", "nobody")]), 404);
     is_page(&place.agree(&[("client_id", "nobody")]), 404);
@@ -236,6 +263,7 @@ fn what_is_wrong_with_a_request_is_told_to_whom_it_concerns() {
     is_page(&place.server.call("GET", &path).basic("admin", ADMIN_PASSWORD).send(), 200);
     is_page(&place.server.call("GET", "/oauth/nothing").send(), 404);
     is_page(&place.server.call("GET", "/oauth/authorizeapp").send(), 405);
+    assert_eq!(place.server.call("HEAD", &path).header("cookie", &place.server.cookie).send().status, 405);
 }
 
 #[test]
@@ -273,95 +301,97 @@ fn what_an_application_says_of_itself_is_shown_and_not_run() {
 }
 
 #[test]
-fn a_code_is_exchanged_once_by_its_application_for_its_address_in_its_time() {
+fn a_code_is_exchanged_for_a_token_once() {
     each_engine(|server| {
         let place = Place::new(server);
-        let secret = place.server.client_secret("acme", &place.client_id);
-        let code = || {
-            let agreed = place.agree(&[("response_type", "code")]);
-            let target = location(&agreed).to_owned();
-            assert!(target.ends_with("&scope=repo%3Aread&state=x+y%26%231"), "{target}");
-            let code = target.strip_prefix(&format!("{CALLBACK}&code=")).unwrap();
-            code.split('&').next().unwrap().to_owned()
-        };
-        let good = code();
-        let fields = |code: &str| -> Vec<(&'static str, String)> {
-            vec![
-                ("grant_type", "authorization_code".into()),
-                ("client_id", place.client_id.clone()),
-                ("client_secret", secret.clone()),
-                ("redirect_uri", CALLBACK.into()),
-                ("code", code.into()),
-            ]
-        };
-        let send = |fields: &[(&'static str, String)]| {
-            place.exchange(&fields.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
-        };
-        let with = |code: &str, name: &'static str, value: &str| {
-            let mut fields = fields(code);
-            fields.retain(|(known, _)| *known != name);
-            fields.push((name, value.to_owned()));
-            send(&fields)
-        };
-        let other = place.server.add_application("acme", CALLBACK);
-        let other_secret = place.server.client_secret("acme", &other);
-        with(&good, "client_secret", "x").is(400, json!({"error": "invalid_client"}));
-        with(&good, "client_secret", &other_secret).is(400, json!({"error": "invalid_client"}));
-        with(&good, "client_id", "nobody").is(400, json!({"error": "invalid_client"}));
-        with(&good, "grant_type", "password").is(400, json!({"error": "unsupported_grant_type"}));
-        with(&good, "code", "x").is(400, json!({"error": "invalid_grant"}));
-        with(&good, "code", "").is(400, json!({"error": "Required param: code"}));
-        let foreign = [
-            ("grant_type", "authorization_code"),
-            ("client_id", &other),
-            ("client_secret", &other_secret),
-            ("redirect_uri", CALLBACK),
-            ("code", &good),
-        ];
-        place.exchange(&foreign).is(400, json!({"error": "invalid_grant"}));
-        // Nothing is taken from a query.
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields(&good)).finish();
-        let path = format!("/oauth/access_token?{query}");
-        let by_query = place.server.call("POST", &path).body("application/x-www-form-urlencoded", "").send();
-        by_query.is(400, json!({"error": "Required param: grant_type"}));
-
-        let answer = send(&fields(&good));
+        let code = place.code();
+        let answer = place.exchange(&code, &[]);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
-        let mut document = answer.json();
-        let token = document["access_token"].take();
-        let expected: Value = json!({
-            "access_token": null, "token_type": "Bearer", "expires_in": 315_576_000, "refresh_token": null,
-        });
-        answer_is(&answer, &document, &expected);
-        let me = place.server.call("GET", "/api/v1/repository?public=true");
-        assert_ne!(me.bearer(token.as_str().unwrap()).send().status, 401);
-        send(&fields(&good)).is(400, json!({"error": "invalid_grant"}));
-
-        let moved = code();
-        with(&moved, "redirect_uri", "https://ci.example.com/other")
-            .is(400, json!({"error": "invalid_grant"}));
-        send(&fields(&moved)).is(400, json!({"error": "invalid_grant"}));
-
-        // A client may also show its secret in `Authorization`.
-        let form = |code: &str| {
-            let fields = fields(code).into_iter().filter(|(name, _)| !name.starts_with("client_"));
-            form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
-        };
-        let by_header = |code: &str, secret: &str| {
-            let call = place.server.call("POST", "/oauth/access_token").basic(&place.client_id, secret);
-            call.body("application/x-www-form-urlencoded", form(code)).send()
-        };
-        let last = code();
-        let wrong = by_header(&last, "x");
-        wrong.is(401, json!({"error": "invalid_client"}));
-        assert!(wrong.header("www-authenticate").is_some());
-        assert_eq!(by_header(&last, &secret).status, 200);
+        let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+        answer.is(
+            200,
+            json!({
+                "access_token": token, "token_type": "Bearer", "expires_in": 315_576_000,
+                "refresh_token": null,
+            }),
+        );
+        place.server.create_repository("admin/app", "private");
+        let read = place.server.call("GET", "/api/v1/repository/admin/app").bearer(&token).send();
+        assert_eq!(read.status, 200, "{read:?}");
+        place.exchange(&code, &[]).is(400, json!({"error": "invalid_grant"}));
     });
 }
 
-#[track_caller]
-fn answer_is(answer: &Answer, document: &Value, expected: &Value) {
-    assert_eq!((answer.status, document), (200, expected), "{answer:?}");
+#[test]
+fn a_code_is_worth_nothing_to_anybody_else_and_for_no_other_address() {
+    let place = Place::new(Server::start(Engine::Sqlite));
+    let code = place.code();
+    let other = place.server.add_application("acme", CALLBACK);
+    let other_secret = place.server.client_secret("acme", &other);
+    let others = [("client_id", other.as_str()), ("client_secret", other_secret.as_str())];
+    for (changes, error) in [
+        (&[("client_secret", "x")][..], "invalid_client"),
+        (&[("client_secret", &other_secret)], "invalid_client"),
+        (&[("client_id", "nobody")], "invalid_client"),
+        (&others, "invalid_grant"),
+        (&[("grant_type", "password")], "unsupported_grant_type"),
+        (&[("code", "x")], "invalid_grant"),
+        (&[("code", "")], "Required param: code"),
+        (&[("client_secret", "")], "Required param: client_secret"),
+    ] {
+        place.exchange(&code, changes).is(400, json!({"error": error}));
+    }
+    // Nothing is taken from a query.
+    let path = format!("/oauth/access_token?{}", place.exchange_form(&code, &[]));
+    let by_query = place.server.call("POST", &path).body("application/x-www-form-urlencoded", "").send();
+    by_query.is(400, json!({"error": "Required param: grant_type"}));
+
+    // Shown with another address than it was sent to, it is used up.
+    let moved = place.exchange(&code, &[("redirect_uri", "https://ci.example.com/other")]);
+    moved.is(400, json!({"error": "invalid_grant"}));
+    place.exchange(&code, &[]).is(400, json!({"error": "invalid_grant"}));
+}
+
+#[test]
+fn an_application_may_show_its_secret_as_a_password() {
+    let place = Place::new(Server::start(Engine::Sqlite));
+    let code = place.code();
+    let secret = place.server.client_secret("acme", &place.client_id);
+    let exchange = |secret: &str| {
+        let form = place.exchange_form(&code, &[("client_id", ""), ("client_secret", "")]);
+        let call = place.server.call("POST", "/oauth/access_token").basic(&place.client_id, secret);
+        call.body("application/x-www-form-urlencoded", form).send()
+    };
+    let wrong = exchange("x");
+    wrong.is(401, json!({"error": "invalid_client"}));
+    assert!(wrong.header("www-authenticate").is_some());
+    assert_eq!(exchange(&secret).status, 200);
+}
+
+#[test]
+fn what_is_stored_tells_no_secret() {
+    let place = Place::new(Server::start(Engine::Sqlite));
+    let agreed = place.agree(&[]);
+    let token = token_in(location(&agreed)).to_owned();
+    let coded = place.agree(&[("response_type", "code")]);
+    let code = location(&coded).split("code=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    let secret = place.server.client_secret("acme", &place.client_id);
+    let file = place.server.database();
+    let stored: Vec<u8> =
+        [file.clone(), format!("{file}-wal")].iter().flat_map(|file| std::fs::read(file).unwrap()).collect();
+    let holds = |text: &str| stored.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds(&place.client_id) && holds(&token[..20]), "the public halves are there");
+    let cookie = place.server.cookie.split_once('=').unwrap().1;
+    for (what, text) in [
+        ("token", &token[20..]),
+        ("first token", &place.server.admin[20..]),
+        ("code", code.as_str()),
+        ("client secret", secret.as_str()),
+        ("cookie", cookie),
+        ("password", ADMIN_PASSWORD),
+    ] {
+        assert!(!holds(text), "{what}");
+    }
 }
 
 #[test]

@@ -62,7 +62,9 @@ fn users_are_made_listed_disabled_and_let_in_again_while_the_server_runs() {
 fn what_can_not_be_done_is_told_and_nothing_is_shown() {
     let server = Server::start(Engine::Sqlite);
     assert!(failed(&server.run(&["user", "create", "admin"]), 1).contains("already exists"));
-    assert!(failed(&server.run(&["user", "create", "Not A Name"]), 1).contains("Invalid name"));
+    assert!(
+        failed(&server.run(&["user", "create", "Not A Name"]), 1).contains("Invalid username Not A Name")
+    );
     assert!(failed(&server.run(&["user", "create", "x1", "--email", "x"]), 1).contains("Invalid email"));
     for command in [&["user", "disable", "nobody"][..], &["user", "reset-password", "nobody"]] {
         assert!(failed(&server.run(command), 1).contains("nobody: no such account"));

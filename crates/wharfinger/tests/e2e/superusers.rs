@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Engine, Image, Server, each_engine};
+use crate::support::{EVERY_SCOPE, Engine, Image, Server, each_engine};
 
 const USERS: &str = "/api/v1/superuser/users/";
 const ORGANIZATIONS: &str = "/api/v1/superuser/organizations/";
@@ -169,6 +169,27 @@ fn a_superuser_renames_takes_and_deletes_organizations() {
 }
 
 #[test]
+fn a_superuser_reads_what_was_done_anywhere() {
+    each_engine(|server| {
+        server.add_user("alice");
+        let alice = server.token("alice", "user:admin repo:admin repo:create");
+        server.create_repository_by(&alice, "alice/web", "private");
+        server.create_repository("admin/app", "private");
+        let logged = |query: &str| {
+            let page = server.by_admin("GET", &format!("/api/v1/superuser/logs{query}")).send().json();
+            let logs = page["logs"].as_array().unwrap().clone();
+            logs.iter().map(|it| it["metadata"]["repo"].as_str().unwrap_or("").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(logged("")[..2], ["app", "web"]);
+        assert_eq!(logged("?performer=alice"), ["web"]);
+        assert_eq!(logged("?performer=nobody"), [""; 0]);
+        let totals = server.by_admin("GET", "/api/v1/superuser/aggregatelogs?performer=alice").send().json();
+        let total = &totals["aggregated"][0];
+        assert_eq!((&total["kind"], &total["count"]), (&json!("create_repo"), &json!(1)));
+    });
+}
+
+#[test]
 fn nobody_else_looks_after_others() {
     let server = Server::start(Engine::Sqlite);
     server.add_user("alice");
@@ -186,6 +207,8 @@ fn nobody_else_looks_after_others() {
         ("DELETE", "/api/v1/superuser/organizations/acme"),
         ("POST", "/api/v1/superuser/takeownership/alice"),
         ("GET", "/api/v1/superuser/apptokens"),
+        ("GET", "/api/v1/superuser/logs"),
+        ("GET", "/api/v1/superuser/aggregatelogs"),
     ] {
         for token in [&ordinary, &without] {
             let answer = server.call(method, path).bearer(token).json(&body).send();
@@ -218,41 +241,59 @@ fn a_superuser_by_configuration_is_one_from_the_moment_on_that_there_is_such_a_u
     );
 }
 
-#[test]
-fn who_may_read_everything_writes_nothing() {
+/// What a read-only superuser sees of others.
+const READABLE: &[&str] = &[
+    "/api/v1/repository/acme/web",
+    "/api/v1/repository/acme/web/tag/",
+    "/api/v1/repository/acme/web/permissions/user/",
+    "/api/v1/repository/acme/web/permissions/team/",
+    "/api/v1/repository/acme/web/logs",
+    "/api/v1/organization/acme",
+    "/api/v1/organization/acme/logs",
+    "/api/v1/organization/acme/members",
+    "/api/v1/organization/acme/collaborators",
+    "/api/v1/organization/acme/prototypes",
+    "/api/v1/organization/acme/team/owners/members",
+    "/api/v1/organization/acme/robots",
+    "/api/v1/organization/acme/robots/ci",
+    "/api/v1/organization/acme/immutabilitypolicy/",
+    "/api/v1/organization/acme/autoprunepolicy/",
+    USERS,
+    ORGANIZATIONS,
+    "/api/v1/superuser/apptokens",
+];
+
+/// An organization with an image and a robot, in which `auditor` has every role, though it is a read-only superuser.
+fn audited() -> (Server, String) {
     let server = Server::start_with(Engine::Sqlite, &[("global-readonly-superusers", "auditor")]);
     server.add_user("auditor");
     server.by_admin("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send();
     server.create_repository("acme/web", "private");
     server.push("acme/web", "v1", &Image::of("secret"));
     server.by_admin("PUT", "/api/v1/organization/acme/robots/ci").send();
-    // Not even what a role would let them.
     server.give_role("acme/web", "auditor", "admin");
     server.by_admin("PUT", "/api/v1/organization/acme/team/owners/members/auditor").send();
-    let auditor = server.token("auditor", crate::support::EVERY_SCOPE);
-    for path in [
-        "/api/v1/repository/acme/web",
-        "/api/v1/repository/acme/web/tag/",
-        "/api/v1/repository/acme/web/permissions/user/",
-        "/api/v1/repository/acme/web/permissions/team/",
-        "/api/v1/repository/acme/web/logs",
-        "/api/v1/organization/acme",
-        "/api/v1/organization/acme/logs",
-        "/api/v1/organization/acme/members",
-        "/api/v1/organization/acme/collaborators",
-        "/api/v1/organization/acme/prototypes",
-        "/api/v1/organization/acme/team/owners/members",
-        "/api/v1/organization/acme/robots",
-        "/api/v1/organization/acme/immutabilitypolicy/",
-        "/api/v1/organization/acme/autoprunepolicy/",
-        USERS,
-        ORGANIZATIONS,
-        "/api/v1/superuser/apptokens",
-    ] {
+    let auditor = server.token("auditor", EVERY_SCOPE);
+    (server, auditor)
+}
+
+#[test]
+fn who_may_read_everything_reads_what_administrators_read_but_no_secret() {
+    let (server, auditor) = audited();
+    for path in READABLE {
         let answer = server.call("GET", path).bearer(&auditor).send();
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         assert!(!answer.text().contains("\"token\""), "{path}: {answer:?}");
     }
+    let token = server.registry_token("$oauthtoken", &auditor, &["repository:acme/web:pull"]);
+    assert_eq!(server.v2(&token, "GET", "acme/web", "manifests/v1").send().status, 200);
+    let limited = server.token("auditor", "repo:read");
+    assert_eq!(server.call("GET", USERS).bearer(&limited).send().status, 403);
+}
+
+#[test]
+fn who_may_read_everything_writes_nothing_whatever_their_roles_are() {
+    let (server, auditor) = audited();
     let role = json!({"role": "admin"});
     for (method, path, body) in [
         ("PUT", "/api/v1/repository/acme/web", json!({"description": "x"})),
@@ -277,10 +318,6 @@ fn who_may_read_everything_writes_nothing() {
         let answer = server.call(method, path).bearer(&auditor).json(&body).send();
         assert_eq!(answer.status, 403, "{method} {path}: {answer:?}");
     }
-    let scope = ["repository:acme/web:pull,push"];
-    let token = server.registry_token("$oauthtoken", &auditor, &scope);
-    assert_eq!(server.v2(&token, "GET", "acme/web", "manifests/v1").send().status, 200);
+    let token = server.registry_token("$oauthtoken", &auditor, &["repository:acme/web:pull,push"]);
     server.v2(&token, "POST", "acme/web", "blobs/uploads/").send().is_oci_error(401, "UNAUTHORIZED");
-    let limited = server.token("auditor", "repo:read");
-    assert_eq!(server.call("GET", USERS).bearer(&limited).send().status, 403);
 }

@@ -73,7 +73,7 @@ fn callers(server: &Server) -> Vec<Caller> {
             Unknown,
             Unknown,
         ),
-        caller("bad password", Basic("admin", "wrong"), Unknown, Unknown),
+        caller("a wrong token as the password", Basic("$oauthtoken", "wrong"), Unknown, Unknown),
         caller("stranger", token("stranger", EVERY_SCOPE), Nothing, Nothing),
         caller("reader", token("reader", EVERY_SCOPE), Read, Nothing),
         caller("writer", token("writer", EVERY_SCOPE), Write, Nothing),

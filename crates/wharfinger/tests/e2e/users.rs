@@ -146,9 +146,13 @@ fn whoever_leaves_leaves_the_name_to_others_and_nothing_else() {
         let code = app["token"]["token_code"].as_str().unwrap();
         let registry = server.registry_token("$app", code, &["repository:admin/app:pull,push"]);
         assert_eq!(server.v2(&registry, "GET", "admin/app", "tags/list").send().status, 200);
+        let described = server.call("PUT", "/api/v1/repository/admin/app").bearer(&alice);
+        assert_eq!(described.json(&json!({"description": "by alice"})).send().status, 200);
         server.call("DELETE", USER).bearer(&alice).send().is_empty(204);
         assert_eq!(server.call("GET", USER).bearer(&alice).send().status, 401);
         server.ask_token("$app", code, &[]).is_oci_error(401, "UNAUTHORIZED");
+        let logs = server.by_admin("GET", "/api/v1/repository/admin/app/logs").send().json();
+        assert_eq!(logs["logs"][0]["performer"]["name"], "alice", "{logs}");
         // Even a registry token that was had before.
         server.v2(&registry, "GET", "admin/app", "tags/list").send().is_oci_error(401, "UNAUTHORIZED");
         assert_eq!(server.call("GET", "/api/v1/repository/alice/web").send().status, 401);

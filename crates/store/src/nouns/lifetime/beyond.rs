@@ -38,7 +38,8 @@ pub fn purged(
     )
 }
 
-/// Removes a lifetime; its manifest is going to be examined, because this may have been the last that needed it.
+/// Removes a lifetime. Whoever does that puts its manifest on the list of those to be examined: this may have been the last
+/// that needed it.
 pub fn remove(tx: &mut Tx<'_>, id: LifetimeId) -> Result<()> {
     tx.execute(sql!("DELETE FROM lifetime WHERE id = ?1"), params![id]).map(drop)
 }

@@ -68,19 +68,32 @@ pub fn digest(tx: &mut Tx<'_>, id: LifetimeId) -> Result<Digest> {
 }
 
 /// The living tags that point at a manifest, by name.
-pub fn names_of(
-    tx: &mut Tx<'_>,
-    repository: RepositoryId,
-    manifest: ManifestId,
-    now: Timestamp,
-) -> Result<Vec<TagName>> {
+pub fn names_of(tx: &mut Tx<'_>, manifest: ManifestId, now: Timestamp) -> Result<Vec<TagName>> {
     tx.all(
         sql!(
             "SELECT name FROM lifetime
-             WHERE manifest_id = ?2 AND repository_id = ?1 AND open = TRUE AND (end_ms IS NULL OR end_ms > ?3)
-             ORDER BY name"
+             WHERE manifest_id = ?1 AND open = TRUE AND (end_ms IS NULL OR end_ms > ?2) ORDER BY name"
         ),
-        params![repository, manifest, now],
+        params![manifest, now],
+        |row| row.get(0),
+    )
+}
+
+/// The first living tag that points at a manifest and whose name comes after `after`. Costs the same however many there
+/// are.
+pub fn next_of(
+    tx: &mut Tx<'_>,
+    manifest: ManifestId,
+    after: &str,
+    now: Timestamp,
+) -> Result<Option<TagName>> {
+    tx.optional(
+        sql!(
+            "SELECT name FROM lifetime
+             WHERE manifest_id = ?1 AND open = TRUE AND name > ?2 AND (end_ms IS NULL OR end_ms > ?3)
+             ORDER BY name LIMIT 1"
+        ),
+        params![manifest, after, now],
         |row| row.get(0),
     )
 }

@@ -143,6 +143,15 @@ impl<'a> JudgedTag<'a> {
     }
 }
 
+/// What a policy would do.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = AutoPruneTried)]
+pub(super) enum Tried<'a> {
+    InNamespace(Summarized<'a>),
+    InRepository(Previewed<'a>),
+}
+
 /// What a policy would do to the repositories of a namespace.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AutoPruneSummaries)]

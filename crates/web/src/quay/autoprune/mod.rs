@@ -10,7 +10,7 @@ use wharfinger_model::Scope;
 use wharfinger_model::prune as rules;
 use wharfinger_registry::prune::{self, Domain, NewPolicy, Page};
 
-use self::answers::{Policies, Policy, Previewed, Summarized};
+use self::answers::{Policies, Policy, Previewed, Summarized, Tried};
 use super::Call;
 use super::field::{Field, Kind, Null};
 use super::operation::{Access, Answer, Operation, Parameter};
@@ -29,9 +29,15 @@ const LIMIT: Parameter = Parameter::integer("limit", "Limit to the number of res
 const PAGES: &[Parameter] = &[PAGE, LIMIT];
 const DRY_RUN: &[Parameter] = &[
     Parameter::boolean("dryRun", "Whether to tell only what the policy would do. Default false."),
+    Parameter::text(
+        "repository",
+        "With dryRun: the one repository whose tags are told, without its namespace.",
+    ),
     PAGE,
     LIMIT,
 ];
+const NO_DRY_RUN: &[Parameter] =
+    &[Parameter::boolean("dryRun", "Refused unless it is false: only a new policy can be tried.")];
 
 const OF_ORGANIZATION: &str = "/api/v1/organization/{orgname}/autoprunepolicy/";
 const ONE_OF_ORGANIZATION: &str = "/api/v1/organization/{orgname}/autoprunepolicy/{policy_uuid}";
@@ -46,9 +52,9 @@ const CREATED: Answer = Answer::of::<PolicyId<'static>>(StatusCode::CREATED, "Th
 const UPDATED: Answer = Answer::nothing("The policy is as it was sent.");
 const DELETED: Answer =
     Answer::of::<PolicyId<'static>>(StatusCode::OK, "The name of the policy that is gone.");
-const TRIED: Answer = Answer::of::<Summarized<'static>>(
+const TRIED: Answer = Answer::of::<Tried<'static>>(
     StatusCode::OK,
-    "With `dryRun`: what the policy would do to repositories.",
+    "With `dryRun`: what the policy would do to repositories, or to each tag of the one that is asked for.",
 );
 const TRIED_IN_REPOSITORY: Answer =
     Answer::of::<Previewed<'static>>(StatusCode::OK, "With `dryRun`: what the policy would do to each tag.");
@@ -95,7 +101,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: ONE_OF_ORGANIZATION,
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Replace an auto-prune policy of an organization.",
-        query: &[],
+        query: NO_DRY_RUN,
         body: Some(POLICY),
         answers: &[UPDATED],
         handler: |call, body| Box::pin(update(call, body)),
@@ -106,7 +112,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: ONE_OF_ORGANIZATION,
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Delete an auto-prune policy of an organization.",
-        query: &[],
+        query: NO_DRY_RUN,
         body: None,
         answers: &[DELETED],
         handler: |call, _| Box::pin(delete(call)),
@@ -150,7 +156,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: ONE_OF_REPOSITORY,
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Replace an auto-prune policy of a repository.",
-        query: &[],
+        query: NO_DRY_RUN,
         body: Some(POLICY),
         answers: &[UPDATED],
         handler: |call, body| Box::pin(update(call, body)),
@@ -161,7 +167,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: ONE_OF_REPOSITORY,
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Delete an auto-prune policy of a repository.",
-        query: &[],
+        query: NO_DRY_RUN,
         body: None,
         answers: &[DELETED],
         handler: |call, _| Box::pin(delete(call)),
@@ -205,7 +211,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: ONE_OF_OWN,
         access: Access::Scope(Scope::UserAdmin),
         summary: "Replace an auto-prune policy of one's own namespace.",
-        query: &[],
+        query: NO_DRY_RUN,
         body: Some(POLICY),
         answers: &[UPDATED],
         handler: |call, body| Box::pin(update(call, body)),
@@ -216,7 +222,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: ONE_OF_OWN,
         access: Access::Scope(Scope::UserAdmin),
         summary: "Delete an auto-prune policy of one's own namespace.",
-        query: &[],
+        query: NO_DRY_RUN,
         body: None,
         answers: &[DELETED],
         handler: |call, _| Box::pin(delete(call)),
@@ -280,15 +286,28 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let domain = domain(call)?;
     prune::authorize(call.registry, &call.caller, &domain).await?;
+    nothing_to_try(call)?;
     let new = new_policy(&call.document(body).await?)?;
     prune::update(call.registry, &call.caller, &domain, call.param("policy_uuid"), new).await?;
     Ok(wire::no_content())
 }
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
-    let uuid = call.param("policy_uuid");
-    prune::delete(call.registry, &call.caller, &domain(call)?, uuid).await?;
+    let (domain, uuid) = (domain(call)?, call.param("policy_uuid"));
+    prune::authorize(call.registry, &call.caller, &domain).await?;
+    nothing_to_try(call)?;
+    prune::delete(call.registry, &call.caller, &domain, uuid).await?;
     Ok(wire::json(StatusCode::OK, &PolicyId { uuid }))
+}
+
+/// Refuses to try what would be done for good.
+fn nothing_to_try(call: &Call<'_>) -> Result<(), Problem> {
+    match call.query().flag("dryRun", Flag::No) {
+        Flag::Yes => Err(Problem::invalid_request(
+            "dryRun is for POST alone, which tells what a policy would do beside those that hold: nothing was changed",
+        )),
+        Flag::No => Ok(()),
+    }
 }
 
 async fn preview(call: &Call<'_>) -> Result<Response, Problem> {
@@ -311,14 +330,16 @@ fn domain(call: &Call<'_>) -> Result<Domain, Problem> {
 }
 
 async fn dry_run(call: &Call<'_>, domain: &Domain, new: NewPolicy) -> Result<Response, Problem> {
-    if let Domain::Repository(name) = domain {
-        let page = page(call, TAGS, MOST_TAGS)?;
-        let preview = prune::try_in_repository(call.registry, &call.caller, name, new, page).await?;
-        return Ok(wire::json(StatusCode::OK, &Previewed::new(&preview, page)));
+    let within = call.query().text("repository");
+    if within.is_some() || matches!(domain, Domain::Repository(_)) {
+        let (page, within) = (page(call, TAGS, MOST_TAGS)?, within.as_deref());
+        let preview =
+            prune::try_in_repository(call.registry, &call.caller, domain, within, new, page).await?;
+        return Ok(wire::json(StatusCode::OK, &Tried::InRepository(Previewed::new(&preview, page))));
     }
     let page = page(call, REPOSITORIES, REPOSITORIES)?;
     let summaries = prune::try_in_namespace(call.registry, &call.caller, domain, new, page).await?;
-    Ok(wire::json(StatusCode::OK, &Summarized::new(&summaries, page)))
+    Ok(wire::json(StatusCode::OK, &Tried::InNamespace(Summarized::new(&summaries, page))))
 }
 
 fn page(call: &Call<'_>, default: i64, most: i64) -> Result<Page, Problem> {

@@ -28,6 +28,15 @@ impl Server {
         (!answer.is_empty()).then(|| parse(&answer))
     }
 
+    /// Sends a JSON body and waits for no answer. Whoever drops what this gives hangs up.
+    pub(crate) fn sent(&self, method: &str, path: &str, token: &str, body: &serde_json::Value) -> TcpStream {
+        let body = body.to_string();
+        let rest = format!("content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let (mut stream, request) = self.request(method, path, token, &rest);
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    }
+
     /// Sends a body in pieces whose number is not told, however soon the server answers.
     pub(crate) fn chunked(
         &self,

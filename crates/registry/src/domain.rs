@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wharfinger_model::RepositoryName;
-use wharfinger_store::{Tx, account, prune, repository};
+use wharfinger_store::account;
+use wharfinger_store::{self as store, RepositoryId, Tx, repository};
 
-use crate::access::{Admin, Granted, Level, check, check_organization};
+use crate::access::{Admin, Granted, Level, check, check_namespace, check_organization};
 use crate::audit::Subject;
 use crate::{Caller, Error, Registry, Result};
+
+/// Most policies of a kind for one namespace or one repository: each is asked about each tag.
+const MOST: usize = 50;
 
 /// For what policies are laid down, as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Domain {
     /// All repositories of an organization.
     Organization(String),
+    /// All repositories of an organization or of the caller's own namespace, whichever has this name.
+    Namespace(String),
     /// All repositories of the caller's own namespace.
     Own,
     /// One repository.
@@ -23,10 +29,10 @@ pub enum Domain {
 
 /// Proof that the caller may lay down policies for something, or at least see them if `L` is to inspect.
 #[derive(Debug, Clone)]
-pub(super) struct Administered<L = Admin> {
+pub(crate) struct Administered<L = Admin> {
     namespace: String,
     /// Its keys.
-    pub(super) keys: prune::Domain,
+    pub(crate) keys: store::Domain,
     repository: Option<Granted<L>>,
 }
 
@@ -35,11 +41,15 @@ impl Domain {
     ///
     /// # Errors
     /// When the caller does not, or it does not exist.
-    pub(super) fn check<L: Level>(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Administered<L>> {
+    pub(crate) fn check<L: Level>(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Administered<L>> {
         let (namespace, name, repository) = match self {
             Self::Organization(name) => {
                 let organization = check_organization::<L>(tx, caller, name)?;
                 (organization.id, organization.name, None)
+            }
+            Self::Namespace(name) => {
+                let namespace = check_namespace::<L>(tx, caller, name)?;
+                (namespace.id, namespace.name, None)
             }
             Self::Own => {
                 let user = caller.as_owner()?;
@@ -50,15 +60,29 @@ impl Domain {
                 (granted.namespace(), name.namespace().to_owned(), Some(granted))
             }
         };
-        let keys = prune::Domain { namespace, repository: repository.as_ref().map(Granted::id) };
+        let keys = store::Domain { namespace, repository: repository.as_ref().map(Granted::id) };
         Ok(Administered { namespace: name, keys, repository })
     }
 }
 
 impl<L> Administered<L> {
+    /// Checks that one more policy may be laid down beside `there` others of the kind.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when there are too many.
+    pub(crate) fn check_room(&self, there: usize, kind: &str) -> Result<()> {
+        if there < MOST {
+            return Ok(());
+        }
+        let noun = self.noun();
+        Err(Error::InvalidRequest(format!(
+            "This {noun} has {MOST} {kind} policies, which is the most: delete one first"
+        )))
+    }
+
     /// Holds it until the unit of work ends, so that changes of its policies happen one after another. What was judged
     /// by the policies of a repository is judged anew after that.
-    pub(super) fn lock(&self, tx: &mut Tx<'_>) -> Result<()> {
+    pub(crate) fn lock(&self, tx: &mut Tx<'_>) -> Result<()> {
         match self.keys.repository {
             Some(id) if !repository::lock(tx, id)? => Err(Error::NoRepository),
             Some(_) => Ok(()),
@@ -66,8 +90,25 @@ impl<L> Administered<L> {
         }
     }
 
+    /// The repository: this one itself, or the one of the namespace that has the name `within`.
+    ///
+    /// # Errors
+    /// [`Error::NoRepository`] when there is none.
+    pub(crate) fn repository(&self, tx: &mut Tx<'_>, within: Option<&str>) -> Result<RepositoryId> {
+        if let Some(id) = self.keys.repository {
+            return Ok(id);
+        }
+        let name = within.and_then(|within| RepositoryName::new(&self.namespace, within).ok());
+        let found = match name {
+            Some(name) => repository::by_name(tx, &name)?,
+            None => None,
+        };
+        let (repository, ..) = found.ok_or(Error::NoRepository)?;
+        Ok(repository.id)
+    }
+
     /// What audit entries are about.
-    pub(super) fn subject(&self) -> Subject {
+    pub(crate) fn subject(&self) -> Subject {
         match &self.repository {
             Some(granted) => Subject::repository(granted),
             None => Subject::namespace(self.keys.namespace),
@@ -75,12 +116,12 @@ impl<L> Administered<L> {
     }
 
     /// How a message calls it.
-    pub(super) fn noun(&self) -> &'static str {
+    pub(crate) fn noun(&self) -> &'static str {
         if self.repository.is_some() { "repository" } else { "namespace" }
     }
 
     /// Adds what identifies it to an audit entry.
-    pub(super) fn describe(&self, mut metadata: Value) -> Value {
+    pub(crate) fn describe(&self, mut metadata: Value) -> Value {
         metadata["namespace"] = json!(self.namespace);
         if let Some(granted) = &self.repository {
             metadata["repo"] = json!(granted.name.name());

@@ -239,7 +239,9 @@ fn make(
             superuser: false,
             window_ms,
         };
-        let id: AccountId = account::insert(tx, &new, now)?;
+        // Somebody else has taken the name since: the next try finds another.
+        let id: AccountId = account::insert(tx, &new, now)
+            .map_err(|error| if error.is_unique_violation() { Error::Busy } else { error.into() })?;
         return account::by_id(tx, id)?.ok_or(Error::NoAccount);
     }
     Err(Error::InvalidRequest(format!("every name like `{base}` is taken")))

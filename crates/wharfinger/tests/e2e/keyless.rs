@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, Issuer, ServedIssuer, Server, now_s};
+use crate::support::{Answer, Engine, Issuer, ServedIssuer, Server, engines, now_s};
 
 const FEDERATION: &str = "/api/v1/organization/acme/robots/ci/federation";
 const EXCHANGE: &str = "/oauth2/federation/robot/token";
@@ -12,7 +12,11 @@ const SUBJECT: &str = "project_path:acme/app:ref_type:branch:ref:main";
 
 /// A registry with the robot `acme+ci`, which may push to `acme/app`.
 fn start(settings: &[(&str, &str)]) -> Server {
-    let server = Server::start_with(Engine::Sqlite, settings);
+    start_on(Engine::Sqlite, settings)
+}
+
+fn start_on(engine: Engine, settings: &[(&str, &str)]) -> Server {
+    let server = Server::start_with(engine, settings);
     let made = server.by_admin("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send();
     assert_eq!(made.status, 201, "{made:?}");
     let made = server.by_admin("PUT", "/api/v1/organization/acme/robots/ci").json(&json!({})).send();
@@ -47,9 +51,13 @@ fn granted(server: &Server, password: &str) -> u16 {
 
 #[test]
 fn a_job_pushes_with_what_its_issuer_signed_and_with_what_that_is_exchanged_for() {
+    engines().into_iter().for_each(a_job_pushes);
+}
+
+fn a_job_pushes(engine: Engine) {
     let issuer = ServedIssuer::start();
     let public = [("public-url", "https://registry.example"), ("internal-issuers", &*issuer.url)];
-    let server = start(&public);
+    let server = start_on(engine, &public);
     let trusts = json!([
         {"issuer": issuer.url, "subject": SUBJECT, "isExpanded": true},
         {"issuer": issuer.url, "subject": "other:*", "audience": "x", "claims": {"a": "b*", "c": ["d", "e"]}},

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, Exchange, Issuer, ServedIssuer, Server, now_s};
+use crate::support::{Answer, Engine, Exchange, Issuer, ServedIssuer, Server, engines, now_s};
 
 /// `client:s+cret` as a client shows it, written as in a form.
 const AUTHORIZATION: &str = "Basic Y2xpZW50OnMlMkJjcmV0";
 
 fn start(issuer: &Issuer, settings: &[(&str, &str)]) -> Server {
+    start_on(Engine::Sqlite, issuer, settings)
+}
+
+fn start_on(engine: Engine, issuer: &Issuer, settings: &[(&str, &str)]) -> Server {
     let mut all = vec![
         ("login-issuer", &*issuer.url),
         ("login-client-id", "client"),
@@ -17,7 +21,7 @@ fn start(issuer: &Issuer, settings: &[(&str, &str)]) -> Server {
         ("login-name", "sso"),
     ];
     all.extend(settings);
-    Server::start_with(Engine::Sqlite, &all)
+    Server::start_with(engine, &all)
 }
 
 /// Somebody on the way to the issuer.
@@ -182,9 +186,13 @@ fn an_id_token_that_is_not_for_this_question_is_refused() {
 
 #[test]
 fn teams_are_what_the_groups_say_at_each_sign_in() {
+    engines().into_iter().for_each(teams_follow_groups);
+}
+
+fn teams_follow_groups(engine: Engine) {
     let issuer = ServedIssuer::start();
     let groups = "staff=acme/readers,ops=acme/writers,root=acme/writers,lost=acme/missing";
-    let server = start(&issuer, &[("login-groups", groups)]);
+    let server = start_on(engine, &issuer, &[("login-groups", groups)]);
     assert_eq!(
         server.by_admin("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send().status,
         201

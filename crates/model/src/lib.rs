@@ -15,6 +15,7 @@ pub mod prune;
 pub mod range;
 mod redirect_uri;
 pub mod referrers;
+mod repository_state;
 pub mod rules;
 pub mod tag;
 mod time;
@@ -29,4 +30,5 @@ pub use name::{
 pub use pattern::{InvalidPattern, Pattern};
 pub use period::{InvalidPeriod, Period};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
+pub use repository_state::{RepositoryState, UnknownRepositoryState};
 pub use time::{QuayDate, Rfc3339, Timestamp};

@@ -55,6 +55,11 @@ impl Timestamp {
         self.0
     }
 
+    /// The day, counted from 1970-01-01, UTC.
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(DAY_MS)
+    }
+
     /// Whole seconds since the epoch, rounded down.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1000)

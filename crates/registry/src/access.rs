@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
-use wharfinger_model::{NamespaceRole, RepositoryName, Role, Scope, Scopes, Timestamp};
+use wharfinger_model::{NamespaceRole, RepositoryName, RepositoryState, Role, Scope, Scopes, Timestamp};
 use wharfinger_store::account::{Account, Kind, Membership};
 use wharfinger_store::repository::{self, Repository, Standing};
 use wharfinger_store::{AccountId, RepositoryId, Tx};
@@ -332,6 +332,20 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may see the teams and robots of a namespace: as a member, within the ceilings of its token.
+    pub(crate) fn looks_into(&self, namespace: Kind, membership: Membership) -> bool {
+        let scope = if namespace == Kind::Organization { Scope::OrgAdmin } else { Scope::UserAdmin };
+        self.reads_everything() || membership.member && self.has_scope(scope)
+    }
+
+    /// What the caller may do with a repository, as far as a registry token can tell.
+    pub(crate) fn may(&self, name: &RepositoryName, standing: &Standing, action: Action) -> bool {
+        let state =
+            standing.repository.as_ref().map_or(RepositoryState::Normal, |repository| repository.state);
+        let role = self.role(name, standing, Need::Read);
+        role >= Some(action.needs()) && (action == Action::Pull || state == RepositoryState::Normal)
+    }
+
     /// The role on the repository that the caller has within the ceilings of its token, for something that needs
     /// `need`.
     pub(crate) fn role(&self, name: &RepositoryName, standing: &Standing, need: Need) -> Option<Role> {
@@ -419,10 +433,12 @@ fn granted_role(scopes: &[ResourceScope], name: &RepositoryName, need: Need) -> 
 pub(crate) enum Need {
     /// To read.
     Read,
-    /// To write.
+    /// To change what is in the repository, which must be in a state for it.
     Write,
-    /// To delete content: a writer's role, or a registry token made for deleting.
+    /// The same by deleting: a writer's role, or a registry token made for that.
     Delete,
+    /// To write about the repository, which changes nothing in it.
+    Describe,
     /// To see what only administrators see.
     Inspect,
     /// To administer.
@@ -433,9 +449,14 @@ impl Need {
     fn role(self) -> Role {
         match self {
             Self::Read => Role::Read,
-            Self::Write | Self::Delete => Role::Write,
+            Self::Write | Self::Delete | Self::Describe => Role::Write,
             Self::Inspect | Self::Admin => Role::Admin,
         }
+    }
+
+    /// Whether it is refused to everybody in this state of the repository.
+    fn forbidden_in(self, state: RepositoryState) -> bool {
+        state != RepositoryState::Normal && matches!(self, Self::Write | Self::Delete)
     }
 }
 
@@ -455,7 +476,7 @@ macro_rules! level {
         }
     )*};
 }
-level!(Read, Write, Delete, Inspect, Admin);
+level!(Read, Write, Delete, Describe, Inspect, Admin);
 
 /// Proof that the caller may do `L` with a repository: the only way to its key.
 #[derive(Debug, Clone)]
@@ -480,6 +501,11 @@ impl<L> Granted<L> {
         &self.repository
     }
 
+    /// Whether the caller could change what is in the repository.
+    pub(crate) fn can_write(&self) -> bool {
+        self.role >= Need::Write.role() && !Need::Write.forbidden_in(self.repository.state)
+    }
+
     /// The key of the namespace.
     pub(crate) fn namespace(&self) -> AccountId {
         self.standing.namespace
@@ -500,7 +526,8 @@ impl<L> Granted<L> {
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether the repository exists or not;
-/// [`Error::NoRepository`] when it does not, to somebody who would be allowed if it did.
+/// [`Error::NoRepository`] when it does not, to somebody who would be allowed if it did; [`Error::ReadOnly`] when its state
+/// allows it to nobody.
 pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &RepositoryName) -> Result<Granted<L>> {
     let standing = repository::standing(tx, name, caller.account().map(|account| account.id))?;
     let sees_all = matches!(L::NEED, Need::Read | Need::Inspect) && caller.reads_everything();
@@ -512,15 +539,21 @@ pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &Repositor
     let enough = |role: &Role| *role >= L::NEED.role() || sees_all;
     let role = caller.role(name, &standing, L::NEED).filter(enough).ok_or_else(|| caller.refused())?;
     let repository = standing.repository.clone().ok_or(Error::NoRepository)?;
+    if L::NEED.forbidden_in(repository.state) {
+        return Err(Error::ReadOnly(name.clone()));
+    }
     Ok(Granted { name: name.clone(), role, standing, repository, level: PhantomData })
 }
 
 /// What the registry itself may do with a repository when nobody asks it to: delete, but not what is immutable. `None`
-/// if there is no such repository any more.
+/// if there is no such repository any more, or nothing in it may change.
 pub(crate) fn unasked(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<Granted<Delete>>> {
     let standing = repository::standing(tx, name, None)?;
     Ok(standing.and_then(|standing| {
         let repository = standing.repository.clone()?;
+        if Need::Delete.forbidden_in(repository.state) {
+            return None;
+        }
         Some(Granted { name: name.clone(), role: Role::Write, standing, repository, level: PhantomData })
     }))
 }

@@ -84,7 +84,7 @@ impl<L> Administered<L> {
     /// by the policies of a repository is judged anew after that.
     pub(crate) fn lock(&self, tx: &mut Tx<'_>) -> Result<()> {
         match self.keys.repository {
-            Some(id) if !repository::lock(tx, id)? => Err(Error::NoRepository),
+            Some(id) if repository::lock(tx, id)?.is_none() => Err(Error::NoRepository),
             Some(_) => Ok(()),
             None => Ok(account::lock(tx, self.keys.namespace)?),
         }

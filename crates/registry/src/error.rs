@@ -23,6 +23,9 @@ pub enum Error {
     /// There is no such repository, and the caller may know that.
     #[error("no such repository")]
     NoRepository,
+    /// What is in the repository may not change.
+    #[error("{0} is in read-only mode")]
+    ReadOnly(RepositoryName),
     /// There is no living tag of that name.
     #[error("no such tag")]
     NoTag,
@@ -44,6 +47,9 @@ pub enum Error {
     /// There is no such user or organization.
     #[error("no such account")]
     NoAccount,
+    /// The repository has no such notification.
+    #[error("no such notification")]
+    NoNotification,
     /// There is no such team.
     #[error("no such team")]
     NoTeam,

@@ -21,8 +21,10 @@ pub mod labels;
 pub mod logs;
 pub mod manifests;
 pub mod members;
+pub mod messages;
 pub mod mounts;
 pub mod namespaces;
+pub mod notifications;
 pub mod oauth;
 pub mod oidc;
 pub mod organizations;
@@ -30,12 +32,14 @@ pub mod permissions;
 pub mod prune;
 pub mod pulls;
 pub mod repositories;
+pub mod search;
 mod secrets;
 mod settings;
 pub mod superuser;
 pub mod tags;
 pub mod teams;
 pub mod uploads;
+mod visible;
 
 use std::sync::Arc;
 

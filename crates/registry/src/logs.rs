@@ -20,14 +20,14 @@ const PAGE: usize = 20;
 /// Which log is asked for.
 #[derive(Debug, Clone)]
 pub enum Log {
+    /// Everything, for those who may read everything.
+    Everything,
     /// A repository's, for those who administer it.
     Repository(RepositoryName),
     /// An organization's with that of all of its repositories, for those who administer it.
     Organization(String),
     /// The one of the caller's own namespace.
     Own,
-    /// All of them, for those who may read everything.
-    Everything,
 }
 
 /// What is asked of a log.
@@ -56,6 +56,17 @@ pub struct LogEntry {
     pub at: Timestamp,
     /// Who did it; `None` for the registry itself, for somebody anonymous, and for an account that is gone.
     pub performer: Option<Performer>,
+    /// In whose namespace it was done, where that is not known already.
+    pub namespace: Option<Namespace>,
+}
+
+/// A namespace in which something was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// Name.
+    pub name: String,
+    /// Whether it is an organization's.
+    pub is_organization: bool,
 }
 
 /// Who did something.
@@ -101,7 +112,11 @@ pub async fn list(registry: &Registry, caller: &Arc<Caller>, log: Log, query: Lo
             let more = logged.len() > PAGE;
             logged.truncate(PAGE);
             let next = logged.last().map(|last| last.position).filter(|_| more);
-            Ok(LogPage { entries: logged.into_iter().map(LogEntry::from).collect(), next })
+            let mut entries: Vec<_> = logged.into_iter().map(LogEntry::from).collect();
+            if !matches!(log, Log::Everything) {
+                entries.iter_mut().for_each(|entry| entry.namespace = None);
+            }
+            Ok(LogPage { entries, next })
         })
         .await
 }
@@ -159,9 +174,11 @@ fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Res
 
 impl From<Logged> for LogEntry {
     fn from(logged: Logged) -> Self {
-        let Logged { position, kind, address, metadata, performer } = logged;
+        let Logged { position, kind, address, metadata, performer, namespace } = logged;
         let performer = performer.map(|it| Performer { name: it.name, is_robot: it.kind == Kind::Robot });
+        let namespace =
+            namespace.map(|it| Namespace { name: it.name, is_organization: it.kind == Kind::Organization });
         let metadata = serde_json::from_str(&metadata).unwrap_or_default();
-        Self { kind, metadata, address, at: position.at, performer }
+        Self { kind, metadata, address, at: position.at, performer, namespace }
     }
 }

@@ -200,6 +200,7 @@ async fn write(registry: &Registry, batch: Arc<Batch>) -> Result<()> {
             }
             for (manifest, tally) in &batch.manifests {
                 pulls::add_to_manifest(tx, *manifest, tally.count, tally.last)?;
+                pulls::add_to_repository(tx, *manifest, tally.count)?;
             }
             Ok(())
         })

@@ -6,6 +6,7 @@
 mod db;
 mod engine;
 mod error;
+mod like;
 mod migrate;
 mod nouns;
 mod row;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on must fail")]
 
 use wharfinger_model::Timestamp;
+use wharfinger_store::repository::{Source, Span};
 use wharfinger_store::testing::{Engine, TestStore, each_engine};
 use wharfinger_store::{Db, Error, Result, account, params, repository, signing_key, sql};
 
@@ -166,9 +167,9 @@ async fn a_file_of_the_first_version_keeps_what_it_holds_and_is_listed_like_a_ne
     let listed = db.read(|tx| {
         let granted = account::by_name(tx, "ab-c")?.unwrap().id;
         Ok::<_, Error>([
-            repository::names(tx, "", 10)?,
-            repository::public_names(tx, "", 10)?,
-            repository::granted_names(tx, granted, "", 10)?,
+            repository::names(tx, Source::All, &Span::after(""), 10)?,
+            repository::names(tx, Source::Public, &Span::after(""), 10)?,
+            repository::names(tx, Source::Granted(granted), &Span::after(""), 10)?,
         ])
     });
     let listed = listed.await.unwrap().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());

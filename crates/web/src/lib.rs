@@ -14,6 +14,7 @@ mod quay;
 mod scopes;
 mod seldom;
 pub mod serve;
+mod ui_config;
 
 use axum::Router;
 use axum::extract::{Request, State};

@@ -12,9 +12,9 @@ use serde_json::json;
 use tokio::time::timeout;
 use wharfinger_registry::{Error, Registry};
 
-use crate::auth;
 use crate::problem::quay::Problem;
 use crate::quay::{documents, wire};
+use crate::{auth, ui_config};
 
 /// How long the database may take to show that it is there.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
@@ -34,7 +34,10 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
         "/api/docs" if reads => page(StatusCode::OK, documents::page()),
         "/api/docs.css" if reads => style(),
         "/health/instance" if reads => health(registry, Storage::Trusted).await,
+        // Nothing is looked at that could be a warning and no failure.
+        "/health/warning" if reads => health(registry, Storage::Trusted).await,
         "/health/endtoend" if reads => health(registry, Storage::LookedAt).await,
+        "/config" if reads => ui_config::answer(registry, &auth::base_url(registry, &parts)),
         "/csrf_token" if reads => csrf_token(registry, &parts)
             .unwrap_or_else(|error| Problem::from(error).into_response(&auth::base_url(registry, &parts))),
         _ => page(StatusCode::NOT_FOUND, NOTHING),

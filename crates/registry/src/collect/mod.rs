@@ -86,7 +86,7 @@ impl Place {
 
     /// Holds the repository's row until the unit of work ends; whether it is there.
     fn lock(self, tx: &mut Tx<'_>) -> Result<bool> {
-        Ok(repository::lock(tx, self.repository)?)
+        Ok(repository::lock(tx, self.repository)?.is_some())
     }
 }
 

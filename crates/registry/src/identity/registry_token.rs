@@ -11,7 +11,7 @@ use wharfinger_store::account::Kind;
 use wharfinger_store::{Tx, repository};
 
 use super::signed::{self, LIFE};
-use crate::access::{AccessToken, Caller, Identity, Need, Origin, Privilege, Sight};
+use crate::access::{AccessToken, Caller, Identity, Origin, Privilege, Sight};
 use crate::repositories::{self, Visibility};
 use crate::{Error, Registry, Result};
 
@@ -140,8 +140,7 @@ fn allowed(
     let pushes = wanted.iter().any(|action| matches!(action, Action::Push | Action::All));
     let may_create = caller.namespace_role(&standing) >= Some(NamespaceRole::Creator);
     let create = standing.repository.is_none() && pushes && may_create;
-    let role = caller.role(name, &standing, Need::Read);
-    let actions = wanted.iter().copied().filter(|action| role >= Some(action.needs())).collect();
+    let actions = wanted.iter().copied().filter(|action| caller.may(name, &standing, *action)).collect();
     Ok((actions, create))
 }
 

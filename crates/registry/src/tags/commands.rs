@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharfinger_model::tag::{Amendment, Change, Purge};
-use wharfinger_model::{Digest, RepositoryName, TagName};
+use wharfinger_model::{Digest, RepositoryName, RepositoryState, TagName};
 use wharfinger_store::{Tx, manifest, repository};
 
 use super::change::{Cause, Context, TagChange, apply, may_amend};
@@ -178,5 +178,9 @@ where
 
 /// Holds the repository's row until the unit of work ends.
 pub(crate) fn lock<L>(tx: &mut Tx<'_>, granted: &Granted<L>) -> Result<()> {
-    if repository::lock(tx, granted.id())? { Ok(()) } else { Err(Error::NoRepository) }
+    match repository::lock(tx, granted.id())?.ok_or(Error::NoRepository)? {
+        RepositoryState::Normal => Ok(()),
+        // It was not, or the caller would not have come here.
+        RepositoryState::ReadOnly => Err(Error::ReadOnly(granted.name.clone())),
+    }
 }

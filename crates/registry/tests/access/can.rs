@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use wharfinger_model::{Algorithm, Digest, Reference, Role};
+use wharfinger_model::{Algorithm, Digest, Reference, RepositoryState, Role};
 use wharfinger_registry::manifests::ReferrersQuery;
 use wharfinger_registry::permissions::Grantee;
-use wharfinger_registry::repositories::{self, Tags, Visibility};
+use wharfinger_registry::repositories::{self, Stats, Tags, Visibility};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate};
 use wharfinger_registry::uploads::{self, BodyError, Part};
 use wharfinger_registry::{Caller, Error, Registry, Result, blobs, manifests, mounts, permissions, pulls};
@@ -47,6 +47,7 @@ pub(crate) enum UseCase {
     SetPermission,
     RemovePermission,
     SetVisibility,
+    SetState,
     DeleteRepository,
 }
 
@@ -57,11 +58,13 @@ pub(crate) enum Needs {
     Write,
     /// A writer's role, or a registry token made for deleting.
     Delete,
+    /// A writer's role, whatever the state of the repository is.
+    Describe,
     Admin,
 }
 
 /// Every use case and what it needs.
-pub(crate) const USE_CASES: [(UseCase, Needs); 31] = [
+pub(crate) const USE_CASES: [(UseCase, Needs); 32] = [
     (UseCase::ListTags, Needs::Read),
     (UseCase::NameTags, Needs::Read),
     (UseCase::Pull, Needs::Read),
@@ -83,7 +86,7 @@ pub(crate) const USE_CASES: [(UseCase, Needs); 31] = [
     (UseCase::Cancel, Needs::Write),
     (UseCase::PushWhole, Needs::Write),
     (UseCase::Mount, Needs::Write),
-    (UseCase::Describe, Needs::Write),
+    (UseCase::Describe, Needs::Describe),
     (UseCase::DeleteByTag, Needs::Delete),
     (UseCase::DeleteByDigest, Needs::Delete),
     (UseCase::DeleteBlob, Needs::Delete),
@@ -92,6 +95,7 @@ pub(crate) const USE_CASES: [(UseCase, Needs); 31] = [
     (UseCase::SetPermission, Needs::Admin),
     (UseCase::RemovePermission, Needs::Admin),
     (UseCase::SetVisibility, Needs::Admin),
+    (UseCase::SetState, Needs::Admin),
     // Last, because then the repository is gone.
     (UseCase::DeleteRepository, Needs::Admin),
 ];
@@ -105,6 +109,8 @@ pub(crate) enum Verdict {
     Unauthenticated,
     /// It would be allowed, but there is no such repository.
     NoRepository,
+    /// It would be allowed, but nothing in the repository may change.
+    ReadOnly,
 }
 
 /// What can be done without leaving a trace.
@@ -163,6 +169,7 @@ pub(crate) async fn attempt(
         | UseCase::SetPermission
         | UseCase::RemovePermission
         | UseCase::SetVisibility
+        | UseCase::SetState
         | UseCase::DeleteRepository => administer(registry, caller, repository, use_case).await,
         _ => write(registry, caller, repository, use_case).await,
     };
@@ -170,6 +177,7 @@ pub(crate) async fn attempt(
         Err(Error::Forbidden) => Verdict::Forbidden,
         Err(Error::Unauthenticated) => Verdict::Unauthenticated,
         Err(Error::NoRepository) => Verdict::NoRepository,
+        Err(Error::ReadOnly(_)) => Verdict::ReadOnly,
         Err(Error::Internal(message)) => panic!("{use_case:?}: {message}"),
         _ => Verdict::Allowed,
     }
@@ -198,7 +206,7 @@ async fn look(registry: &Registry, caller: &Arc<Caller>, at: &Repository, use_ca
         UseCase::CountManifest => pulls::of_manifest(registry, caller, name, digest.as_str()).await.map(drop),
         UseCase::HeadBlob => blobs::head(registry, caller, name, &digest).await.map(drop),
         UseCase::OpenBlob => blobs::open(registry, caller, name, &digest).await.map(drop),
-        _ => repositories::get(registry, caller, name, Tags::Include).await.map(drop),
+        _ => repositories::get(registry, caller, name, Tags::Include, Stats::Omit).await.map(drop),
     }
 }
 
@@ -266,6 +274,14 @@ async fn administer(
         UseCase::RemovePermission => permissions::remove(registry, caller, name, &nobody).await,
         UseCase::SetVisibility => {
             repositories::set_visibility(registry, caller, name, Visibility::Private).await
+        }
+        // As it is.
+        UseCase::SetState => {
+            let state = repositories::get(registry, caller, name, Tags::Omit, Stats::Omit)
+                .await
+                .map(|view| view.state);
+            let state = state.unwrap_or(RepositoryState::Normal);
+            repositories::set_state(registry, caller, name, state).await
         }
         _ => repositories::delete(registry, caller, name).await,
     }

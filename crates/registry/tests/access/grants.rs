@@ -8,7 +8,7 @@ use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::tag::{Amendment, Protection, Refusal};
 use wharfinger_model::{Reference, RepositoryName, Role, Scope};
 use wharfinger_registry::identity::registry_token::{issue, verify};
-use wharfinger_registry::repositories::{self, Tags};
+use wharfinger_registry::repositories::{self, Stats, Tags};
 use wharfinger_registry::tags::{self, TagUpdate};
 use wharfinger_registry::{Caller, Error, Origin, Registry, manifests};
 use wharfinger_store::repository;
@@ -194,7 +194,7 @@ async fn asking_to_push_makes_a_private_repository_where_one_may_create() {
     ];
     for (caller, name) in creators {
         let token = holder(&place.registry, &caller, vec![scope(name, &[Action::Pull, Action::Push])]).await;
-        let view = repositories::get(&place.registry, &token, name, Tags::Omit).await.unwrap();
+        let view = repositories::get(&place.registry, &token, name, Tags::Omit, Stats::Omit).await.unwrap();
         assert!(!view.is_public && view.can_write && !view.can_admin);
     }
 }

@@ -6,5 +6,6 @@ mod can;
 mod forged;
 mod grants;
 mod matrix;
+mod state;
 #[path = "../support/mod.rs"]
 mod support;

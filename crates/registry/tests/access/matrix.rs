@@ -15,7 +15,7 @@ const ROLES: [Option<Role>; 4] = [None, Some(Role::Read), Some(Role::Write), Som
 fn needed(needs: Needs) -> Role {
     match needs {
         Needs::Read => Role::Read,
-        Needs::Write | Needs::Delete => Role::Write,
+        Needs::Write | Needs::Delete | Needs::Describe => Role::Write,
         Needs::Admin => Role::Admin,
     }
 }

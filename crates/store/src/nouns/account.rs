@@ -1,10 +1,12 @@
 //! Accounts: users, organizations and robots, and the teams of organizations.
 
 mod end;
+mod search;
 
 use wharfinger_model::{Namespace, Timestamp};
 
 pub use end::{become_organization, delete, longest_repository, rename};
+pub use search::{namespaces_beginning, robots_beginning, robots_containing, users_beginning};
 
 use super::AccountId;
 use crate::{FromColumn, Result, Row, Tx, params, sql};

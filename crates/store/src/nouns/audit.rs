@@ -130,30 +130,33 @@ pub struct Logged {
     /// The JSON object.
     pub metadata: String,
     /// Who did it, unless that was nobody in particular or is not there any more.
-    pub performer: Option<Performer>,
+    pub performer: Option<Party>,
+    /// In whose namespace, if that is told anywhere still.
+    pub namespace: Option<Party>,
 }
 
-/// Who did something.
+/// An account that an entry tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Performer {
-    /// Name.
+pub struct Party {
+    /// Name, also when it is gone.
     pub name: String,
-    /// User or robot.
+    /// What it is.
     pub kind: Kind,
 }
 
 impl Logged {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        let performer = match row.get::<Option<String>>(5)? {
-            Some(name) => Some(Performer { name, kind: row.get(6)? }),
-            None => None,
+        let party = |at| match row.get::<Option<String>>(at)? {
+            Some(name) => Ok::<_, crate::Error>(Some(Party { name, kind: row.get(at + 1)? })),
+            None => Ok(None),
         };
         Ok(Self {
             position: Position { at: row.get(0)?, id: row.get(1)? },
             kind: row.get(2)?,
             address: row.get(3)?,
             metadata: row.get(4)?,
-            performer,
+            performer: party(5)?,
+            namespace: party(7)?,
         })
     }
 }
@@ -162,11 +165,11 @@ macro_rules! logged {
     ($about:literal) => {
         sql!(concat!(
             "SELECT e.at_ms, e.id, e.kind, e.address, e.metadata,
-                    COALESCE(a.former_name, a.name), a.kind
-             FROM audit e LEFT JOIN account a ON a.id = e.account_id
+                    COALESCE(a.former_name, a.name), a.kind, COALESCE(n.former_name, n.name), n.kind
+             FROM audit e LEFT JOIN account a ON a.id = e.account_id LEFT JOIN account n ON n.id = e.namespace_id
              WHERE ",
             $about,
-            " AND e.at_ms >= ?1 AND (e.at_ms, e.id) < (?2, ?3)
+            "e.at_ms >= ?1 AND (e.at_ms, e.id) < (?2, ?3)
              ORDER BY e.at_ms DESC, e.id DESC LIMIT ?4"
         ))
     };
@@ -177,23 +180,27 @@ pub fn list(tx: &mut Tx<'_>, stretch: &Stretch, limit: i64) -> Result<Vec<Logged
     let Stretch { about, since, before: Position { at, id } } = *stretch;
     match about {
         About::Repository(repository) => tx.all(
-            logged!("e.repository_id = ?5"),
+            logged!("e.repository_id = ?5 AND "),
             params![since, at, id, limit, repository],
             Logged::from_row,
         ),
-        About::Namespace(namespace) => {
-            tx.all(logged!("e.namespace_id = ?5"), params![since, at, id, limit, namespace], Logged::from_row)
-        }
+        About::Namespace(namespace) => tx.all(
+            logged!("e.namespace_id = ?5 AND "),
+            params![since, at, id, limit, namespace],
+            Logged::from_row,
+        ),
         // The plus keeps the engine off the namespace's index, in which all others' entries would have to be passed over.
         About::Performer { namespace, account } => tx.all(
-            logged!("e.account_id = ?6 AND +e.namespace_id = ?5"),
+            logged!("e.account_id = ?6 AND +e.namespace_id = ?5 AND "),
             params![since, at, id, limit, namespace, account],
             Logged::from_row,
         ),
-        About::Everything => tx.all(logged!("TRUE"), params![since, at, id, limit], Logged::from_row),
-        About::By(account) => {
-            tx.all(logged!("e.account_id = ?5"), params![since, at, id, limit, account], Logged::from_row)
-        }
+        About::Everything => tx.all(logged!(""), params![since, at, id, limit], Logged::from_row),
+        About::By(account) => tx.all(
+            logged!("e.account_id = ?5 AND "),
+            params![since, at, id, limit, account],
+            Logged::from_row,
+        ),
     }
 }
 
@@ -220,30 +227,43 @@ macro_rules! totals {
             "SELECT at_ms / 86400000, kind, COUNT(*) FROM audit
              WHERE ",
             $about,
-            " AND at_ms >= ?1 AND (at_ms, id) < (?2, ?3)
+            "at_ms >= ?1 AND (at_ms, id) < (?2, ?3)
              GROUP BY 1, 2 ORDER BY 1 DESC, 2"
         ))
     };
 }
 
-/// How many entries of each kind a stretch has on each day: newest first, then by kind. Every entry is looked at.
+/// How many entries of each kind a stretch has on each day: newest first, then by kind. Counted on an index alone, which
+/// goes through every entry of the stretch.
 pub fn totals(tx: &mut Tx<'_>, stretch: &Stretch) -> Result<Vec<Total>> {
     let Stretch { about, since, before: Position { at, id } } = *stretch;
     match about {
         About::Repository(repository) => {
-            tx.all(totals!("repository_id = ?4"), params![since, at, id, repository], Total::from_row)
+            tx.all(totals!("repository_id = ?4 AND "), params![since, at, id, repository], Total::from_row)
         }
         About::Namespace(namespace) => {
-            tx.all(totals!("namespace_id = ?4"), params![since, at, id, namespace], Total::from_row)
+            tx.all(totals!("namespace_id = ?4 AND "), params![since, at, id, namespace], Total::from_row)
         }
         About::Performer { namespace, account } => tx.all(
-            totals!("account_id = ?5 AND +namespace_id = ?4"),
+            totals!("account_id = ?5 AND +namespace_id = ?4 AND "),
             params![since, at, id, namespace, account],
             Total::from_row,
         ),
-        About::Everything => tx.all(totals!("TRUE"), params![since, at, id], Total::from_row),
+        About::Everything => tx.all(totals!(""), params![since, at, id], Total::from_row),
         About::By(account) => {
-            tx.all(totals!("account_id = ?4"), params![since, at, id, account], Total::from_row)
+            tx.all(totals!("account_id = ?4 AND "), params![since, at, id, account], Total::from_row)
         }
     }
+}
+
+/// How many entries of any kind a repository has on each day since an instant, newest first.
+pub fn daily(tx: &mut Tx<'_>, repository: RepositoryId, since: Timestamp) -> Result<Vec<(i64, i64)>> {
+    tx.all(
+        sql!(
+            "SELECT at_ms / 86400000, COUNT(*) FROM audit WHERE repository_id = ?1 AND at_ms >= ?2
+             GROUP BY 1 ORDER BY 1 DESC"
+        ),
+        params![repository, since],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }

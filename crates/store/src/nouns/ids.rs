@@ -1,6 +1,6 @@
 //! Keys of rows, one type a table, and the columns that hold the model's types.
 
-use wharfinger_model::{Digest, RepositoryName, Role, Scopes, TagName, TeamRole, Timestamp};
+use wharfinger_model::{Digest, RepositoryName, RepositoryState, Role, Scopes, TagName, TeamRole, Timestamp};
 
 use crate::{FromColumn, Result, Row, Value};
 
@@ -101,7 +101,7 @@ macro_rules! text_column {
         }
     )*};
 }
-text_column!(Digest, TagName, RepositoryName, Role, Scopes, TeamRole);
+text_column!(Digest, TagName, RepositoryName, RepositoryState, Role, Scopes, TeamRole);
 
 impl<'a> From<&'a Digest> for Value<'a> {
     fn from(digest: &'a Digest) -> Self {
@@ -118,6 +118,12 @@ impl<'a> From<&'a TagName> for Value<'a> {
 impl From<TeamRole> for Value<'_> {
     fn from(role: TeamRole) -> Self {
         Value::Text(role.as_str())
+    }
+}
+
+impl From<RepositoryState> for Value<'_> {
+    fn from(state: RepositoryState) -> Self {
+        Value::Text(state.as_str())
     }
 }
 

@@ -159,3 +159,15 @@ pub fn set_applied(tx: &mut Tx<'_>, unapplied: &Unapplied) -> Result<()> {
     )
     .map(drop)
 }
+
+/// Remembers that the policies which hold for a repository may not be applied in it.
+pub fn set_unapplied(tx: &mut Tx<'_>, namespace: AccountId, repository: RepositoryId) -> Result<()> {
+    tx.execute(
+        sql!(
+            "UPDATE immutability_policy SET applied = FALSE
+             WHERE namespace_id = ?1 AND (repository_id IS NULL OR repository_id = ?2)"
+        ),
+        params![namespace, repository],
+    )
+    .map(drop)
+}

@@ -17,7 +17,9 @@ pub mod inspection;
 pub mod lifetime;
 pub mod manifest;
 pub mod manifest_label;
+pub mod message;
 pub mod missing;
+pub mod notification;
 pub mod oidc_identity;
 pub mod past;
 pub mod permission;
@@ -31,6 +33,7 @@ pub mod robot_trust;
 pub mod secret_key;
 pub mod session;
 pub mod signing_key;
+pub mod star;
 pub mod team;
 pub mod upload;
 

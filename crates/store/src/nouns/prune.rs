@@ -168,8 +168,8 @@ pub fn renew(tx: &mut Tx<'_>, namespace: AccountId, now: Timestamp) -> Result<()
     .map(drop)
 }
 
-/// At most `limit` repositories of a namespace after the name `after` for which any policy holds, in the order of
-/// their names' bytes.
+/// At most `limit` repositories of a namespace after the name `after` that may change and for which any policy holds, in
+/// the order of their names' bytes.
 pub fn repositories(
     tx: &mut Tx<'_>,
     namespace: AccountId,
@@ -179,7 +179,7 @@ pub fn repositories(
     tx.all(
         sql!(
             "SELECT r.id, r.full_name FROM repository r
-             WHERE r.namespace_id = ?1 AND r.deleted_ms IS NULL AND r.name > ?2
+             WHERE r.namespace_id = ?1 AND r.deleted_ms IS NULL AND r.name > ?2 AND r.state = 'NORMAL'
                AND (EXISTS (SELECT 1 FROM prune_policy p WHERE p.namespace_id = ?1 AND p.repository_id IS NULL)
                     OR EXISTS (SELECT 1 FROM prune_policy p WHERE p.repository_id = r.id))
              ORDER BY r.name LIMIT ?3"

@@ -55,6 +55,19 @@ pub fn add_to_manifest(tx: &mut Tx<'_>, manifest: ManifestId, count: i64, last: 
     .map(drop)
 }
 
+/// Adds pulls to the sum of the repository that the manifest is in, unless it has been collected.
+pub fn add_to_repository(tx: &mut Tx<'_>, manifest: ManifestId, count: i64) -> Result<()> {
+    tx.execute(
+        sql!(
+            "INSERT INTO repository_pulls (repository_id, pulls)
+             SELECT repository_id, CAST(?2 AS BIGINT) FROM manifest WHERE id = ?1
+             ON CONFLICT (repository_id) DO UPDATE SET pulls = repository_pulls.pulls + excluded.pulls"
+        ),
+        params![manifest, count],
+    )
+    .map(drop)
+}
+
 /// Begins at nothing again for a name whose lifetime `ended` was deleted; pulls made before then are dropped even if
 /// they are still waiting to be added.
 pub fn erase(tx: &mut Tx<'_>, repository: RepositoryId, name: &TagName, ended: LifetimeId) -> Result<()> {

@@ -1,6 +1,12 @@
 //! Repositories.
 
-use wharfinger_model::{RepositoryName, Role, Timestamp};
+mod list;
+mod search;
+
+use wharfinger_model::{RepositoryName, RepositoryState, Role, Timestamp};
+
+pub use list::{Listed, Reader, Source, Span, list, names, starred};
+pub use search::{Found, search};
 
 use super::account::Kind;
 use super::{AccountId, RepositoryId, TeamId};
@@ -15,6 +21,8 @@ pub struct Repository {
     pub public: bool,
     /// As its owner wrote it.
     pub description: Option<String>,
+    /// Whether what is in it may change.
+    pub state: RepositoryState,
 }
 
 /// A namespace, the repository of a name in it, and what one account is to both.
@@ -56,7 +64,7 @@ pub fn standing(
                             WHEN 3 THEN 'admin' WHEN 2 THEN 'write' WHEN 1 THEN 'read' END
                      FROM team_permission tp JOIN team_member m ON m.team_id = tp.team_id
                      WHERE tp.repository_id = r.id AND m.account_id = ?3),
-                    EXISTS (SELECT 1 FROM account c WHERE c.id = ?3 AND c.enabled = FALSE)
+                    EXISTS (SELECT 1 FROM account c WHERE c.id = ?3 AND c.enabled = FALSE), r.state
              FROM account n
              LEFT JOIN repository r ON r.namespace_id = n.id AND r.name = ?2 AND r.deleted_ms IS NULL
              LEFT JOIN permission p ON p.repository_id = r.id AND p.account_id = ?3
@@ -65,7 +73,12 @@ pub fn standing(
         params![name.namespace(), name.name(), account],
         |row| {
             let repository = match row.get::<Option<RepositoryId>>(5)? {
-                Some(id) => Some(Repository { id, public: row.get(6)?, description: row.get(7)? }),
+                Some(id) => Some(Repository {
+                    id,
+                    public: row.get(6)?,
+                    description: row.get(7)?,
+                    state: row.get(11)?,
+                }),
                 None => None,
             };
             Ok(Standing {
@@ -86,14 +99,19 @@ pub fn standing(
 pub fn by_name(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<(Repository, AccountId, i64)>> {
     tx.optional(
         sql!(
-            "SELECT r.id, r.public, r.description, n.id, n.window_ms
+            "SELECT r.id, r.public, r.description, r.state, n.id, n.window_ms
              FROM repository r JOIN account n ON n.id = r.namespace_id
              WHERE n.name = ?1 AND r.name = ?2 AND r.deleted_ms IS NULL"
         ),
         params![name.namespace(), name.name()],
         |row| {
-            let repository = Repository { id: row.get(0)?, public: row.get(1)?, description: row.get(2)? };
-            Ok((repository, row.get(3)?, row.get(4)?))
+            let repository = Repository {
+                id: row.get(0)?,
+                public: row.get(1)?,
+                description: row.get(2)?,
+                state: row.get(3)?,
+            };
+            Ok((repository, row.get(4)?, row.get(5)?))
         },
     )
 }
@@ -127,13 +145,15 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewRepository<'_>, now: Timestamp) -> Resul
 }
 
 /// Counts one more change of the repository's tags and holds its row until the unit of work ends, so that changes of
-/// one repository's content happen one after another. Whether the repository is still there.
-pub fn lock(tx: &mut Tx<'_>, id: RepositoryId) -> Result<bool> {
-    let locked = tx.execute(
-        sql!("UPDATE repository SET revision = revision + 1 WHERE id = ?1 AND deleted_ms IS NULL"),
+/// one repository's content happen one after another. The state that it has now, unless it is not there any more.
+pub fn lock(tx: &mut Tx<'_>, id: RepositoryId) -> Result<Option<RepositoryState>> {
+    tx.optional(
+        sql!(
+            "UPDATE repository SET revision = revision + 1 WHERE id = ?1 AND deleted_ms IS NULL RETURNING state"
+        ),
         params![id],
-    )?;
-    Ok(locked > 0)
+        |row| row.get(0),
+    )
 }
 
 /// Holds the repository's row like [`lock`], for work that changes none of its tags.
@@ -151,6 +171,11 @@ pub fn set_public(tx: &mut Tx<'_>, id: RepositoryId, public: bool) -> Result<()>
     tx.execute(sql!("UPDATE repository SET public = ?2 WHERE id = ?1"), params![id, public]).map(drop)
 }
 
+/// Lets what is in the repository change, or not.
+pub fn set_state(tx: &mut Tx<'_>, id: RepositoryId, state: RepositoryState) -> Result<()> {
+    tx.execute(sql!("UPDATE repository SET state = ?2 WHERE id = ?1"), params![id, state]).map(drop)
+}
+
 /// Rewrites the description.
 pub fn set_description(tx: &mut Tx<'_>, id: RepositoryId, description: Option<&str>) -> Result<()> {
     tx.execute(sql!("UPDATE repository SET description = ?2 WHERE id = ?1"), params![id, description])
@@ -164,61 +189,6 @@ pub fn delete(tx: &mut Tx<'_>, id: RepositoryId, now: Timestamp) -> Result<()> {
         params![id, now],
     )
     .map(drop)
-}
-
-/// At most `limit` full names of repositories after `after`, in the order of their bytes.
-pub fn names(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
-    tx.all(
-        sql!(
-            "SELECT full_name FROM repository WHERE deleted_ms IS NULL AND full_name > ?1
-             ORDER BY full_name LIMIT ?2"
-        ),
-        params![after, limit],
-        |row| row.get(0),
-    )
-}
-
-/// The same of those that everybody may read.
-pub fn public_names(tx: &mut Tx<'_>, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
-    tx.all(
-        sql!(
-            "SELECT full_name FROM repository WHERE public = TRUE AND deleted_ms IS NULL AND full_name > ?1
-             ORDER BY full_name LIMIT ?2"
-        ),
-        params![after, limit],
-        |row| row.get(0),
-    )
-}
-
-/// The same of those on which `account` was given a role.
-pub fn granted_names(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<RepositoryName>> {
-    tx.all(
-        sql!(
-            "SELECT p.full_name FROM permission p JOIN repository r ON r.id = p.repository_id
-             WHERE p.account_id = ?1 AND p.full_name > ?2 AND r.deleted_ms IS NULL
-             ORDER BY p.full_name LIMIT ?3"
-        ),
-        params![account, after, limit],
-        |row| row.get(0),
-    )
-}
-
-/// The same of those on which a team was given a role.
-pub fn team_names(tx: &mut Tx<'_>, team: TeamId, after: &str, limit: i64) -> Result<Vec<RepositoryName>> {
-    tx.all(
-        sql!(
-            "SELECT p.full_name FROM team_permission p JOIN repository r ON r.id = p.repository_id
-             WHERE p.team_id = ?1 AND p.full_name > ?2 AND r.deleted_ms IS NULL
-             ORDER BY p.full_name LIMIT ?3"
-        ),
-        params![team, after, limit],
-        |row| row.get(0),
-    )
 }
 
 /// At most `limit` names in one namespace after `after`, without the namespace, in the order of their bytes.

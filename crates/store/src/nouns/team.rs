@@ -4,7 +4,7 @@ use wharfinger_model::TeamRole;
 
 use super::account::Account;
 use super::{AccountId, TeamId};
-use crate::{Result, Row, Tx, params, sql};
+use crate::{Result, Row, Tx, like, params, sql};
 
 /// A team.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +194,41 @@ pub fn seeing(tx: &mut Tx<'_>, account: AccountId) -> Result<Vec<(TeamId, String
              WHERE m.account_id = ?1 AND t.role <> 'admin'"
         ),
         params![account],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// At most `limit` names of the organization's teams that begin with `prefix`, by name.
+pub fn beginning(tx: &mut Tx<'_>, organization: AccountId, prefix: &str, limit: i64) -> Result<Vec<String>> {
+    tx.all(
+        sql!(
+            "SELECT name FROM team WHERE organization_id = ?1 AND name >= ?2 AND name < ?2 || '~'
+             ORDER BY name LIMIT ?3"
+        ),
+        params![organization, prefix, limit],
+        |row| row.get(0),
+    )
+}
+
+/// At most `limit` teams whose names contain `text`, with their organizations: of those that `account` is in, and of
+/// organizations that it administers.
+pub fn containing(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    text: &str,
+    limit: i64,
+) -> Result<Vec<(String, String)>> {
+    tx.all(
+        sql!(
+            "SELECT t.name, o.name FROM team t JOIN account o ON o.id = t.organization_id
+             WHERE t.id IN (SELECT m.team_id FROM team_member m WHERE m.account_id = ?1
+                            UNION
+                            SELECT s.id FROM team_member m JOIN team a ON a.id = m.team_id AND a.role = 'admin'
+                                             JOIN team s ON s.organization_id = a.organization_id
+                            WHERE m.account_id = ?1)
+               AND t.name LIKE ?2 ESCAPE '!' LIMIT ?3"
+        ),
+        params![account, &like::containing(text), limit],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }

@@ -77,6 +77,15 @@ const SORTING: &[&str] = &[
     // Some of the repositories that see a blob, at most 200, and the blobs that were stored last, by their keys.
     "FROM (SELECT l.repository_id FROM blob b JOIN repository_blob l",
     "SELECT digest FROM blob WHERE NOT lost ORDER BY id DESC LIMIT ?1",
+    // Repositories by a part of their names: every name is looked at, and a thousand of those that were found are ranked.
+    "AND r.full_name LIKE",
+    // The teams of one account and of the organizations that it administers, and robots likewise.
+    "WHERE t.id IN (SELECT m.team_id FROM team_member m",
+    "WHERE b.owner_id IN (SELECT CAST(?1 AS BIGINT)",
+    // How much was done in a repository on each day.
+    "SELECT at_ms / 86400000, COUNT(*)",
+    // What operators tell everybody: a few messages, by their keys.
+    "FROM message ORDER BY id",
     // Whether any blob is lost, in an index that holds nothing else; and only then what one manifest needs.
     "SELECT 1 FROM blob WHERE lost = TRUE LIMIT 1",
     "WITH RECURSIVE needed",
@@ -136,6 +145,8 @@ async fn pages_of_tags_are_picked_on_an_index_alone() {
 
 /// How the log finds who did something.
 const PERFORMER: &str = "SEARCH a USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN";
+/// And in whose namespace.
+const NAMESPACE: &str = "SEARCH n USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN";
 
 /// Lists whose pages cost the same wherever they lie, whatever else there is: what a statement says, and what SQLite does
 /// for it. The indexes hold nothing that is not listed, except the one of tags, which tells by itself who has expired.
@@ -149,29 +160,29 @@ const IN_ORDER: &[(&str, &[&str])] = &[
         &["SEARCH lifetime USING INDEX lifetime_expiring (end_ms>? AND end_ms<?)"],
     ),
     (
-        "SELECT full_name FROM repository WHERE deleted_ms IS NULL",
-        &["SEARCH repository USING INDEX repository_full_name (full_name>?)"],
+        "SELECT r.full_name FROM repository r\n             WHERE r.deleted_ms IS NULL",
+        &["SEARCH r USING INDEX repository_full_name (full_name>? AND full_name<?)"],
     ),
     (
-        "SELECT full_name FROM repository WHERE public = TRUE",
-        &["SEARCH repository USING INDEX repository_public (full_name>?)"],
+        "SELECT r.full_name FROM repository r\n             WHERE r.public = TRUE",
+        &["SEARCH r USING INDEX repository_public (full_name>? AND full_name<?)"],
     ),
     (
         "SELECT name FROM repository WHERE namespace_id = ?1",
         &["SEARCH repository USING INDEX repository_name (namespace_id=? AND name>?)"],
     ),
     (
-        "SELECT p.full_name FROM permission p",
+        "SELECT t.full_name FROM permission t",
         &[
-            "SEARCH p USING COVERING INDEX permission_account (account_id=? AND full_name>?)",
+            "SEARCH t USING COVERING INDEX permission_account (account_id=? AND full_name>? AND full_name<?)",
             // Whether it is still there.
             "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
         ],
     ),
     (
-        "SELECT p.full_name FROM team_permission p",
+        "SELECT t.full_name FROM team_permission t",
         &[
-            "SEARCH p USING COVERING INDEX team_permission_team (team_id=? AND full_name>?)",
+            "SEARCH t USING COVERING INDEX team_permission_team (team_id=? AND full_name>? AND full_name<?)",
             "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
         ],
     ),
@@ -191,20 +202,36 @@ const IN_ORDER: &[(&str, &[&str])] = &[
     ),
     (
         "WHERE e.repository_id = ?5 AND e.at_ms",
-        &["SEARCH e USING INDEX audit_repository (repository_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
+        &[
+            "SEARCH e USING INDEX audit_repository (repository_id=? AND at_ms>? AND at_ms<?)",
+            PERFORMER,
+            NAMESPACE,
+        ],
     ),
     (
         "WHERE e.namespace_id = ?5 AND e.at_ms",
-        &["SEARCH e USING INDEX audit_namespace (namespace_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
+        &[
+            "SEARCH e USING INDEX audit_namespace (namespace_id=? AND at_ms>? AND at_ms<?)",
+            PERFORMER,
+            NAMESPACE,
+        ],
     ),
-    ("WHERE TRUE AND e.at_ms", &["SEARCH e USING INDEX audit_everything (at_ms>? AND at_ms<?)", PERFORMER]),
+    ("WHERE e.at_ms", &["SEARCH e USING INDEX audit_everything (at_ms>? AND at_ms<?)", PERFORMER, NAMESPACE]),
     (
         "WHERE e.account_id = ?5 AND e.at_ms",
-        &["SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
+        &[
+            "SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)",
+            PERFORMER,
+            NAMESPACE,
+        ],
     ),
     (
         "WHERE e.account_id = ?6 AND +e.namespace_id = ?5",
-        &["SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)", PERFORMER],
+        &[
+            "SEARCH e USING INDEX audit_performer (account_id=? AND at_ms>? AND at_ms<?)",
+            PERFORMER,
+            NAMESPACE,
+        ],
     ),
 ];
 
@@ -218,6 +245,20 @@ async fn lists_are_read_in_their_order_from_where_a_page_begins() {
         assert!(found.next().is_none(), "more than one {text}");
         let plan = plan(&connection, sql);
         assert_eq!(plan.iter().map(|(_, step)| step.as_str()).collect::<Vec<_>>(), *steps, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn entries_of_the_log_are_counted_on_an_index_alone() {
+    let store = TestStore::sqlite().await;
+    let connection = Connection::open(store.folder().unwrap().join("wharfinger.db")).unwrap();
+    let counts: Vec<_> =
+        STATEMENTS.iter().filter(|sql| sql.sqlite().contains("SELECT at_ms / 86400000")).collect();
+    assert_eq!(counts.len(), 6, "a count has come or gone");
+    for sql in counts {
+        let plan = plan(&connection, sql);
+        let alone = plan.iter().any(|(_, step)| step.starts_with("SEARCH audit USING COVERING INDEX audit_"));
+        assert!(alone, "{}\n{plan:#?}", sql.sqlite());
     }
 }
 

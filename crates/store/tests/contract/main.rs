@@ -16,4 +16,5 @@ mod people;
 mod pruning;
 mod records;
 mod repositories;
+mod seeing;
 mod tokens;

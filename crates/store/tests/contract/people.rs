@@ -5,6 +5,7 @@ use wharfinger_store::account::{self, Kind};
 use wharfinger_store::app_token::{self, AppToken};
 use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::prototype::{self, Delegate};
+use wharfinger_store::repository::{Source, Span};
 use wharfinger_store::robot::{self, NewRobot};
 use wharfinger_store::testing::each_engine;
 use wharfinger_store::{AccountId, Result, Tx, permission, repository, session, team};
@@ -52,8 +53,11 @@ async fn an_account_stands_to_a_repository_as_its_best_team_does() {
             assert_eq!(permission::transitive(tx, web, bob)?.len(), 2);
             permission::grant(tx, web, bob, Role::Admin)?;
             assert_eq!(granted(tx)?, Some(Role::Admin));
-            assert_eq!(repository::team_names(tx, writers, "", 10)?, ["acme/web".parse().unwrap()]);
-            assert_eq!(repository::team_names(tx, writers, "acme/web", 10)?, []);
+            assert_eq!(
+                repository::names(tx, Source::Team(writers), &Span::after(""), 10)?,
+                ["acme/web".parse().unwrap()]
+            );
+            assert_eq!(repository::names(tx, Source::Team(writers), &Span::after("acme/web"), 10)?, []);
             permission::revoke(tx, web, bob)?;
             team::delete(tx, writers)?;
             assert_eq!(granted(tx)?, Some(Role::Read));
@@ -204,8 +208,10 @@ async fn whatever_is_called_after_an_account_is_renamed_with_it() {
             account::rename(tx, acme, &"umbrella".parse().unwrap())?;
             let expected = "umbrella/team/web".parse().unwrap();
             assert_eq!(repository::name_of(tx, web)?.as_ref(), Some(&expected));
-            assert_eq!(repository::granted_names(tx, bob, "", 10)?, std::slice::from_ref(&expected));
-            assert_eq!(repository::team_names(tx, staff, "", 10)?, [expected]);
+            for source in [Source::Granted(bob), Source::Team(staff)] {
+                let names = repository::names(tx, source, &Span::after(""), 10)?;
+                assert_eq!(names, std::slice::from_ref(&expected));
+            }
             assert_eq!(account::by_id(tx, robot)?.unwrap().name, "umbrella+ci");
             Ok(())
         })

@@ -1,4 +1,4 @@
-use wharfinger_model::{RepositoryName, Role};
+use wharfinger_model::{RepositoryName, RepositoryState, Role};
 use wharfinger_store::account::{self, Kind};
 use wharfinger_store::repository::{self, NewRepository};
 use wharfinger_store::testing::each_engine;
@@ -120,10 +120,10 @@ async fn a_deleted_repository_is_gone_and_its_name_is_free() {
             let (alice, bob) = (user(tx, "alice")?, user(tx, "bob")?);
             let first = repository(tx, alice, "app")?;
             permission::grant(tx, first, bob, Role::Admin)?;
-            assert!(repository::lock(tx, first)?);
+            assert_eq!(repository::lock(tx, first)?, Some(RepositoryState::Normal));
             repository::delete(tx, first, at(2000))?;
 
-            assert!(!repository::lock(tx, first)?, "what is deleted is not changed");
+            assert_eq!(repository::lock(tx, first)?, None, "what is deleted is not changed");
             assert_eq!(repository::by_name(tx, &name("alice/app"))?, None);
             let gone = repository::standing(tx, &name("alice/app"), Some(bob))?.unwrap();
             assert_eq!((gone.repository, gone.granted), (None, None));

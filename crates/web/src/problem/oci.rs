@@ -153,6 +153,11 @@ impl From<Error> for Problem {
                 problem
             }
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
+            Error::ReadOnly(name) => {
+                Self::new(StatusCode::METHOD_NOT_ALLOWED, "DENIED", format!("{name} is in read-only mode."))
+                    .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"))
+            }
+            Error::NoNotification => Self::not_found("UNSUPPORTED", "no such notification"),
             Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
             Error::NoApplication | Error::NoToken | Error::RedirectUri | Error::UnknownScope => {
                 Self::not_found("UNSUPPORTED", error.to_string())

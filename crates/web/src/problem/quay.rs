@@ -199,11 +199,17 @@ impl From<Error> for Problem {
             | Error::NoBlob
             | Error::NoUpload
             | Error::NoPolicy
+            | Error::NoNotification
             | Error::NoApplication
             | Error::NoToken
             | Error::UnknownScope
             | Error::NoTeam
             | Error::NoAccount => Self::not_found(),
+            // The number is Quay's for READ_ONLY.
+            Error::ReadOnly(_) => Self::Message(
+                StatusCode::SERVICE_UNAVAILABLE,
+                json!("Repository is in read only or mirror mode: 1"),
+            ),
             Error::RedirectUri => Self::Error(StatusCode::BAD_REQUEST, "invalid_request".into()),
             Error::FreshLoginRequired => {
                 Self::typed(StatusCode::UNAUTHORIZED, "fresh_login_required", "Requires fresh login")

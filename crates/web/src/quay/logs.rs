@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use wharfinger_model::{Scope, Timestamp};
-use wharfinger_registry::logs::{self, Log, LogEntry, LogQuery, Performer, Position, Total};
+use wharfinger_registry::logs::{self, Log, LogEntry, LogQuery, Namespace, Performer, Position, Total};
 
 use super::operation::{Access, Answer, Operation, Parameter};
 use super::request::Query;
@@ -212,6 +212,29 @@ struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     performer: Option<Who>,
+    /// In whose namespace it was done, where that is not known already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    namespace: Option<Whose>,
+}
+
+/// A namespace.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogNamespace)]
+struct Whose {
+    /// `user` or `org`.
+    kind: &'static str,
+    name: String,
+    avatar: Avatar,
+}
+
+impl From<Namespace> for Whose {
+    fn from(namespace: Namespace) -> Self {
+        let Namespace { name, is_organization } = namespace;
+        let (kind, drawn) =
+            if is_organization { ("org", AvatarKind::Org) } else { ("user", AvatarKind::User) };
+        Self { kind, avatar: Avatar::new(drawn, &name, None), name }
+    }
 }
 
 /// Who did something.
@@ -232,6 +255,7 @@ impl From<LogEntry> for Entry {
             ip: entry.address,
             datetime: date(entry.at),
             performer: entry.performer.map(Who::from),
+            namespace: entry.namespace.map(Whose::from),
         }
     }
 }

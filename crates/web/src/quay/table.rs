@@ -8,8 +8,8 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 use super::operation::Operation;
 use super::{
     app_token, application, authorization, autoprune, documents, error_type, federation, immutability, label,
-    logs, manifest, member, organization, permission, prototype, repository, robot, session, superuser, tag,
-    team, user,
+    logs, manifest, member, message, notification, organization, permission, prototype, repository, robot,
+    search, session, superuser, tag, team, user,
 };
 
 /// Where the API begins.
@@ -28,7 +28,7 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "repository",
         about: "Create, describe, show and delete repositories.",
-        operations: &[repository::OPERATIONS],
+        operations: &[repository::OPERATIONS, repository::LISTS],
     },
     Chapter {
         name: "tag",
@@ -39,6 +39,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         name: "manifest",
         about: "Look at manifests, and label them.",
         operations: &[manifest::OPERATIONS, label::OPERATIONS],
+    },
+    Chapter {
+        name: "repositorynotification",
+        about: "Say who is told of what happens in a repository.",
+        operations: &[notification::OPERATIONS],
     },
     Chapter {
         name: "permission",
@@ -96,6 +101,12 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         about: "Applications that act for people, and their tokens.",
         operations: &[application::OPERATIONS, application::TOKENS, authorization::OPERATIONS],
     },
+    Chapter {
+        name: "search",
+        about: "Find repositories, namespaces, teams and robots.",
+        operations: &[search::OPERATIONS],
+    },
+    Chapter { name: "messages", about: "Tell everybody something.", operations: &[message::OPERATIONS] },
     Chapter { name: "logs", about: "What was done, by whom and when.", operations: &[logs::OPERATIONS] },
     Chapter {
         name: "discovery",
@@ -116,6 +127,7 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("namespace", "The name of a user or organization."),
     ("orgname", "The name of an organization."),
     ("policy_uuid", "The id of a policy."),
+    ("prefix", "How a name begins."),
     ("prototypeid", "The id of a default permission."),
     ("repository", "The full name of a repository, as in `namespace/name`."),
     ("robot_shortname", "The name of a robot, without its namespace and the plus."),
@@ -123,6 +135,7 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("teamname", "The name of a team."),
     ("token_uuid", "The id of a token."),
     ("username", "The name of a user or robot."),
+    ("uuid", "The id of a notification or message."),
 ];
 
 /// What a parameter of a path is.

@@ -34,6 +34,10 @@ pub fn rename(tx: &mut Tx<'_>, id: AccountId, name: &Namespace) -> Result<()> {
              SET full_name = (SELECT r.full_name FROM repository r WHERE r.id = team_permission.repository_id)
              WHERE repository_id IN (SELECT id FROM repository WHERE namespace_id = ?1 AND deleted_ms IS NULL)"
         ),
+        sql!(
+            "UPDATE star SET full_name = (SELECT r.full_name FROM repository r WHERE r.id = star.repository_id)
+             WHERE repository_id IN (SELECT id FROM repository WHERE namespace_id = ?1 AND deleted_ms IS NULL)"
+        ),
     ];
     for sql in copying {
         tx.execute(sql, params![id])?;
@@ -105,6 +109,7 @@ fn leave(tx: &mut Tx<'_>, id: AccountId) -> Result<()> {
         sql!("DELETE FROM app_token WHERE account_id = ?1"),
         sql!("DELETE FROM team_member WHERE account_id = ?1"),
         sql!("DELETE FROM permission WHERE account_id = ?1"),
+        sql!("DELETE FROM star WHERE account_id = ?1"),
         sql!("DELETE FROM prototype WHERE account_id = ?1"),
         sql!("DELETE FROM prototype WHERE activating_id = ?1"),
     ];

@@ -4,7 +4,7 @@ use wharfinger_model::tag::Lifetime;
 use wharfinger_model::{Digest, TagName, Timestamp};
 
 use super::{ManifestId, RepositoryId};
-use crate::{Result, Row, Tx, params, sql};
+use crate::{Result, Row, Tx, like, params, sql};
 
 /// A lifetime as the history lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +133,7 @@ fn containing(tx: &mut Tx<'_>, page: Page, open: Openness, text: &str) -> Result
         ),
     };
     let Page { repository, beyond, limit, offset } = page;
-    let pattern = like_pattern(text);
+    let pattern = like::containing(text);
     tx.all(statement, params![repository, beyond, limit, offset, &pattern], Listed::from_row)
 }
 
@@ -156,21 +156,6 @@ fn all(tx: &mut Tx<'_>, page: Page, open: Openness) -> Result<Vec<Listed>> {
 /// Whether a name contains a text, whatever its case.
 fn contains(name: &str, text: &str) -> bool {
     name.to_ascii_lowercase().contains(&text.to_ascii_lowercase())
-}
-
-/// A pattern for LIKE that finds `text` itself: `%` and `_` are ordinary characters. Tags are ASCII, and so is all that
-/// has a lower case here: it is the same on both engines.
-fn like_pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(character.to_ascii_lowercase());
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// At most `limit` names of living tags after `after`, in the order of their bytes.

@@ -1,13 +1,20 @@
 //! Repositories themselves: making, showing, describing, deleting.
 
+mod list;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use wharfinger_model::{NamespaceRole, RepositoryName, Role, Timestamp};
+use wharfinger_model::{NamespaceRole, RepositoryName, RepositoryState, Role, Timestamp};
 use wharfinger_store::account::Kind;
-use wharfinger_store::{Tx, permission, repository};
+use wharfinger_store::{Tx, audit as stored_audit, immutability, permission, repository, star};
 
-use crate::access::{Admin, Read, Write, check};
+pub use list::{
+    RepositoryEntry, RepositoryPage, Selection, add_star, authorize_stars, list, list_starred, remove_star,
+};
+
+use crate::access::{Admin, Describe, Granted, Read, check};
 use crate::audit::{self, Subject};
 use crate::tags::{self, LivingTag};
 use crate::{Caller, Error, Registry, Result, default_permissions};
@@ -113,6 +120,27 @@ pub enum Tags {
     Omit,
 }
 
+/// Whether a view shall tell how much was done on each of the last days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stats {
+    /// Yes.
+    Include,
+    /// No.
+    Omit,
+}
+
+/// For how many days it is told how much was done.
+const STATS_DAYS: i64 = 92;
+
+/// How much was done on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayCount {
+    /// The day's first instant, UTC.
+    pub day: Timestamp,
+    /// How many entries the log has.
+    pub count: i64,
+}
+
 /// A repository as its caller may see it.
 #[derive(Debug, Clone)]
 pub struct RepositoryView {
@@ -124,14 +152,20 @@ pub struct RepositoryView {
     pub is_public: bool,
     /// Whether it belongs to an organization.
     pub is_organization: bool,
-    /// Whether the caller may write.
+    /// Whether what is in it may change.
+    pub state: RepositoryState,
+    /// Whether the caller may change what is in it.
     pub can_write: bool,
     /// Whether the caller administers it.
     pub can_admin: bool,
+    /// Whether the caller likes it.
+    pub is_starred: bool,
     /// How long dead tags can be restored, in seconds.
     pub window_s: u64,
     /// The newest living tags, newest first, if they were asked for.
     pub tags: Vec<LivingTag>,
+    /// How much was done on each of the last days, newest first, if that was asked for.
+    pub stats: Vec<DayCount>,
 }
 
 /// A repository.
@@ -143,6 +177,7 @@ pub async fn get(
     caller: &Arc<Caller>,
     name: &RepositoryName,
     tags: Tags,
+    stats: Stats,
 ) -> Result<RepositoryView> {
     let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
     registry
@@ -152,18 +187,38 @@ pub async fn get(
                 Tags::Include => tags::newest_living(tx, &granted, VIEW_TAGS, now)?,
                 Tags::Omit => Vec::new(),
             };
+            let is_starred = match caller.account() {
+                Some(account) => star::is_set(tx, account.id, granted.id())?,
+                None => false,
+            };
             Ok(RepositoryView {
                 name: granted.name.clone(),
                 description: granted.repository().description.clone(),
                 is_public: granted.repository().public,
                 is_organization: granted.is_organization(),
-                can_write: granted.role >= Role::Write,
+                state: granted.repository().state,
+                can_write: granted.can_write(),
                 can_admin: granted.role >= Role::Admin,
+                is_starred,
                 window_s: granted.window().as_secs(),
                 tags: listed,
+                stats: match stats {
+                    Stats::Include => daily(tx, &granted, now)?,
+                    Stats::Omit => Vec::new(),
+                },
             })
         })
         .await
+}
+
+/// How much was done on each of the last days, also on those on which nothing was.
+fn daily(tx: &mut Tx<'_>, granted: &Granted<Read>, now: Timestamp) -> Result<Vec<DayCount>> {
+    let today = now.day();
+    let days = (0..STATS_DAYS).map(|back| today - back);
+    let since = Timestamp::from_day(today - STATS_DAYS + 1);
+    let counted: HashMap<_, _> = stored_audit::daily(tx, granted.id(), since)?.into_iter().collect();
+    let count = |day| counted.get(&day).copied().unwrap_or(0);
+    Ok(days.map(|day| DayCount { day: Timestamp::from_day(day), count: count(day) }).collect())
 }
 
 /// Checks that the caller administers the repository, before anything else of a request is looked at.
@@ -173,6 +228,19 @@ pub async fn get(
 pub async fn authorize_admin(registry: &Registry, caller: &Arc<Caller>, name: &RepositoryName) -> Result<()> {
     let (caller, name) = (Arc::clone(caller), name.clone());
     registry.read(move |tx| check::<Admin>(tx, &caller, &name).map(drop)).await
+}
+
+/// Checks that the caller may write about the repository, before anything else of a request is looked at.
+///
+/// # Errors
+/// When the caller may not, or the repository does not exist.
+pub async fn authorize_description(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+) -> Result<()> {
+    let (caller, name) = (Arc::clone(caller), name.clone());
+    registry.read(move |tx| check::<Describe>(tx, &caller, &name).map(drop)).await
 }
 
 /// Rewrites the description.
@@ -189,7 +257,7 @@ pub async fn set_description(
     let description = description.to_owned();
     registry
         .write(move |tx| {
-            let granted = check::<Write>(tx, &caller, &name)?;
+            let granted = check::<Describe>(tx, &caller, &name)?;
             repository::set_description(tx, granted.id(), Some(&description))?;
             let metadata =
                 json!({"repo": name.name(), "namespace": name.namespace(), "description": description});
@@ -215,6 +283,32 @@ pub async fn set_visibility(
             let metadata =
                 json!({"repo": name.name(), "namespace": name.namespace(), "visibility": visibility.as_str()});
             audit::write(tx, &caller, Subject::repository(&granted), "change_repo_visibility", metadata, now)
+        })
+        .await
+}
+
+/// Lets what is in the repository change, or refuses every push and every change of a tag.
+///
+/// # Errors
+/// When the caller does not administer the repository, or it does not exist.
+pub async fn set_state(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    name: &RepositoryName,
+    state: RepositoryState,
+) -> Result<()> {
+    let (caller, name, now) = (Arc::clone(caller), name.clone(), registry.now());
+    registry
+        .write(move |tx| {
+            let granted = check::<Admin>(tx, &caller, &name)?;
+            repository::set_state(tx, granted.id(), state)?;
+            if state == RepositoryState::Normal {
+                // What policies would have made immutable meanwhile still has to be.
+                immutability::set_unapplied(tx, granted.namespace(), granted.id())?;
+            }
+            let metadata =
+                json!({"repo": name.name(), "namespace": name.namespace(), "state_changed": state.as_str()});
+            audit::write(tx, &caller, Subject::repository(&granted), "change_repo_state", metadata, now)
         })
         .await
 }

@@ -1,14 +1,20 @@
 //! Chapter "repository": creating, reading, describing, showing and deleting.
 
+mod list;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
-use wharfinger_model::Scope;
+use wharfinger_model::{RepositoryState, Rfc3339, Scope};
 use wharfinger_registry::Error;
-use wharfinger_registry::repositories::{self, NewRepository, RepositoryView, Tags, Visibility};
-use wharfinger_registry::tags::{self, LivingTag};
+use wharfinger_registry::repositories::{
+    self, DayCount, NewRepository, RepositoryView, Stats, Tags, Visibility,
+};
+use wharfinger_registry::tags::LivingTag;
+
+pub(super) use list::OPERATIONS as LISTS;
 
 use super::Call;
 use super::field::{Field, Kind, Null, words};
@@ -38,7 +44,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: REPOSITORY,
         access: Access::Scope(Scope::RepoRead),
         summary: "Describe a repository.",
-        query: &[Parameter::boolean("includeTags", "Whether to list the tags. Default true.")],
+        query: &[
+            Parameter::boolean("includeTags", "Whether to list the tags. Default true."),
+            Parameter::boolean("includeStats", "Whether to count what was done each day. Default false."),
+        ],
         body: None,
         answers: &[Answer::of::<Described<'static>>(
             StatusCode::OK,
@@ -79,8 +88,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
         answers: &[SUCCESS],
         handler: |call, body| Box::pin(change_visibility(call, body)),
     },
+    Operation {
+        id: "changeRepoState",
+        method: Method::PUT,
+        path: "/api/v1/repository/{repository}/changestate",
+        access: Access::Scope(Scope::RepoAdmin),
+        summary: "Make a repository read-only, or normal again.",
+        query: &[],
+        body: Some(STATE),
+        answers: &[SUCCESS],
+        handler: |call, body| Box::pin(change_state(call, body)),
+    },
 ];
 
+const STATES: [(&str, RepositoryState); 2] =
+    [("NORMAL", RepositoryState::Normal), ("READ_ONLY", RepositoryState::ReadOnly)];
 const VISIBILITIES: [(&str, Visibility); 2] =
     [("public", Visibility::Public), ("private", Visibility::Private)];
 const VISIBILITY_KIND: Kind = Kind::Word(&words(&VISIBILITIES));
@@ -93,6 +115,11 @@ const NEW: &[Field] = &[
     Field::optional("repo_kind", Kind::Word(&["image"]), "What it holds. Default images.").null(Null::None),
 ];
 const UPDATE: &[Field] = &[Field::required("description", Kind::Text, "What it is for, in Markdown.")];
+const STATE: &[Field] = &[Field::required(
+    "state",
+    Kind::Word(&words(&STATES)),
+    "Whether tags can be pushed and changed, or nobody can do that.",
+)];
 const VISIBILITY: &[Field] = &[Field::required("visibility", VISIBILITY_KIND, "Whether everybody may pull.")];
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -117,13 +144,17 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
         Flag::Yes => Tags::Include,
         Flag::No => Tags::Omit,
     };
-    let view = repositories::get(call.registry, &call.caller, &name, tags).await?;
-    Ok(wire::json(StatusCode::OK, &Described::new(&view, tags)))
+    let stats = match call.query().flag("includeStats", Flag::No) {
+        Flag::Yes => Stats::Include,
+        Flag::No => Stats::Omit,
+    };
+    let view = repositories::get(call.registry, &call.caller, &name, tags, stats).await?;
+    Ok(wire::json(StatusCode::OK, &Described::new(&view, tags, stats)))
 }
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let name = call.repository()?;
-    tags::authorize_write(call.registry, &call.caller, &name).await?;
+    repositories::authorize_description(call.registry, &call.caller, &name).await?;
     let document = call.document(body).await?;
     let description = document.required("description")?;
     repositories::set_description(call.registry, &call.caller, &name, description).await?;
@@ -143,6 +174,14 @@ async fn change_visibility(call: &Call<'_>, body: Body) -> Result<Response, Prob
     repositories::authorize_admin(call.registry, &call.caller, &name).await?;
     let visibility = call.document(body).await?.required_word("visibility", &VISIBILITIES)?;
     repositories::set_visibility(call.registry, &call.caller, &name, visibility).await?;
+    Ok(wire::json(StatusCode::OK, &Done::DONE))
+}
+
+async fn change_state(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
+    let name = call.repository()?;
+    repositories::authorize_admin(call.registry, &call.caller, &name).await?;
+    let state = call.document(body).await?.required_word("state", &STATES)?;
+    repositories::set_state(call.registry, &call.caller, &name, state).await?;
     Ok(wire::json(StatusCode::OK, &Done::DONE))
 }
 
@@ -181,6 +220,26 @@ struct Described<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, LivingTagSummary>>, nullable = false)]
     tags: Option<Named<LivingTagSummary<'a>>>,
+    /// How much was done on each of the last 92 days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    stats: Option<Vec<DayStat>>,
+}
+
+/// How much was done on a day.
+#[derive(Serialize, ToSchema)]
+struct DayStat {
+    /// As in `2026-08-03`, in UTC.
+    date: String,
+    /// How many entries the log has.
+    count: i64,
+}
+
+impl From<&DayCount> for DayStat {
+    fn from(count: &DayCount) -> Self {
+        let date = Rfc3339(count.day).to_string();
+        Self { date: date.chars().take_while(|character| *character != 'T').collect(), count: count.count }
+    }
 }
 
 /// A living tag.
@@ -198,7 +257,7 @@ struct LivingTagSummary<'a> {
 }
 
 impl<'a> Described<'a> {
-    fn new(view: &'a RepositoryView, tags: Tags) -> Self {
+    fn new(view: &'a RepositoryView, tags: Tags, stats: Stats) -> Self {
         let summaries = || view.tags.iter().map(|tag| (tag.name.to_string(), tag.into())).collect();
         Self {
             namespace: view.name.namespace(),
@@ -207,15 +266,16 @@ impl<'a> Described<'a> {
             description: view.description.as_deref(),
             is_public: view.is_public,
             is_organization: view.is_organization,
-            is_starred: false,
+            is_starred: view.is_starred,
             status_token: "",
             trust_enabled: false,
             tag_expiration_s: view.window_s,
             is_free_account: true,
-            state: "NORMAL",
+            state: view.state.as_str(),
             can_write: view.can_write,
             can_admin: view.can_admin,
             tags: (tags == Tags::Include).then(|| Named(summaries())),
+            stats: (stats == Stats::Include).then(|| view.stats.iter().map(DayStat::from).collect()),
         }
     }
 }

@@ -1,0 +1,111 @@
+//! What operators tell everybody who comes with a browser.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use wharfinger_store::message;
+
+pub use wharfinger_store::message::Message;
+
+use crate::{Caller, Error, Registry, Result};
+
+/// Most messages at a time.
+const MOST: usize = 20;
+/// Longest text, in bytes.
+const LONGEST: usize = 4096;
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something to look after.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+impl Severity {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What a message is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaType {
+    /// Plain text.
+    Plain,
+    /// Markdown. Whoever shows it has to keep HTML out.
+    Markdown,
+}
+
+impl MediaType {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "text/plain",
+            Self::Markdown => "text/markdown",
+        }
+    }
+}
+
+/// Every message, oldest first: also for those who are not signed in.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(registry: &Registry) -> Result<Vec<Message>> {
+    registry.read(|tx| Ok(message::all(tx, MOST as i64)?)).await
+}
+
+/// Checks that the caller may tell everybody something, before anything else of a request is looked at.
+///
+/// # Errors
+/// When the caller is no superuser.
+pub fn authorize(caller: &Caller) -> Result<()> {
+    caller.check_superuser()
+}
+
+/// Tells everybody something.
+///
+/// # Errors
+/// When the caller is no superuser; [`Error::InvalidRequest`] when the text is too long or there are too many messages.
+pub async fn add(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    severity: Severity,
+    media_type: MediaType,
+    content: &str,
+) -> Result<()> {
+    authorize(caller)?;
+    if content.len() > LONGEST {
+        return Err(Error::InvalidRequest(format!("A message can have at most {LONGEST} bytes")));
+    }
+    let message = Message {
+        uuid: Uuid::new_v4().to_string(),
+        severity: severity.as_str().to_owned(),
+        media_type: media_type.as_str().to_owned(),
+        content: content.to_owned(),
+    };
+    registry
+        .write(move |tx| {
+            if message::all(tx, MOST as i64)?.len() >= MOST {
+                return Err(Error::InvalidRequest(format!("There can be at most {MOST} messages")));
+            }
+            Ok(message::insert(tx, &message)?)
+        })
+        .await
+}
+
+/// Takes a message back. It makes no difference whether there was one.
+///
+/// # Errors
+/// When the caller is no superuser.
+pub async fn remove(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Result<()> {
+    authorize(caller)?;
+    let uuid = uuid.to_owned();
+    registry.write(move |tx| Ok(message::delete(tx, &uuid)?)).await
+}

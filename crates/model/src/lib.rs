@@ -19,6 +19,7 @@ mod repository_state;
 pub mod rules;
 pub mod tag;
 mod time;
+pub mod trust;
 
 pub use access::{NamespaceRole, Role, Scope, Scopes, TeamRole, UnknownRole, UnknownScope, UnknownTeamRole};
 pub use digest::{Algorithm, Digest, InvalidDigest};

@@ -26,6 +26,7 @@ pub mod mounts;
 pub mod namespaces;
 pub mod notifications;
 pub mod oauth;
+pub mod oidc;
 pub mod organizations;
 pub mod permissions;
 pub mod prune;
@@ -49,7 +50,7 @@ use wharfinger_store::{Db, Tx};
 pub use access::{Caller, Origin, Privilege};
 pub use clock::Clock;
 pub use error::{Error, ManifestError, Result, UploadError};
-pub use settings::Settings;
+pub use settings::{GroupTeam, OidcLogin, Settings};
 
 /// A registry: what it remembers, where its bytes lie, and what time it is. Cheap to clone.
 #[derive(Clone)]
@@ -67,17 +68,33 @@ struct Inner {
     last_used: identity::LastUsed,
     pulls: Arc<pulls::Counter>,
     claims: Arc<claims::Claims>,
+    issuers: oidc::Issuers,
 }
 
 /// How many blobs are looked for to find out whether the storage is the right one.
 const SAMPLE: i64 = 4;
 
 impl Registry {
-    /// A registry over an open store and blob storage. Makes the first signing key if there is none.
+    /// A registry over an open store and blob storage, which asks nobody else. Makes the first signing key if there is
+    /// none.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
+        Self::open_online(db, blobs, clock, settings, Arc::new(oidc::Offline)).await
+    }
+
+    /// The same, which asks others by `fetch`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_online(
+        db: Db,
+        blobs: Arc<dyn Blobs>,
+        clock: Clock,
+        settings: Settings,
+        fetch: Arc<dyn oidc::Fetch>,
+    ) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let secret_key = identity::SecretKey::load(&db).await?;
         Ok(Self(Arc::new(Inner {
@@ -92,6 +109,7 @@ impl Registry {
             last_used: identity::LastUsed::default(),
             pulls: Arc::default(),
             claims: Arc::default(),
+            issuers: oidc::Issuers::new(fetch),
         })))
     }
 

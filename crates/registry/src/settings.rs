@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+use wharfinger_model::trust::Issuer;
+
 /// Everything that the registry's use cases and their doors need to know of the configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -31,6 +34,12 @@ pub struct Settings {
     pub prune_interval: Duration,
     /// How often what nothing needs any more is looked for.
     pub collect_interval: Duration,
+    /// The OIDC issuers that robots may trust; any if it is not set.
+    pub trusted_issuers: Option<Vec<Issuer>>,
+    /// Those that may be reached without TLS.
+    pub internal_issuers: Vec<Issuer>,
+    /// Where people can sign in besides here, if anywhere.
+    pub oidc_login: Option<OidcLogin>,
     /// Users who may do everything, besides the first. Their accounts may not be there yet.
     pub superusers: Vec<String>,
     /// Users who may read everything and write nothing. Their accounts may not be there yet.
@@ -42,6 +51,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether robots may trust the issuer.
+    pub fn lets_trust(&self, issuer: &Issuer) -> bool {
+        let secure = issuer.as_str().starts_with("https://") || self.internal_issuers.contains(issuer);
+        secure && self.trusted_issuers.as_ref().is_none_or(|trusted| trusted.contains(issuer))
+    }
+
     /// The name by which registry tokens and challenges call this registry: the authority of its public address.
     pub fn service(&self) -> &str {
         let url = self.public_url.as_deref().unwrap_or("http://wharfinger");
@@ -67,10 +82,45 @@ impl Default for Settings {
             pull_count_flush: Duration::from_secs(1),
             prune_interval: HOUR,
             collect_interval: Duration::from_secs(30),
+            trusted_issuers: None,
+            internal_issuers: Vec::new(),
+            oidc_login: None,
             superusers: Vec::new(),
             global_readonly_superusers: Vec::new(),
             user_creation: true,
             app_token_expiration: None,
         }
     }
+}
+
+/// An OIDC issuer at which people sign in, and what is made of what it says of them.
+#[derive(Debug, Clone)]
+pub struct OidcLogin {
+    /// What it is called in this registry's own addresses.
+    pub name: String,
+    /// The issuer.
+    pub issuer: Issuer,
+    /// The name of this registry at the issuer.
+    pub client_id: String,
+    /// Its secret there.
+    pub client_secret: SecretString,
+    /// What is asked of the issuer, with blanks between.
+    pub scopes: String,
+    /// The claim that a new user is named by.
+    pub username_claim: String,
+    /// The claim that lists a user's groups.
+    pub groups_claim: String,
+    /// The teams that groups are in.
+    pub groups: Vec<GroupTeam>,
+}
+
+/// A group of an issuer whose members are those of a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupTeam {
+    /// The group's name.
+    pub group: String,
+    /// The team's organization.
+    pub organization: String,
+    /// The team.
+    pub team: String,
 }

@@ -72,6 +72,7 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration { version: 12, common: include_str!("../migrations/0012_oidc.sql"), sqlite: "", postgres: "" },
     Migration { version: 13, common: include_str!("../migrations/0013_rules.sql"), sqlite: "", postgres: "" },
     Migration {
         version: 14,

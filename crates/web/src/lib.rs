@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod oauth;
+mod oauth2;
 mod oci;
 mod pages;
 mod problem;
@@ -43,6 +44,8 @@ async fn dispatch(State(registry): State<Registry>, request: Request) -> Respons
         quay::handle(&registry, request).await
     } else if path.starts_with("/oauth/") {
         oauth::handle(&registry, request).await
+    } else if path.starts_with("/oauth2/") {
+        oauth2::handle(&registry, request).await
     } else {
         pages::handle(&registry, request).await
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use axum::Router;
+use wharfinger_model::trust::Issuer;
+use wharfinger_outbound::Outbound;
 use wharfinger_registry::{Clock, Registry, Settings, identity::first_user};
 
 use crate::config::{Config, setting};
@@ -23,7 +25,11 @@ pub struct App {
 /// # Errors
 /// When what the stores hold can't be used.
 pub async fn build(config: &Config, deps: Deps, clock: Clock) -> anyhow::Result<App> {
-    let registry = Registry::open(deps.db.clone(), Arc::clone(&deps.blobs), clock, settings(config)).await?;
+    // The operator has named where people sign in, so that may lie anywhere, too.
+    let login = config.oidc_login.iter().map(|login| &login.issuer);
+    let outbound = Arc::new(Outbound::new(config.internal_issuers.iter().chain(login).map(Issuer::as_str)));
+    let (db, blobs) = (deps.db.clone(), Arc::clone(&deps.blobs));
+    let registry = Registry::open_online(db, blobs, clock, settings(config), outbound).await?;
     if !registry.finds_its_blobs().await? {
         // Whoever pushed them was told that they are stored, and whoever pushes next would not send them again.
         bail!(
@@ -69,6 +75,9 @@ fn settings(config: &Config) -> Settings {
         pull_count_flush: config.rhythm.pull_count_flush,
         prune_interval: config.rhythm.prune_interval,
         collect_interval: config.rhythm.collect_interval,
+        trusted_issuers: config.trusted_issuers.clone(),
+        internal_issuers: config.internal_issuers.clone(),
+        oidc_login: config.oidc_login.clone(),
         superusers: config.people.superusers.clone(),
         global_readonly_superusers: config.people.global_readonly_superusers.clone(),
         user_creation: config.people.user_creation,

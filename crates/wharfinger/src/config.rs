@@ -21,6 +21,8 @@ pub use secret::SecretUrl;
 pub(crate) use secret::masked;
 use setting::{Setting, Unset};
 pub use sources::Sources;
+use wharfinger_model::trust::Issuer;
+use wharfinger_registry::OidcLogin;
 use wharfinger_web::serve::TrustedProxies;
 
 /// Everything that can be set.
@@ -42,6 +44,12 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// Who may do what, beyond what is laid down by use.
     pub people: People,
+    /// The OIDC issuers that robots may trust; any if it is not set.
+    pub trusted_issuers: Option<Vec<Issuer>>,
+    /// OIDC issuers that may lie at private addresses, and be without TLS.
+    pub internal_issuers: Vec<Issuer>,
+    /// Where people can sign in besides here, if anywhere.
+    pub oidc_login: Option<OidcLogin>,
     /// What to log.
     pub log: Log,
     /// How long things last and how often they happen.

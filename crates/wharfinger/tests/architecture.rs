@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// A crate's folder, and the crates it may know.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("wharfinger", &["model", "store", "blobs", "registry", "web"]),
+    ("wharfinger", &["model", "store", "blobs", "registry", "outbound", "web"]),
     ("web", &["model", "registry", "blobs"]),
+    ("outbound", &["registry"]),
     ("registry", &["model", "store", "blobs"]),
     ("store", &["model"]),
     ("blobs", &["model"]),
@@ -20,8 +21,17 @@ const FLOORS: &[(&str, &[&str])] = &[
 const SQL_MARKERS: &[&str] = &["sql!(", "sql! {", "sql!{", "sql!["];
 
 /// The crates that speak HTTP: what decides must not know how it is asked.
-const HTTP: &[&str] =
-    &["http", "http-body", "http-body-util", "axum", "axum-extra", "hyper", "hyper-util", "tower-http"];
+const HTTP: &[&str] = &[
+    "http",
+    "http-body",
+    "http-body-util",
+    "axum",
+    "axum-extra",
+    "hyper",
+    "hyper-util",
+    "reqwest",
+    "tower-http",
+];
 
 fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -103,6 +103,16 @@ storage = "./wharfinger-data/blobs"  # default
 # global_readonly_superusers: none
 user_creation = "true"  # default
 # app_token_expiration: never
+# trusted_issuers: any with https
+# internal_issuers: none
+# login_issuer: none
+# login_client_id: none
+# login_client_secret: none
+login_name = "oidc"  # default
+login_scopes = "openid profile"  # default
+login_username_claim = "preferred_username"  # default
+login_groups_claim = "groups"  # default
+# login_groups: none
 log = "info"  # default
 log_format = "text"  # default
 pull_count_flush = "1s"  # default
@@ -289,6 +299,60 @@ fn a_mistake_in_a_flag_names_the_flag() {
         ("--sparse-manifests", "yes", "`yes` is no switch: write `true` or `false`"),
     ] {
         Program::new().refuses(&["serve", flag, value], &[&format!("{flag}: {what}")]);
+    }
+}
+
+#[test]
+fn a_mistake_about_issuers_names_the_flag() {
+    for (flag, value, what) in [
+        (
+            "--trusted-issuers",
+            "https://a.example,b.example",
+            "`b.example` is no OIDC issuer: write URLs with commas between, as in `https://gitlab.com`",
+        ),
+        (
+            "--login-name",
+            "federation",
+            "`federation` can't stand in an address: write letters, digits and dashes, and not `federation`",
+        ),
+        (
+            "--login-groups",
+            "ops=acme",
+            "`ops=acme` is no group with a team: write them with commas between, as in `ops=acme/owners`",
+        ),
+    ] {
+        Program::new().refuses(&["serve", flag, value], &[&format!("{flag}: {what}")]);
+    }
+}
+
+#[test]
+fn signing_in_elsewhere_needs_an_issuer_a_client_and_its_secret() {
+    Program::new().refuses(
+        &["serve", "--login-issuer", "https://sso.example"],
+        &[
+            "--login-issuer: signing in by OIDC needs login_client_id, too",
+            "--login-issuer: signing in by OIDC needs login_client_secret, too",
+        ],
+    );
+    Program::new().refuses(
+        &["serve", "--login-client-secret", "file:missing"],
+        &[
+            "--login-client-secret: the file `missing` can't be read: No such file or directory (os error 2)",
+            "--login-client-secret: signing in by OIDC needs login_issuer, too",
+            "--login-client-secret: signing in by OIDC needs login_client_id, too",
+        ],
+    );
+}
+
+#[test]
+fn the_secret_of_a_client_is_not_shown() {
+    let client = ["--login-issuer", "https://sso.example", "--login-client-id", "registry"];
+    let shown = &["login_client_secret = \"****\"  # WHARFINGER_LOGIN_CLIENT_SECRET"];
+    for secret in ["hunter2", "file:secret"] {
+        Program::new()
+            .file("secret", "hunter2\n")
+            .variable("WHARFINGER_LOGIN_CLIENT_SECRET", secret)
+            .shows(&client, shown);
     }
 }
 

@@ -10,8 +10,8 @@ use wharfinger_store::{
     access_token as tokens, account, app_token as app_tokens, robot as robots, session as sessions,
 };
 
-use super::Passwords;
 use super::derived::Purpose;
+use super::{Passwords, robot_federation};
 use crate::access::{AccessToken, Authority, Caller, Origin};
 use crate::{Registry, Result, secrets};
 
@@ -59,8 +59,8 @@ pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Resul
 }
 
 /// Whoever has that name and password. The name `$oauthtoken` goes with an access token as the password, `$app` with an
-/// app-specific token, and that of a robot with its token. `None` if they don't belong together, after the same time
-/// whether or not there is anybody of that name.
+/// app-specific token, and that of a robot with its token, or one that is signed by somebody whom the robot trusts.
+/// `None` if they don't belong together, after the same time whether or not there is anybody of that name.
 ///
 /// # Errors
 /// [`Error::TooManyAttempts`](crate::Error::TooManyAttempts) when too many passwords were wrong, whether or not there is
@@ -111,14 +111,19 @@ pub(super) async fn account(
     Ok(account.filter(|_| right))
 }
 
-/// The robot of that name, if the token is its own.
+/// The robot of that name, if the token is its own, or one that it trusts.
 async fn robot(registry: &Registry, name: &str, token: &str, origin: Origin) -> Result<Option<Arc<Caller>>> {
-    let name = name.to_owned();
-    let found = registry.read(move |tx| Ok(robots::login(tx, &name)?)).await?;
-    // Of one that is not there a token is derived and compared, too, so that it takes as long.
-    let nonce = found.as_ref().map_or("", |login| &login.nonce);
-    let right = registry.0.secret_key.matches(Purpose::RobotToken, nonce, token);
-    let Some(login) = found.filter(|_| right) else { return Ok(None) };
+    let login = if robot_federation::is_signed(token) {
+        robot_federation::login(registry, name, token).await?
+    } else {
+        let name = name.to_owned();
+        let found = registry.read(move |tx| Ok(robots::login(tx, &name)?)).await?;
+        // Of one that is not there a token is derived and compared, too, so that it takes as long.
+        let nonce = found.as_ref().map_or("", |login| &login.nonce);
+        let right = registry.0.secret_key.matches(Purpose::RobotToken, nonce, token);
+        found.filter(|_| right)
+    };
+    let Some(login) = login else { return Ok(None) };
     let (id, now) = (login.account.id, registry.now());
     if is_due(login.last_used, now) {
         note(registry.write(move |tx| Ok(robots::set_last_used(tx, id, now)?)).await);

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     ClientSecret,
     /// The secret half of an app-specific token.
     AppToken,
+    /// What proves to an OIDC issuer that who comes back is who was sent (RFC 7636).
+    CodeVerifier,
 }
 
 impl Purpose {
@@ -33,13 +35,14 @@ impl Purpose {
             Self::RobotToken => b"robot token",
             Self::ClientSecret => b"client secret",
             Self::AppToken => b"app token",
+            Self::CodeVerifier => b"code verifier",
         }
     }
 
     /// How many letters the secret has, as in Quay.
     fn length(self) -> usize {
         match self {
-            Self::RobotToken => 64,
+            Self::RobotToken | Self::CodeVerifier => 64,
             Self::ClientSecret => 40,
             Self::AppToken => 60,
         }

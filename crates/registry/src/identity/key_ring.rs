@@ -9,7 +9,7 @@ use wharfinger_model::Timestamp;
 use wharfinger_store::signing_key::{self, SigningKey};
 use wharfinger_store::{Db, Tx};
 
-use super::registry_token;
+use super::signed;
 use crate::{Error, Registry, Result, secrets};
 
 /// How often the keys have to be read again.
@@ -39,7 +39,7 @@ pub(crate) struct Key {
 impl KeyRing {
     /// Reads the keys from the store, and makes the first one if there is none.
     pub(crate) async fn load(db: &Db, now: Timestamp) -> Result<Self> {
-        super::hmac::install();
+        super::signature::install();
         let (name, secret) = new_key()?;
         let keys = db
             .write::<_, Error, _>(move |tx| {
@@ -115,7 +115,7 @@ fn delete_retired(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<SigningKey>> {
 
 /// The keys whose successor has been signing for so long that nothing of theirs is valid any more.
 fn retired(newest_first: &[SigningKey], now: Timestamp) -> Vec<String> {
-    let life = SETTLE + registry_token::LIFE + registry_token::LEEWAY + GRACE;
+    let life = SETTLE + signed::LIFE + signed::LEEWAY + GRACE;
     let successors = newest_first.iter().zip(newest_first.iter().skip(1));
     successors.filter(|(newer, _)| newer.created + life < now).map(|(_, old)| old.name.clone()).collect()
 }

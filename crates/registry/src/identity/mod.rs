@@ -5,14 +5,16 @@ pub mod authenticate;
 mod backoff;
 mod derived;
 pub mod first_user;
-mod hmac;
 pub mod key_ring;
 pub mod last_used;
 pub mod operator;
 mod passwords;
 pub mod registry_token;
+pub mod robot_federation;
 pub mod robots;
 pub mod sessions;
+mod signature;
+pub(crate) mod signed;
 pub mod users;
 
 pub(crate) use backoff::Backoff;

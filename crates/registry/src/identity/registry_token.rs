@@ -2,9 +2,7 @@
 //! (distribution specification, token authentication; RFC 7519).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{NamespaceRole, RepositoryName, Timestamp};
@@ -12,28 +10,14 @@ use wharfinger_store::AccountId;
 use wharfinger_store::account::Kind;
 use wharfinger_store::{Tx, repository};
 
+use super::signed::{self, LIFE};
 use crate::access::{AccessToken, Caller, Identity, Origin, Privilege, Sight};
 use crate::repositories::{self, Visibility};
 use crate::{Error, Registry, Result};
 
-/// How every token is signed: what a token says of itself never decides how it is checked.
-const ALGORITHM: Algorithm = Algorithm::HS256;
-/// How long a token lives.
-pub(super) const LIFE: Duration = Duration::from_secs(3600);
-/// Who issues tokens.
-const ISSUER: &str = "wharfinger";
-/// How far the clocks of two replicas may differ.
-pub(super) const LEEWAY: Duration = Duration::from_secs(30);
-
-/// What a token says.
+/// What a token says of its subject.
 #[derive(Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
-    sub: String,
-    iat: i64,
-    nbf: i64,
-    exp: i64,
+struct Grant {
     access: Vec<Access>,
     /// The account, for those who read the token on its way back to us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,23 +83,13 @@ pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<Resour
         };
         granted.push(ResourceScope::new(resource, actions));
     }
-    let issued = now.as_seconds();
-    let claims = Claims {
-        iss: ISSUER.into(),
-        aud: registry.settings().service().into(),
-        sub: caller.account().map_or("(anonymous)", |account| &account.name).into(),
-        iat: issued,
-        nbf: issued,
-        exp: issued + i64::try_from(LIFE.as_secs()).unwrap_or(0),
+    let subject = caller.account().map_or("(anonymous)", |account| &account.name);
+    let said = Grant {
         access: granted.iter().map(Access::from).collect(),
         account: caller.account().map(AccountClaim::from),
         access_token: caller.access_token().cloned(),
     };
-    let keys = registry.0.keys.keys();
-    let key = keys.signer(now).ok_or_else(|| Error::Internal("there is no signing key".into()))?;
-    let header = Header { kid: Some(key.name.clone()), ..Header::new(ALGORITHM) };
-    let token = jsonwebtoken::encode(&header, &claims, &key.encoding)
-        .map_err(|error| Error::Internal(format!("signing a token: {error}")))?;
+    let token = signed::sign(registry, registry.settings().service(), subject, LIFE, said)?;
     Ok(Issued { token, expires_in_s: LIFE.as_secs(), issued_at: now })
 }
 
@@ -184,35 +158,10 @@ fn catalog_actions(caller: &Caller, wanted: &[Action]) -> Vec<Action> {
 /// The holder of a registry token; `None` if the token is not ours, not valid at this moment, or says anything that
 /// would have to be understood and is not.
 pub fn verify(registry: &Registry, token: &str, origin: Origin) -> Option<Arc<Caller>> {
-    let header = jsonwebtoken::decode_header(token).ok()?;
-    let plain = Header { kid: header.kid.clone(), ..Header::new(ALGORITHM) };
-    let name = header.kid.clone().filter(|_| header == plain)?;
-    let keys = registry.0.keys.keys();
-    let key = &keys.named(&name)?.decoding;
-    let claims = jsonwebtoken::decode::<Claims>(token, key, &validation(registry)).ok()?.claims;
-    claims.is_timely(registry.now()).then_some(())?;
-    let identity = claims.account.map(|account| account.into_identity(claims.sub));
-    let grant = claims.access.into_iter().map(Access::into_scope).collect::<Option<_>>()?;
-    Some(Arc::new(Caller::with_grant(identity, grant, origin).by(claims.access_token)))
-}
-
-/// Everything but the times, which are checked against the registry's own clock.
-fn validation(registry: &Registry) -> Validation {
-    let mut validation = Validation::new(ALGORITHM);
-    validation.set_issuer(&[ISSUER]);
-    validation.set_audience(&[registry.settings().service()]);
-    validation.set_required_spec_claims(&["iss", "aud", "exp", "nbf"]);
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
-    validation
-}
-
-impl Claims {
-    fn is_timely(&self, now: Timestamp) -> bool {
-        let (now, leeway) = (now.as_seconds(), i64::try_from(LEEWAY.as_secs()).unwrap_or(0));
-        let life = i64::try_from((LIFE + LEEWAY).as_secs()).unwrap_or(0);
-        self.nbf <= now + leeway && now < self.exp + leeway && self.exp - self.iat <= life
-    }
+    let (subject, said) = signed::open::<Grant>(registry, registry.settings().service(), token)?;
+    let identity = said.account.map(|account| account.into_identity(subject));
+    let grant = said.access.into_iter().map(Access::into_scope).collect::<Option<_>>()?;
+    Some(Arc::new(Caller::with_grant(identity, grant, origin).by(said.access_token)))
 }
 
 impl From<&ResourceScope> for Access {

@@ -57,7 +57,8 @@ pub async fn verify(
     sign_in(registry, &user, password, Some(cookie), caller.origin.clone()).await
 }
 
-async fn open(
+/// Opens a session for somebody who has shown to be that account: its cookie.
+pub(crate) async fn open(
     registry: &Registry,
     account: Account,
     old_cookie: Option<&str>,

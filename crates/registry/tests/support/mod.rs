@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use wharfinger_blobs::{Blobs as _, Disk};
 use wharfinger_model::{Digest, Reference, RepositoryName, Role, Scope, Scopes, TagName, Timestamp};
 use wharfinger_registry::identity::authenticate;
+use wharfinger_registry::oidc::{Fetch, Offline};
 use wharfinger_registry::{Caller, Clock, Error, Origin, Registry, Settings, blobs, manifests, uploads};
 use wharfinger_store::account::{self, Kind, NewAccount};
 use wharfinger_store::repository::{self, NewRepository};
@@ -66,10 +67,16 @@ impl Place {
 
     /// On a new store, with these settings.
     pub(crate) async fn with(store: TestStore, settings: Settings) -> Self {
+        Self::online(store, settings, Arc::new(Offline)).await
+    }
+
+    /// On a new store, with these settings, and others to ask.
+    pub(crate) async fn online(store: TestStore, settings: Settings, fetch: Arc<dyn Fetch>) -> Self {
         let (db, folder, clock) = (store.db.clone(), tempfile::tempdir().unwrap(), Clock::manual(START));
         let disk = Disk::open(&folder.path().join("blobs")).await.unwrap();
         let blobs = Arc::new(disk.clone());
-        let registry = Registry::open(db.clone(), blobs, clock.clone(), settings).await.unwrap();
+        let registry =
+            Registry::open_online(db.clone(), blobs, clock.clone(), settings, fetch).await.unwrap();
         Self { registry, db, disk, clock, store, _blobs: folder }
     }
 

@@ -52,6 +52,18 @@ id! {
     TeamId
 }
 id! {
+    /// The key of a robot's trust. It is never used again.
+    RobotTrustId
+}
+
+impl RobotTrustId {
+    /// The key of a trust that was read from here before and written down elsewhere.
+    pub fn new(id: i64) -> Self {
+        Self(id)
+    }
+}
+
+id! {
     /// A repository's key.
     RepositoryId
 }

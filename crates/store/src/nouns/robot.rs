@@ -139,6 +139,8 @@ pub fn set_nonce(tx: &mut Tx<'_>, id: AccountId, nonce: &str) -> Result<()> {
 pub struct Login {
     /// Its account.
     pub account: Account,
+    /// The user or organization that it belongs to.
+    pub owner: AccountId,
     /// What its token is derived from.
     pub nonce: String,
     /// When its token was last shown, to some minutes.
@@ -149,12 +151,20 @@ pub struct Login {
 pub fn login(tx: &mut Tx<'_>, name: &str) -> Result<Option<Login>> {
     tx.optional(
         sql!(
-            "SELECT a.id, a.name, a.kind, a.email, a.superuser, a.window_ms, r.token_nonce, r.last_used_ms
+            "SELECT a.id, a.name, a.kind, a.email, a.superuser, a.window_ms, r.token_nonce, r.last_used_ms,
+                    r.owner_id
              FROM account a JOIN robot r ON r.account_id = a.id
              WHERE a.name = ?1 AND a.enabled = TRUE"
         ),
         params![name],
-        |row| Ok(Login { account: Account::from_row(row, 0)?, nonce: row.get(6)?, last_used: row.get(7)? }),
+        |row| {
+            Ok(Login {
+                account: Account::from_row(row, 0)?,
+                nonce: row.get(6)?,
+                last_used: row.get(7)?,
+                owner: row.get(8)?,
+            })
+        },
     )
 }
 

@@ -11,6 +11,7 @@ mod lifetimes;
 mod lists;
 mod manifests;
 mod missing;
+mod oidc;
 mod people;
 mod pruning;
 mod records;

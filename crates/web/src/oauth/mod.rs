@@ -6,6 +6,7 @@ mod page;
 mod sign_in;
 
 pub(crate) use page::refusal;
+pub(crate) use sign_in::own_path;
 
 use std::collections::HashMap;
 
@@ -57,10 +58,10 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
 }
 
 /// The fields of a form or a query; of a repeated one the first.
-struct Fields(HashMap<String, String>);
+pub(crate) struct Fields(HashMap<String, String>);
 
 impl Fields {
-    fn of(encoded: &[u8]) -> Self {
+    pub(crate) fn of(encoded: &[u8]) -> Self {
         let mut fields = HashMap::new();
         for (name, value) in form_urlencoded::parse(encoded) {
             fields.entry(name.into_owned()).or_insert_with(|| value.into_owned());
@@ -80,17 +81,17 @@ impl Fields {
     }
 
     /// The field's text. An empty one is as good as none, and so is one with a NUL, which nothing that is kept has.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty() && !value.contains('\0'))
     }
 
-    fn required(&self, name: &'static str) -> Result<&str, Problem> {
+    pub(crate) fn required(&self, name: &'static str) -> Result<&str, Problem> {
         self.get(name).ok_or(Problem::Missing(name))
     }
 }
 
 /// Sends a browser on. The address may hold a secret.
-fn redirect(status: StatusCode, location: &str) -> Response {
+pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
     match HeaderValue::try_from(location) {
         Ok(mut location) => {
             location.set_sensitive(true);

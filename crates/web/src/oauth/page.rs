@@ -51,8 +51,20 @@ pub(super) fn consent(request: &AuthorizationRequest, question: &Question, csrf:
     page(StatusCode::OK, "Authorize an application", &body, &policy)
 }
 
+/// Another place to sign in at.
+pub(super) struct Elsewhere {
+    pub(super) name: String,
+    pub(super) address: String,
+}
+
 /// Asks for name and password.
-pub(super) fn sign_in(status: StatusCode, next: &str, csrf: &str, fault: Option<&str>) -> Response {
+pub(super) fn sign_in(
+    status: StatusCode,
+    next: &str,
+    csrf: &str,
+    fault: Option<&str>,
+    elsewhere: Option<&Elsewhere>,
+) -> Response {
     let body = html! {
         h1 { "Sign in" }
         @if let Some(fault) = fault { p { strong { (fault) } } }
@@ -67,6 +79,9 @@ pub(super) fn sign_in(status: StatusCode, next: &str, csrf: &str, fault: Option<
             (hidden("next", next))
             (hidden("_csrf_token", csrf))
             button type="submit" { "Sign in" }
+        }
+        @if let Some(elsewhere) = elsewhere {
+            p { a href=(elsewhere.address) { "Sign in with " (elsewhere.name) } }
         }
     };
     // The form leads on to wherever the application's answer goes.

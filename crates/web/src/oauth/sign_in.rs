@@ -28,7 +28,11 @@ fn again(
     fault: Option<&str>,
 ) -> Result<Response, Problem> {
     let (cookie, csrf) = auth::page_cookie(parts)?;
-    let mut response = page::sign_in(status, next, &csrf, fault);
+    let elsewhere = registry.settings().oidc_login.as_ref().map(|login| page::Elsewhere {
+        name: login.name.clone(),
+        address: crate::oauth2::login_address(&login.name, next),
+    });
+    let mut response = page::sign_in(status, next, &csrf, fault, elsewhere.as_ref());
     wire::set_session(&mut response, &cookie, auth::session_scheme(registry, parts));
     Ok(response)
 }
@@ -64,7 +68,7 @@ pub(super) async fn sign_in(registry: &Registry, parts: &Parts, body: Body) -> R
 
 /// Where a browser goes after signing in: only to a path of this registry, or else home. Browsers read `\` as `/`, and
 /// what begins with two is another host.
-fn own_path(next: &str) -> &str {
+pub(crate) fn own_path(next: &str) -> &str {
     let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if plain && next.starts_with('/') && !next.starts_with("//") { next } else { "/" }
 }

@@ -75,6 +75,16 @@ impl Field {
         Self { name, kind, presence: Presence::Optional, null: Null::Wrong, about }
     }
 
+    /// The whole body, where it is no object. It is the only member of its list then, and has no name.
+    pub(super) const fn whole(kind: Kind, about: &'static str) -> Self {
+        Self::required("", kind, about)
+    }
+
+    /// Whether this is the whole body.
+    pub(super) fn is_whole(&self) -> bool {
+        self.name.is_empty()
+    }
+
     /// The same member, and what is made of it if it is null.
     pub(super) const fn null(self, null: Null) -> Self {
         Self { null, ..self }

@@ -6,6 +6,7 @@ mod authorization;
 mod autoprune;
 pub(crate) mod documents;
 mod error_type;
+mod federation;
 mod field;
 mod immutability;
 mod label;

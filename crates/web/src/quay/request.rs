@@ -127,6 +127,13 @@ impl Document {
 
     /// The document, if it is an object and its members are right.
     pub(super) fn new(document: Value, fields: &'static [Field]) -> Result<Self, Problem> {
+        if let [whole] = fields
+            && whole.is_whole()
+        {
+            let members = Map::from_iter([(whole.name.to_owned(), document)]);
+            field::check(fields, &members)?;
+            return Ok(Self { members, fields });
+        }
         match document {
             Value::Object(members) => {
                 field::check(fields, &members)?;
@@ -160,6 +167,11 @@ impl Document {
     /// An object, if it is there.
     pub(super) fn object(&self, name: &str) -> Option<&Map<String, Value>> {
         self.value(name)?.as_object()
+    }
+
+    /// The body itself, which is declared to be a list.
+    pub(super) fn items(&self) -> &[Value] {
+        self.value("").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// A text that is declared to be required.

@@ -7,9 +7,9 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    app_token, application, authorization, autoprune, documents, error_type, immutability, label, logs,
-    manifest, member, message, notification, organization, permission, prototype, repository, robot, search,
-    session, superuser, tag, team, user,
+    app_token, application, authorization, autoprune, documents, error_type, federation, immutability, label,
+    logs, manifest, member, message, notification, organization, permission, prototype, repository, robot,
+    search, session, superuser, tag, team, user,
 };
 
 /// Where the API begins.
@@ -78,7 +78,7 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "robot",
         about: "Logins of machines.",
-        operations: &[robot::OPERATIONS_OF_USER, robot::OPERATIONS_OF_ORGANIZATION],
+        operations: &[robot::OPERATIONS_OF_USER, robot::OPERATIONS_OF_ORGANIZATION, federation::OPERATIONS],
     },
     Chapter { name: "user", about: "The first user, oneself, and others.", operations: &[user::OPERATIONS] },
     Chapter {

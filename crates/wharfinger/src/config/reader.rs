@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use wharfinger_registry::OidcLogin;
+
 use super::mistake::{Mistake, Mistakes, Origin};
+use super::secret::MASK;
 use super::setting::{self, Setting, Unset};
 use super::sources::{Given, Sources};
 use super::{Config, Database, Effective, Limits, Log, People, Rhythm, Storage, TlsFiles, masked, value};
@@ -43,6 +46,9 @@ impl Reader {
         let tls = self.tls();
         let trusted_proxies = self.optional(setting::TRUSTED_PROXIES, value::networks).unwrap_or_default();
         let people = self.people();
+        let trusted_issuers = self.optional(setting::TRUSTED_ISSUERS, value::issuers);
+        let internal_issuers = self.optional(setting::INTERNAL_ISSUERS, value::issuers).unwrap_or_default();
+        let oidc_login = self.oidc_login();
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
         let rhythm = self.rhythm();
@@ -56,6 +62,9 @@ impl Reader {
             public_url,
             tls,
             trusted_proxies,
+            trusted_issuers,
+            internal_issuers,
+            oidc_login,
             people: people?,
             log: Log { filter: filter?, format: format? },
             rhythm: rhythm?,
@@ -95,6 +104,37 @@ impl Reader {
             global_readonly_superusers,
             user_creation: user_creation?,
             app_token_expiration,
+        })
+    }
+
+    /// Issuer, client and secret, or none of them.
+    fn oidc_login(&mut self) -> Option<OidcLogin> {
+        let given = |reader: &Self, setting: &Setting| Some(reader.given.get(setting.key)?.origin.clone());
+        let parts = [setting::LOGIN_ISSUER, setting::LOGIN_CLIENT_ID, setting::LOGIN_CLIENT_SECRET];
+        let origins = parts.map(|setting| (setting, given(self, setting)));
+        let issuer = self.optional(setting::LOGIN_ISSUER, value::issuer);
+        let client_id = self.optional(setting::LOGIN_CLIENT_ID, value::text);
+        let client_secret = self.hidden(setting::LOGIN_CLIENT_SECRET, value::secret);
+        let name = self.value(setting::LOGIN_NAME, value::path_segment);
+        let scopes = self.value(setting::LOGIN_SCOPES, value::text);
+        let username_claim = self.value(setting::LOGIN_USERNAME_CLAIM, value::text);
+        let groups_claim = self.value(setting::LOGIN_GROUPS_CLAIM, value::text);
+        let groups = self.optional(setting::LOGIN_GROUPS, value::group_teams).unwrap_or_default();
+        if let Some((there, Some(origin))) = origins.iter().find(|(_, origin)| origin.is_some()) {
+            for (missing, _) in origins.iter().filter(|(_, origin)| origin.is_none()) {
+                let what = format!("signing in by OIDC needs {}, too", missing.key);
+                self.mistakes.push(Mistake::of(origin.naming(there), what));
+            }
+        }
+        Some(OidcLogin {
+            name: name?,
+            issuer: issuer?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            scopes: scopes?,
+            username_claim: username_claim?,
+            groups_claim: groups_claim?,
+            groups,
         })
     }
 
@@ -177,6 +217,18 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// The same, of which nothing is shown.
+    fn hidden<T>(&mut self, setting: &'static Setting, parse: Parse<T>) -> Option<T> {
+        let hidden = self.given.contains_key(setting.key);
+        let value = self.optional(setting, parse);
+        if let Some(effective) =
+            self.effective.last_mut().filter(|of| hidden && of.setting.key == setting.key)
+        {
+            effective.shown = Some(MASK.to_owned());
+        }
+        value
     }
 
     fn parse<T>(&mut self, setting: &'static Setting, given: Given, parse: Parse<T>) -> Option<T> {

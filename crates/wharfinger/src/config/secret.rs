@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-const MASK: &str = "****";
+/// What is shown instead of a secret.
+pub(super) const MASK: &str = "****";
 
 /// A URL with a password in it, which `Debug` and `Display` leave out.
 #[derive(Clone, PartialEq, Eq)]

@@ -74,6 +74,21 @@ settings! {
     USER_CREATION = "user_creation" "SWITCH", Value("true"), "Whether anybody may make an account: true or false";
     APP_TOKEN_EXPIRATION = "app_token_expiration" "DURATION", Follows("never"),
         "How long app-specific tokens are good";
+    TRUSTED_ISSUERS = "trusted_issuers" "URLS", Follows("any with https"),
+        "The OIDC issuers that robots may trust, as in https://gitlab.com, with commas between";
+    INTERNAL_ISSUERS = "internal_issuers" "URLS", Follows("none"),
+        "OIDC issuers that may lie in the network of this machine, and may be without TLS";
+    LOGIN_ISSUER = "login_issuer" "URL", Follows("none"), "The OIDC issuer at which people can sign in";
+    LOGIN_CLIENT_ID = "login_client_id" "TEXT", Follows("none"), "What this registry is called at login_issuer";
+    LOGIN_CLIENT_SECRET = "login_client_secret" "TEXT", Follows("none"),
+        "Its secret there, or file:PATH of a file that holds it";
+    LOGIN_NAME = "login_name" "NAME", Value("oidc"), "What login_issuer is called in addresses: /oauth2/NAME/callback";
+    LOGIN_SCOPES = "login_scopes" "SCOPES", Value("openid profile"), "What login_issuer is asked for, with blanks between";
+    LOGIN_USERNAME_CLAIM = "login_username_claim" "CLAIM", Value("preferred_username"),
+        "The claim that a new user is named by";
+    LOGIN_GROUPS_CLAIM = "login_groups_claim" "CLAIM", Value("groups"), "The claim that lists a user's groups";
+    LOGIN_GROUPS = "login_groups" "GROUPS", Follows("none"),
+        "The teams of groups, as in staff=acme/readers,ops=acme/owners";
     LOG = "log" "FILTER", Value("info"), "What to log, as in info or info,wharfinger_web=debug";
     LOG_FORMAT = "log_format" "FORMAT", Value("text"), "How to log: text or json";
     PULL_COUNT_FLUSH = "pull_count_flush" "DURATION", Value("1s"), "How often counted pulls are written down";

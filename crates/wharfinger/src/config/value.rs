@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use http::Uri;
 use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use wharfinger_model::Namespace;
+use wharfinger_model::trust::Issuer;
+use wharfinger_registry::GroupTeam;
 use wharfinger_web::serve::{InvalidNetwork, TrustedProxies};
 
 use super::secret::Masked;
@@ -55,6 +58,16 @@ pub(crate) enum Error {
     NotAName(Masked),
     #[error("`{0}` is no switch: write `true` or `false`")]
     NotASwitch(Masked),
+    #[error("it is empty")]
+    Empty,
+    #[error("the file `{0}` can't be read: {1}")]
+    NoSecret(String, String),
+    #[error("`{0}` can't stand in an address: write letters, digits and dashes, and not `federation`")]
+    NotASegment(Masked),
+    #[error("`{0}` is no group with a team: write them with commas between, as in `ops=acme/owners`")]
+    NotAGroup(Masked),
+    #[error("`{0}` is no OIDC issuer: write URLs with commas between, as in `https://gitlab.com`")]
+    NotAnIssuer(Masked),
     #[error("`{0}` is not a duration: write a whole number and a unit (ms, s, m, h, d or w), as in `30s`")]
     NotADuration(Masked),
     #[error("`{0}` is too short: write a duration of at least `1ms`")]
@@ -126,6 +139,52 @@ pub(super) fn file(text: &str) -> Result<PathBuf, Error> {
 
 pub(super) fn networks(text: &str) -> Result<TrustedProxies, Error> {
     text.parse().map_err(|InvalidNetwork(wrong)| Error::NotANetwork(wrong.as_str().into()))
+}
+
+/// Any text but an empty one.
+pub(super) fn text(text: &str) -> Result<String, Error> {
+    if text.trim().is_empty() { Err(Error::Empty) } else { Ok(text.to_owned()) }
+}
+
+/// A secret, or what the file holds that is named by `file:PATH`.
+pub(super) fn secret(text: &str) -> Result<SecretString, Error> {
+    let Some(path) = text.strip_prefix("file:") else { return self::text(text).map(SecretString::from) };
+    let read = std::fs::read_to_string(path);
+    let secret = read.map_err(|error| Error::NoSecret(path.into(), error.to_string()))?;
+    self::text(secret.trim_end()).map(SecretString::from)
+}
+
+/// A part of an address.
+pub(super) fn path_segment(text: &str) -> Result<String, Error> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if plain && text != "federation" { Ok(text.to_owned()) } else { Err(Error::NotASegment(text.into())) }
+}
+
+/// Groups and the teams that they are in.
+pub(super) fn group_teams(text: &str) -> Result<Vec<GroupTeam>, Error> {
+    let pair = |text: &str| {
+        let (group, team) = text.rsplit_once('=')?;
+        let (organization, team) = team.split_once('/')?;
+        let whole = ![group, organization, team].contains(&"");
+        whole.then(|| GroupTeam { group: group.into(), organization: organization.into(), team: team.into() })
+    };
+    text.split(',')
+        .map(str::trim)
+        .map(|text| pair(text).ok_or_else(|| Error::NotAGroup(text.into())))
+        .collect()
+}
+
+/// One OIDC issuer.
+pub(super) fn issuer(text: &str) -> Result<Issuer, Error> {
+    text.parse().map_err(|_| Error::NotAnIssuer(text.into()))
+}
+
+/// OIDC issuers with commas between.
+pub(super) fn issuers(text: &str) -> Result<Vec<Issuer>, Error> {
+    text.split(',')
+        .map(str::trim)
+        .map(|url| url.parse().map_err(|_| Error::NotAnIssuer(url.into())))
+        .collect()
 }
 
 /// The filter's text, which is known to be one: filters can't be cloned.

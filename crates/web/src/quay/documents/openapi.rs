@@ -126,10 +126,11 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
 }
 
 fn body(fields: &'static [Field]) -> RequestBody {
-    RequestBodyBuilder::new()
-        .required(Some(Required::True))
-        .content(JSON, Content::new(Some(object(fields))))
-        .build()
+    let schema = match fields {
+        [whole] if whole.is_whole() => member(whole),
+        members => object(members).into(),
+    };
+    RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, Content::new(Some(schema))).build()
 }
 
 /// The JSON Schema of an object with these members.

@@ -95,7 +95,7 @@ fn members(fields: &[Field]) -> Markup {
         table {
             @for field in fields {
                 tr {
-                    th scope="row" { code { (field.name) } }
+                    th scope="row" { @if !field.is_whole() { code { (field.name) } } }
                     td {
                         (field.kind.to_string())
                         @if field.null != Null::Wrong { " or null" }

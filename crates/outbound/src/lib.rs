@@ -1,0 +1,180 @@
+//! What the registry asks of others by HTTP, within rules that hold for hostile addresses, too.
+//!
+//! - TLS only, and only addresses that anybody on the Internet could reach as well, except for origins that the operator
+//!   has called internal.
+//! - The address that was looked at is the one that is connected to: a name is resolved once.
+//! - Nobody is followed elsewhere: a redirect is no document.
+//! - Size, time, and how many are asked at once are bounded.
+
+mod address;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use secrecy::ExposeSecret as _;
+use tokio::sync::Semaphore;
+use url::{Host, Origin, Url};
+use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form};
+
+/// Largest document in bytes.
+pub const LARGEST: usize = 256 * 1024;
+/// How long one question may take, from the look-up of the name to the last byte.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many are asked at once. Others wait, within their own time.
+const AT_ONCE: usize = 16;
+
+/// Asks others by HTTP.
+#[derive(Debug)]
+pub struct Outbound {
+    internal: Vec<Origin>,
+    permits: Semaphore,
+}
+
+impl Outbound {
+    /// Asks what is public, and besides the origins of `internal` URLs, wherever they lie and whether or not they speak
+    /// TLS.
+    pub fn new<'a>(internal: impl IntoIterator<Item = &'a str>) -> Self {
+        let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+        let internal = internal.into_iter().filter_map(origin).collect();
+        Self { internal, permits: Semaphore::new(AT_ONCE) }
+    }
+
+    /// Asks with what `request` makes of a client and the address.
+    async fn ask(
+        &self,
+        url: &str,
+        request: impl Fn(&Client, Url) -> RequestBuilder,
+    ) -> Result<Vec<u8>, Failure> {
+        let url = Url::parse(url).map_err(|_| Failure::Forbidden("it is no URL".into()))?;
+        let internal = self.internal.contains(&url.origin());
+        if !internal && url.scheme() != "https" {
+            return Err(Failure::Forbidden("only https:// is asked".into()));
+        }
+        let _permit = self.permits.acquire().await.map_err(Failure::unreachable)?;
+        let addresses = addresses(&url).await?;
+        let allowed: Vec<_> =
+            addresses.into_iter().filter(|address| internal || address::is_public(address.ip())).collect();
+        if allowed.is_empty() {
+            return Err(Failure::Forbidden("it does not lie at a public address".into()));
+        }
+        let client = client(allowed).await?;
+        let response = request(&client, url).header(ACCEPT, "application/json").send().await;
+        read(response.map_err(Failure::unreachable)?).await
+    }
+}
+
+impl Outbound {
+    async fn within_patience(
+        &self,
+        url: &str,
+        request: impl Fn(&Client, Url) -> RequestBuilder,
+    ) -> Result<Vec<u8>, FetchError> {
+        let late = || Failure::Unreachable(format!("it takes longer than {} s", PATIENCE.as_secs()));
+        let asked = tokio::time::timeout(PATIENCE, self.ask(url, request)).await;
+        asked.unwrap_or_else(|_| Err(late())).map_err(|failure| failure.at(url))
+    }
+}
+
+impl Fetch for Outbound {
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        Box::pin(self.within_patience(url, |client, url| client.get(url)))
+    }
+
+    fn post<'a>(&'a self, url: &'a str, form: &'a Form<'a>) -> Fetching<'a> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.fields).finish();
+        // Name and secret are written as in a form (RFC 6749, section 2.3.1).
+        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let (name, secret) = (encode(form.client.0), encode(form.client.1.expose_secret()));
+        Box::pin(self.within_patience(url, move |client, url| {
+            let request = client.post(url).basic_auth(&name, Some(&secret));
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.clone())
+        }))
+    }
+}
+
+/// Why nothing came of a question.
+enum Failure {
+    Forbidden(String),
+    Unreachable(String),
+    Unfit(String),
+}
+
+impl Failure {
+    fn unreachable(error: impl std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            text = format!("{text}: {error}");
+            source = error.source();
+        }
+        Self::Unreachable(text)
+    }
+
+    fn at(self, url: &str) -> FetchError {
+        let url = url.to_owned();
+        match self {
+            Self::Forbidden(why) => FetchError::Forbidden { url, why },
+            Self::Unreachable(why) => FetchError::Unreachable { url, why },
+            Self::Unfit(why) => FetchError::Unfit { url, why },
+        }
+    }
+}
+
+/// Where the host of `url` lies.
+async fn addresses(url: &Url) -> Result<Vec<SocketAddr>, Failure> {
+    let port = url.port_or_known_default().unwrap_or(443);
+    match url.host() {
+        Some(Host::Ipv4(address)) => Ok(vec![(address, port).into()]),
+        Some(Host::Ipv6(address)) => Ok(vec![(address, port).into()]),
+        Some(Host::Domain(name)) => {
+            let found = tokio::net::lookup_host((name, port)).await;
+            Ok(found.map_err(Failure::unreachable)?.collect())
+        }
+        None => Err(Failure::Forbidden("it has no host".into())),
+    }
+}
+
+/// Whatever the name, these are its addresses.
+struct Pinned(Vec<SocketAddr>);
+
+impl Resolve for Pinned {
+    fn resolve(&self, _: Name) -> Resolving {
+        let addresses: Addrs = Box::new(self.0.clone().into_iter());
+        Box::pin(std::future::ready(Ok(addresses)))
+    }
+}
+
+/// A client for one question, which trusts whom the system trusts at this moment. Its certificates are read from files.
+async fn client(addresses: Vec<SocketAddr>) -> Result<Client, Failure> {
+    let build = move || {
+        // An error says that the process has one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Client::builder()
+            .user_agent(concat!("wharfinger/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(Pinned(addresses)))
+            .build()
+    };
+    let built = tokio::task::spawn_blocking(build).await.map_err(Failure::unreachable)?;
+    built.map_err(Failure::unreachable)
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
+    if response.status() != StatusCode::OK {
+        return Err(Failure::Unfit(format!("the answer is {}", response.status())));
+    }
+    let mut document = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(Failure::unreachable)? {
+        if document.len() + part.len() > LARGEST {
+            return Err(Failure::Unfit(format!("it has more than {LARGEST} bytes")));
+        }
+        document.extend_from_slice(&part);
+    }
+    Ok(document)
+}

@@ -251,6 +251,16 @@ fn what_makes_no_sense_is_told_so_and_changes_nothing() {
             assert_eq!(answer.status, 400, "{answer:?}");
         }
         assert_eq!(server.by_admin("POST", path).body("text/plain", "{}").send().status, 415);
+        // What is misspelt would make a policy for every tag, or lay down what was only to be tried.
+        let good = json!({"method": "number_of_tags", "value": 5});
+        for query in ["dryrun=true", "dry_run=true", "dryRun=", "dryRun"] {
+            let answer = server.by_admin("POST", &format!("{path}?{query}")).json(&good).send();
+            assert_eq!(answer.status, 400, "{query}: {answer:?}");
+        }
+        let misspelt = json!({"method": "number_of_tags", "value": 5, "tag_pattern": "^build-"});
+        let answer = server.by_admin("POST", path).json(&misspelt).send();
+        let detail = "'tag_pattern' is not known here: write 'tagPattern'";
+        answer.is_problem(&server.url, 400, "invalid_request", detail);
         assert_eq!(list(&server, path), before);
         let nested =
             json!({"method": "number_of_tags", "value": 5, "tagPattern": "((a+)+)+$", "unknown": {}});

@@ -37,6 +37,19 @@ fn aside(server: &Server) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
+fn where_there_is_no_registry_nothing_agrees() {
+    let server = Server::start(Engine::Sqlite);
+    let elsewhere = server.data.path().join("elsewhere");
+    for command in [&["check"][..], &["collect", "--once"]] {
+        let output =
+            server.run(&[command, &["--database", &format!("sqlite:{}", elsewhere.display())]].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("there is no registry"), "{output:?}");
+    }
+    assert!(!elsewhere.exists());
+}
+
+#[test]
 fn what_is_wrong_is_told_and_put_aside_and_a_push_heals_it() {
     for engine in engines() {
         let mut server = Server::start_with(engine, &[]);

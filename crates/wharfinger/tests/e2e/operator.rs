@@ -84,7 +84,9 @@ fn what_can_not_be_done_is_told_and_nothing_is_shown() {
 fn the_first_user_can_be_made_before_the_server_ever_ran() {
     let mut server = Server::start_empty(Engine::Sqlite, &[]);
     server.stop();
-    let password = said(&server.run(&["user", "create", "admin", "--superuser"]));
+    let password = said(&server.run(&["user", "create", "admin"]));
+    let listed = said(&server.run(&["user", "list"]));
+    assert_eq!(listed, "admin\t-\tsuperuser", "nobody else could look after the registry");
     server.spawn();
     let user = json!({"username": "eve", "password": "eves-long-password"});
     let late = server.call("POST", "/api/v1/user/initialize").json(&user).send();

@@ -117,9 +117,12 @@ async fn session_caller(registry: &Registry, parts: &Parts, cookie: &str) -> Res
     }
 }
 
-/// Whoever answers the pages of OAuth 2: by session, or by name and password. Tokens are nothing there.
+/// Whoever answers the pages of OAuth 2: by session, or by name and password. Tokens are nothing there, or one could lend
+/// more than it has.
 pub(crate) async fn page_caller(registry: &Registry, parts: &Parts) -> Result<Arc<Caller>> {
+    let is_token = |user: &str| user.starts_with('$') || user.contains('+');
     let caller = match Credentials::of(&parts.headers) {
+        Credentials::Basic { user, .. } if is_token(&user) => None,
         Credentials::Basic { user, password } => {
             authenticate::password(registry, &user, &password, origin(parts)).await?
         }

@@ -45,18 +45,19 @@ pub fn new_password() -> Result<String> {
     secrets::random_text(PASSWORD_LENGTH)
 }
 
-/// Makes a user. If they are the first one, nobody can become that over HTTP any more.
+/// Makes a user. The first one is a superuser, whatever is asked for, and nobody can become that over HTTP any more.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] when name, address or password will not do, or the name is taken.
 pub async fn create(registry: &Registry, new: NewUser, password: &str) -> Result<()> {
-    let mut prepared = users::prepare(registry, &new.name, password, new.email.as_deref()).await?;
-    prepared.superuser = new.superuser;
-    let now = registry.now();
+    let prepared = users::prepare(registry, &new.name, password, new.email.as_deref()).await?;
+    let (superuser, now) = (new.superuser, registry.now());
     registry
         .write(move |tx| {
             let first = !account::any_user(tx)?;
-            let made = prepared.insert(tx, &Caller::itself(), now)?;
+            let mut user = prepared.clone();
+            user.superuser = superuser || first;
+            let made = user.insert(tx, &Caller::itself(), now)?;
             if first {
                 account::claim_bootstrap(tx, made.id)?;
             }

@@ -201,7 +201,28 @@ fn type_name(of: &Type) -> &'static str {
 /// # Errors
 /// What is wrong with the first that is wrong, in the words of Quay's validator.
 pub(super) fn check(fields: &[Field], members: &Map<String, Value>) -> Result<(), Problem> {
-    fields.iter().try_for_each(|field| field.check(members.get(field.name)))
+    fields.iter().try_for_each(|field| field.check(members.get(field.name)))?;
+    let names = || fields.iter().map(|field| field.name);
+    match members
+        .keys()
+        .find_map(|sent| Some((sent, meant(sent, names().filter(|name| !members.contains_key(*name)))?)))
+    {
+        Some((sent, name)) => Err(misspelt(sent, name)),
+        None => Ok(()),
+    }
+}
+
+/// The name among those that are missing which somebody meant who wrote `sent`: what differs in case and underscores
+/// alone. It is refused rather than passed over: a pattern that is passed over holds for everything.
+pub(super) fn meant<'a>(sent: &str, mut missing: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = |name: &str| name.replace('_', "").to_ascii_lowercase();
+    let sent_letters = letters(sent);
+    missing.find(|name| *name != sent && letters(name) == sent_letters)
+}
+
+/// What is said of a misspelt name.
+pub(super) fn misspelt(sent: &str, name: &str) -> Problem {
+    Problem::invalid_request(format!("{} is not known here: write '{name}'", shown(&Value::from(sent))))
 }
 
 /// The words of a list that says what each stands for.
@@ -300,6 +321,21 @@ mod tests {
             let types = if null == Null::Value { "'string', 'null'" } else { "'string'" };
             let expected = format!("5 is not of type {types}");
             assert_eq!(told(field(), Some(json!(5))).await, Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_name_that_differs_in_case_and_underscores_is_misspelt() {
+        let fields =
+            [Field::optional("tagPattern", Kind::Text, ""), Field::optional("limit", Kind::Natural, "")];
+        let is_taken = |document: Value| check(&fields, document.as_object().unwrap()).is_ok();
+        for taken in
+            [json!({"tagPattern": "x"}), json!({"tagPattern": "x", "tag_pattern": "y"}), json!({"uuid": 5})]
+        {
+            assert!(is_taken(taken.clone()), "{taken}");
+        }
+        for refused in [json!({"tag_pattern": "x"}), json!({"tagpattern": "x"}), json!({"LIMIT": 1})] {
+            assert!(!is_taken(refused.clone()), "{refused}");
         }
     }
 

@@ -89,6 +89,7 @@ impl Call<'_> {
     }
 
     async fn document(&self, body: Body) -> Result<Document, Problem> {
+        self.query().check_spelling()?;
         let fields = self.operation.body.unwrap_or_default();
         Document::read(self.registry, &self.parts.headers, body, fields).await
     }

@@ -33,6 +33,11 @@ impl<'a> Query<'a> {
         self.first(name).filter(|value| !value.is_empty())
     }
 
+    /// Whether the parameter is there without saying anything.
+    pub(super) fn is_empty(&self, name: &str) -> bool {
+        self.first(name).is_some_and(|value| value.is_empty())
+    }
+
     fn first(&self, name: &str) -> Option<String> {
         debug_assert!(self.about(name).is_some(), "the query's `{name}` is not declared");
         form_urlencoded::parse(self.text.as_bytes())
@@ -41,6 +46,23 @@ impl<'a> Query<'a> {
 
     fn about(&self, name: &str) -> Option<&'static str> {
         self.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.about)
+    }
+
+    /// Checks that no parameter is misspelt: one that is passed over may be the one that makes a request harmless.
+    ///
+    /// # Errors
+    /// The right name of the first one that differs from it in case and underscores alone.
+    pub(super) fn check_spelling(&self) -> Result<(), Problem> {
+        let sent: Vec<_> = form_urlencoded::parse(self.text.as_bytes()).map(|(name, _)| name).collect();
+        let names = || self.parameters.iter().map(|parameter| parameter.name);
+        for name in &sent {
+            if let Some(meant) =
+                field::meant(name, names().filter(|name| !sent.iter().any(|sent| sent == name)))
+            {
+                return Err(field::misspelt(name, meant));
+            }
+        }
+        Ok(())
     }
 
     /// Whether the parameter says yes: everything but a few words does.

@@ -270,7 +270,7 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let domain = domain(call)?;
     prune::authorize(call.registry, &call.caller, &domain).await?;
     let new = new_policy(&call.document(body).await?)?;
-    if call.query().flag("dryRun", Flag::No) == Flag::Yes {
+    if is_trial(call)? {
         return dry_run(call, &domain, new).await;
     }
     let uuid = prune::create(call.registry, &call.caller, &domain, new).await?;
@@ -300,14 +300,22 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(wire::json(StatusCode::OK, &PolicyId { uuid }))
 }
 
+/// Whether only an answer is wanted. An empty parameter is no answer to that, and what is done is done.
+fn is_trial(call: &Call<'_>) -> Result<bool, Problem> {
+    if call.query().is_empty("dryRun") {
+        return Err(Problem::invalid_request("dryRun is 'true' or 'false': nothing was changed"));
+    }
+    Ok(call.query().flag("dryRun", Flag::No) == Flag::Yes)
+}
+
 /// Refuses to try what would be done for good.
 fn nothing_to_try(call: &Call<'_>) -> Result<(), Problem> {
-    match call.query().flag("dryRun", Flag::No) {
-        Flag::Yes => Err(Problem::invalid_request(
+    if is_trial(call)? {
+        return Err(Problem::invalid_request(
             "dryRun is for POST alone, which tells what a policy would do beside those that hold: nothing was changed",
-        )),
-        Flag::No => Ok(()),
+        ));
     }
+    Ok(())
 }
 
 async fn preview(call: &Call<'_>) -> Result<Response, Problem> {

@@ -179,7 +179,10 @@ pub async fn change_user(
         (Arc::clone(caller), name.to_owned(), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
-            let account = ordinary(tx, &name, &settings, "Cannot update a superuser")?;
+            let account = find(tx, Kind::User, &name)?;
+            if Privilege::of(&account, &settings) == Privilege::Superuser {
+                return Err(Error::InvalidRequest("Cannot update a superuser".into()));
+            }
             let update = NamespaceUpdate { email: change.email.clone(), ..NamespaceUpdate::default() };
             namespaces::update(tx, &caller, &account, &update, &settings, now)?;
             if let Some(hash) = &hash {
@@ -201,7 +204,7 @@ pub async fn change_user(
 /// Deletes a user with everything in its namespace; the name is free at once.
 ///
 /// # Errors
-/// As [`change_user`].
+/// As [`change_user`], and for whoever may read everything, too.
 pub async fn delete_user(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<()> {
     caller.check_superuser()?;
     caller.require_fresh_login(registry.now())?;
@@ -209,20 +212,15 @@ pub async fn delete_user(registry: &Registry, caller: &Arc<Caller>, name: &str) 
         (Arc::clone(caller), name.to_owned(), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
-            let account = ordinary(tx, &name, &settings, "Cannot delete a superuser")?;
+            let account = find(tx, Kind::User, &name)?;
+            // Nor one who may only read: a name with rights must not become free.
+            if Privilege::of(&account, &settings) != Privilege::None {
+                return Err(Error::InvalidRequest("Cannot delete a superuser".into()));
+            }
             note(tx, &caller, &account, "user_delete", now)?;
             Ok(account::delete(tx, account.id, now)?)
         })
         .await
-}
-
-/// A user who is no superuser.
-fn ordinary(tx: &mut Tx<'_>, name: &str, settings: &Settings, refusal: &str) -> Result<Account> {
-    let account = find(tx, Kind::User, name)?;
-    if Privilege::of(&account, settings) == Privilege::Superuser {
-        return Err(Error::InvalidRequest(refusal.into()));
-    }
-    Ok(account)
 }
 
 fn note(tx: &mut Tx<'_>, caller: &Caller, account: &Account, kind: &str, now: Timestamp) -> Result<()> {
@@ -290,7 +288,7 @@ fn rename(tx: &mut Tx<'_>, organization: &Account, name: &Namespace) -> Result<(
 /// Makes the caller an owner of the namespace. A user's becomes an organization: nobody can sign in as it any more.
 ///
 /// # Errors
-/// When the caller is no superuser, or the namespace is one's; [`Error::NoAccount`].
+/// When the caller is no superuser, or the namespace is that of one, who may only read or not; [`Error::NoAccount`].
 pub async fn take_ownership(registry: &Registry, caller: &Arc<Caller>, namespace: &str) -> Result<()> {
     caller.check_superuser()?;
     caller.require_fresh_login(registry.now())?;
@@ -301,7 +299,7 @@ pub async fn take_ownership(registry: &Registry, caller: &Arc<Caller>, namespace
         .write(move |tx| {
             let found = account::by_name(tx, &namespace)?.filter(|account| account.kind != Kind::Robot);
             let found = found.ok_or(Error::NoAccount)?;
-            if Privilege::of(&found, &settings) == Privilege::Superuser {
+            if Privilege::of(&found, &settings) != Privilege::None {
                 return Err(Error::Forbidden);
             }
             let was_user = found.kind == Kind::User;

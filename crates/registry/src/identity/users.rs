@@ -134,7 +134,7 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
 ///
 /// # Errors
 /// [`Error::NoAccount`] where the operator does not want that; [`Error::InvalidRequest`] when the name is taken or will
-/// not do, or while the first user is awaited; [`Error::Message`] when the password will not do.
+/// not do, is one that the operator has given rights to, or while the first user is awaited; [`Error::Message`] when the password will not do.
 pub async fn sign_up(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -145,8 +145,14 @@ pub async fn sign_up(
     if !registry.settings().user_creation {
         return Err(Error::NoAccount);
     }
-    if registry.settings().superusers.is_empty() && first_user::is_awaited(registry).await? {
+    if first_user::is_awaited(registry).await? {
         let hint = "the registry has no user yet: the first one is made by POST /api/v1/user/initialize";
+        return Err(Error::InvalidRequest(hint.into()));
+    }
+    // Else the rights would be those of whoever comes first.
+    if registry.settings().gives_rights_to(username) {
+        let hint = "the configuration gives rights to this name: its account is made by a superuser, or by \
+                    `wharfinger user create`";
         return Err(Error::InvalidRequest(hint.into()));
     }
     let new = prepare(registry, username, password, email).await?;

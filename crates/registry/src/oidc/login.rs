@@ -222,13 +222,11 @@ fn make(
 ) -> Result<Account> {
     let said = claims.get(&login.username_claim).and_then(Value::as_str).unwrap_or_default();
     let base = name_of(said);
-    let privileged: HashSet<&str> =
-        settings.superusers.iter().chain(&settings.global_readonly_superusers).map(String::as_str).collect();
     let window_ms = i64::try_from(settings.default_window.as_millis()).unwrap_or(i64::MAX);
     for number in 1..=NAMES {
         let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
         let Ok(name) = name.parse::<Namespace>() else { continue };
-        if privileged.contains(name.as_str()) || account::by_name(tx, name.as_str())?.is_some() {
+        if settings.gives_rights_to(name.as_str()) || account::by_name(tx, name.as_str())?.is_some() {
             continue;
         }
         let new = NewAccount {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use wharfinger_model::{Namespace, RepositoryName, TeamRole, Timestamp};
+use wharfinger_model::{Namespace, RepositoryName, TeamRole};
 use wharfinger_store::account::{self, Account, Kind};
-use wharfinger_store::{Tx, session, team};
+use wharfinger_store::{Tx, team};
 
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
+use crate::identity::kept::{self, Change};
+use crate::identity::operator::Standing;
 use crate::identity::users;
 use crate::namespaces::{self, NamespaceUpdate};
 use crate::{Caller, Error, Registry, Result, Settings, organizations, secrets};
@@ -154,8 +156,8 @@ pub struct UserChange {
     pub password: Option<String>,
     /// The address; an empty one for none.
     pub email: Option<String>,
-    /// Whether the user may do anything.
-    pub enabled: Option<bool>,
+    /// Whether the user may do anything; every session of one who may not ends.
+    pub standing: Option<Standing>,
 }
 
 /// Changes a user.
@@ -186,13 +188,10 @@ pub async fn change_user(
             let update = NamespaceUpdate { email: change.email.clone(), ..NamespaceUpdate::default() };
             namespaces::update(tx, &caller, &account, &update, &settings, now)?;
             if let Some(hash) = &hash {
-                account::set_password(tx, account.id, hash)?;
-                session::delete_all(tx, account.id)?;
-                note(tx, &caller, &account, "user_change_password", now)?;
+                kept::change(tx, &caller, &account, Change::Password(hash), now)?;
             }
-            if let Some(enabled) = change.enabled {
-                account::set_enabled(tx, account.id, enabled)?;
-                note(tx, &caller, &account, if enabled { "user_enable" } else { "user_disable" }, now)?;
+            if let Some(standing) = change.standing {
+                kept::change(tx, &caller, &account, Change::Standing(standing), now)?;
             }
             let account = account::by_id(tx, account.id)?.ok_or(Error::NoAccount)?;
             let enabled = account::is_enabled(tx, account.id)?;
@@ -217,16 +216,10 @@ pub async fn delete_user(registry: &Registry, caller: &Arc<Caller>, name: &str) 
             if Privilege::of(&account, &settings) != Privilege::None {
                 return Err(Error::InvalidRequest("Cannot delete a superuser".into()));
             }
-            note(tx, &caller, &account, "user_delete", now)?;
+            kept::note(tx, &caller, &account, "user_delete", now)?;
             Ok(account::delete(tx, account.id, now)?)
         })
         .await
-}
-
-fn note(tx: &mut Tx<'_>, caller: &Caller, account: &Account, kind: &str, now: Timestamp) -> Result<()> {
-    let superuser = caller.account().map(|account| account.name.as_str());
-    let metadata = json!({"username": account.name, "superuser": superuser});
-    audit::write(tx, caller, Subject::namespace(account.id), kind, metadata, now)
 }
 
 /// Deletes an organization with everything in it; its name is free at once.

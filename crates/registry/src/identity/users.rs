@@ -11,7 +11,7 @@ use wharfinger_store::{AccountId, Tx, session};
 
 use super::authenticate::new_cookie;
 use super::first_user::{self, is_email};
-use super::sessions;
+use super::{kept, sessions};
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
 use crate::namespaces::{self, NamespaceUpdate};
@@ -116,8 +116,7 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
             let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
             namespaces::update(tx, &caller, &account, &update.namespace, &settings, now)?;
             if let Some(hash) = &hash {
-                account::set_password(tx, id, hash)?;
-                session::delete_all(tx, id)?;
+                kept::set_password(tx, id, hash)?;
                 let subject = Subject::namespace(id);
                 audit::write(tx, &caller, subject, "account_change_password", json!({}), now)?;
             }

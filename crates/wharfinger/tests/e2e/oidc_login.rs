@@ -132,6 +132,21 @@ fn another_subject_is_another_user_whatever_it_is_called() {
 }
 
 #[test]
+fn nobody_comes_from_the_issuer_before_the_first_user() {
+    let issuer = ServedIssuer::start();
+    let settings =
+        [("login-issuer", &*issuer.url), ("login-client-id", "client"), ("login-client-secret", "s+cret")];
+    let server = Server::start_empty(Engine::Sqlite, &[&settings[..], &[("login-name", "sso")]].concat());
+    let early = sign_in(&server, &issuer, &json!({}));
+    assert_eq!((early.status, early.header("set-cookie")), (403, None), "{early:?}");
+    assert!(early.text().contains("no user yet"), "{early:?}");
+    let first = json!({"username": "admin", "password": "a-long-enough-one"});
+    let made = server.call("POST", "/api/v1/user/initialize").json(&first).send();
+    assert_eq!(made.status, 200, "{made:?}");
+    assert_eq!(user(&server, &cookie(&sign_in(&server, &issuer, &json!({})))), "alice");
+}
+
+#[test]
 fn an_answer_that_this_browser_did_not_ask_for_signs_nobody_in() {
     let issuer = ServedIssuer::start();
     let server = start(&issuer, &[]);

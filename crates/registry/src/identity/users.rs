@@ -24,6 +24,8 @@ pub struct UserView {
     pub account: Account,
     /// What they tell of themselves.
     pub profile: Profile,
+    /// Whether they can sign in here by a password: who comes from an OIDC issuer has none until they set one.
+    pub has_password: bool,
     /// What they may do beyond their roles.
     pub privilege: Privilege,
     /// The organizations they are in, by name.
@@ -53,7 +55,8 @@ pub async fn me(registry: &Registry, caller: &Arc<Caller>) -> Result<Option<User
 
 fn view(tx: &mut Tx<'_>, account: Account, privilege: Privilege, admin_scope: bool) -> Result<UserView> {
     let (profile, organizations) = (profile::of(tx, account.id)?, account::organizations(tx, account.id)?);
-    Ok(UserView { account, profile, privilege, organizations, admin_scope })
+    let has_password = account::has_password(tx, account.id)?;
+    Ok(UserView { account, profile, has_password, privilege, organizations, admin_scope })
 }
 
 /// What anybody may know of a user: that there is one of that name.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, Exchange, Issuer, ServedIssuer, Server, engines, now_s};
+use crate::support::{Answer, Call, Engine, Exchange, Issuer, ServedIssuer, Server, engines, now_s};
 
 /// `client:s+cret` as a client shows it, written as in a form.
 const AUTHORIZATION: &str = "Basic Y2xpZW50OnMlMkJjcmV0";
@@ -144,6 +144,20 @@ fn nobody_comes_from_the_issuer_before_the_first_user() {
     let made = server.call("POST", "/api/v1/user/initialize").json(&first).send();
     assert_eq!(made.status, 200, "{made:?}");
     assert_eq!(user(&server, &cookie(&sign_in(&server, &issuer, &json!({})))), "alice");
+}
+
+#[test]
+fn who_came_from_the_issuer_is_told_to_have_no_password() {
+    let issuer = ServedIssuer::start();
+    let server = start(&issuer, &[]);
+    let session = cookie(&sign_in(&server, &issuer, &json!({})));
+    let has = |call: Call| call.send().json()["has_password_set"].clone();
+    assert_eq!(has(server.call("GET", "/api/v1/user/").header("cookie", &session)), false);
+    assert_eq!(has(server.by_admin("GET", "/api/v1/user/")), true);
+    let csrf = server.call("GET", "/csrf_token").header("cookie", &session).send().json();
+    let change = server.call("PUT", "/api/v1/user/").header("cookie", &session);
+    let change = change.header("x-csrf-token", csrf["csrf_token"].as_str().unwrap());
+    assert_eq!(has(change.json(&json!({"password": "quite-another"}))), true, "from now on there is one");
 }
 
 #[test]

@@ -57,6 +57,12 @@ impl Settings {
         secure && self.trusted_issuers.as_ref().is_none_or(|trusted| trusted.contains(issuer))
     }
 
+    /// Whether the operator has given whoever has that name more than their roles. Nobody may come by such a name by
+    /// themselves.
+    pub(crate) fn gives_rights_to(&self, name: &str) -> bool {
+        self.superusers.iter().chain(&self.global_readonly_superusers).any(|named| named == name)
+    }
+
     /// The name by which registry tokens and challenges call this registry: the authority of its public address.
     pub fn service(&self) -> &str {
         let url = self.public_url.as_deref().unwrap_or("http://wharfinger");

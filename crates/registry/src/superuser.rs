@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use wharfinger_model::{Namespace, RepositoryName, TeamRole, Timestamp};
+use wharfinger_model::{Namespace, RepositoryName, TeamRole};
 use wharfinger_store::account::{self, Account, Kind};
-use wharfinger_store::{Tx, session, team};
+use wharfinger_store::{Tx, team};
 
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
+use crate::identity::kept::{self, Change};
+use crate::identity::operator::Standing;
 use crate::identity::users;
 use crate::namespaces::{self, NamespaceUpdate};
 use crate::{Caller, Error, Registry, Result, Settings, organizations, secrets};
@@ -154,8 +156,8 @@ pub struct UserChange {
     pub password: Option<String>,
     /// The address; an empty one for none.
     pub email: Option<String>,
-    /// Whether the user may do anything.
-    pub enabled: Option<bool>,
+    /// Whether the user may do anything; every session of one who may not ends.
+    pub standing: Option<Standing>,
 }
 
 /// Changes a user.
@@ -179,17 +181,17 @@ pub async fn change_user(
         (Arc::clone(caller), name.to_owned(), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
-            let account = ordinary(tx, &name, &settings, "Cannot update a superuser")?;
+            let account = find(tx, Kind::User, &name)?;
+            if Privilege::of(&account, &settings) == Privilege::Superuser {
+                return Err(Error::InvalidRequest("Cannot update a superuser".into()));
+            }
             let update = NamespaceUpdate { email: change.email.clone(), ..NamespaceUpdate::default() };
             namespaces::update(tx, &caller, &account, &update, &settings, now)?;
             if let Some(hash) = &hash {
-                account::set_password(tx, account.id, hash)?;
-                session::delete_all(tx, account.id)?;
-                note(tx, &caller, &account, "user_change_password", now)?;
+                kept::change(tx, &caller, &account, Change::Password(hash), now)?;
             }
-            if let Some(enabled) = change.enabled {
-                account::set_enabled(tx, account.id, enabled)?;
-                note(tx, &caller, &account, if enabled { "user_enable" } else { "user_disable" }, now)?;
+            if let Some(standing) = change.standing {
+                kept::change(tx, &caller, &account, Change::Standing(standing), now)?;
             }
             let account = account::by_id(tx, account.id)?.ok_or(Error::NoAccount)?;
             let enabled = account::is_enabled(tx, account.id)?;
@@ -201,7 +203,7 @@ pub async fn change_user(
 /// Deletes a user with everything in its namespace; the name is free at once.
 ///
 /// # Errors
-/// As [`change_user`].
+/// As [`change_user`], and for whoever may read everything, too.
 pub async fn delete_user(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Result<()> {
     caller.check_superuser()?;
     caller.require_fresh_login(registry.now())?;
@@ -209,26 +211,15 @@ pub async fn delete_user(registry: &Registry, caller: &Arc<Caller>, name: &str) 
         (Arc::clone(caller), name.to_owned(), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
-            let account = ordinary(tx, &name, &settings, "Cannot delete a superuser")?;
-            note(tx, &caller, &account, "user_delete", now)?;
+            let account = find(tx, Kind::User, &name)?;
+            // Nor one who may only read: a name with rights must not become free.
+            if Privilege::of(&account, &settings) != Privilege::None {
+                return Err(Error::InvalidRequest("Cannot delete a superuser".into()));
+            }
+            kept::note(tx, &caller, &account, "user_delete", now)?;
             Ok(account::delete(tx, account.id, now)?)
         })
         .await
-}
-
-/// A user who is no superuser.
-fn ordinary(tx: &mut Tx<'_>, name: &str, settings: &Settings, refusal: &str) -> Result<Account> {
-    let account = find(tx, Kind::User, name)?;
-    if Privilege::of(&account, settings) == Privilege::Superuser {
-        return Err(Error::InvalidRequest(refusal.into()));
-    }
-    Ok(account)
-}
-
-fn note(tx: &mut Tx<'_>, caller: &Caller, account: &Account, kind: &str, now: Timestamp) -> Result<()> {
-    let superuser = caller.account().map(|account| account.name.as_str());
-    let metadata = json!({"username": account.name, "superuser": superuser});
-    audit::write(tx, caller, Subject::namespace(account.id), kind, metadata, now)
 }
 
 /// Deletes an organization with everything in it; its name is free at once.
@@ -290,7 +281,7 @@ fn rename(tx: &mut Tx<'_>, organization: &Account, name: &Namespace) -> Result<(
 /// Makes the caller an owner of the namespace. A user's becomes an organization: nobody can sign in as it any more.
 ///
 /// # Errors
-/// When the caller is no superuser, or the namespace is one's; [`Error::NoAccount`].
+/// When the caller is no superuser, or the namespace is that of one, who may only read or not; [`Error::NoAccount`].
 pub async fn take_ownership(registry: &Registry, caller: &Arc<Caller>, namespace: &str) -> Result<()> {
     caller.check_superuser()?;
     caller.require_fresh_login(registry.now())?;
@@ -301,7 +292,7 @@ pub async fn take_ownership(registry: &Registry, caller: &Arc<Caller>, namespace
         .write(move |tx| {
             let found = account::by_name(tx, &namespace)?.filter(|account| account.kind != Kind::Robot);
             let found = found.ok_or(Error::NoAccount)?;
-            if Privilege::of(&found, &settings) == Privilege::Superuser {
+            if Privilege::of(&found, &settings) != Privilege::None {
                 return Err(Error::Forbidden);
             }
             let was_user = found.kind == Kind::User;

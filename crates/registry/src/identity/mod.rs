@@ -5,6 +5,7 @@ pub mod authenticate;
 mod backoff;
 mod derived;
 pub mod first_user;
+pub(crate) mod kept;
 pub mod key_ring;
 pub mod last_used;
 pub mod operator;

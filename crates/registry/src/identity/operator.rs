@@ -1,13 +1,12 @@
 //! What whoever has the registry's own store in their hands may do to its users, without being asked who they are. It
 //! works beside a registry that is served: nothing of it is kept in anybody's memory.
 
-use serde_json::json;
 use wharfinger_model::Timestamp;
+use wharfinger_store::Tx;
 use wharfinger_store::account::{self, Account, Kind};
-use wharfinger_store::{Tx, session};
 
+use super::kept::{self, Change};
 use super::users;
-use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result, secrets};
 
 /// Length of a password that is made for somebody: about 140 bits.
@@ -88,10 +87,8 @@ pub async fn list(registry: &Registry, after: &str, limit: i64) -> Result<Vec<Li
 /// [`Error::NoAccount`] when there is no such user; [`Error::Message`] when the password will not do.
 pub async fn reset_password(registry: &Registry, user: &str, password: &str) -> Result<()> {
     let hash = registry.0.passwords.hash(password).await?;
-    change(registry, user, "user_change_password", move |tx, user| {
-        account::set_password(tx, user.id, &hash)?;
-        session::delete_all(tx, user.id)?;
-        Ok(())
+    change(registry, user, move |tx, user, now| {
+        kept::change(tx, &Caller::itself(), user, Change::Password(&hash), now)
     })
     .await
 }
@@ -105,41 +102,26 @@ pub enum Standing {
     Disabled,
 }
 
-/// Disables a user, or enables them again.
+/// Disables a user and ends their sessions, or enables them again.
 ///
 /// # Errors
 /// [`Error::NoAccount`] when there is no such user.
 pub async fn set_standing(registry: &Registry, user: &str, standing: Standing) -> Result<()> {
-    let kind = match standing {
-        Standing::Enabled => "user_enable",
-        Standing::Disabled => "user_disable",
-    };
-    change(registry, user, kind, move |tx, user| {
-        account::set_enabled(tx, user.id, standing == Standing::Enabled)?;
-        if standing == Standing::Disabled {
-            session::delete_all(tx, user.id)?;
-        }
-        Ok(())
+    change(registry, user, move |tx, user, now| {
+        kept::change(tx, &Caller::itself(), user, Change::Standing(standing), now)
     })
     .await
 }
 
-async fn change<F>(registry: &Registry, user: &str, kind: &'static str, work: F) -> Result<()>
+async fn change<F>(registry: &Registry, user: &str, work: F) -> Result<()>
 where
-    F: Fn(&mut Tx<'_>, &Account) -> Result<()> + Send + 'static,
+    F: Fn(&mut Tx<'_>, &Account, Timestamp) -> Result<()> + Send + 'static,
 {
     let (user, now) = (user.to_owned(), registry.now());
     registry
         .write(move |tx| {
             let user = account::by_name(tx, &user)?.filter(|account| account.kind == Kind::User);
-            let user = user.ok_or(Error::NoAccount)?;
-            work(tx, &user)?;
-            note(tx, &user, kind, now)
+            work(tx, &user.ok_or(Error::NoAccount)?, now)
         })
         .await
-}
-
-fn note(tx: &mut Tx<'_>, user: &Account, kind: &str, now: Timestamp) -> Result<()> {
-    let metadata = json!({"username": user.name});
-    audit::write(tx, &Caller::itself(), Subject::namespace(user.id), kind, metadata, now)
 }

@@ -11,7 +11,7 @@ use wharfinger_store::{AccountId, Tx, session};
 
 use super::authenticate::new_cookie;
 use super::first_user::{self, is_email};
-use super::sessions;
+use super::{kept, sessions};
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
 use crate::namespaces::{self, NamespaceUpdate};
@@ -24,6 +24,8 @@ pub struct UserView {
     pub account: Account,
     /// What they tell of themselves.
     pub profile: Profile,
+    /// Whether they can sign in here by a password: who comes from an OIDC issuer has none until they set one.
+    pub has_password: bool,
     /// What they may do beyond their roles.
     pub privilege: Privilege,
     /// The organizations they are in, by name.
@@ -53,7 +55,8 @@ pub async fn me(registry: &Registry, caller: &Arc<Caller>) -> Result<Option<User
 
 fn view(tx: &mut Tx<'_>, account: Account, privilege: Privilege, admin_scope: bool) -> Result<UserView> {
     let (profile, organizations) = (profile::of(tx, account.id)?, account::organizations(tx, account.id)?);
-    Ok(UserView { account, profile, privilege, organizations, admin_scope })
+    let has_password = account::has_password(tx, account.id)?;
+    Ok(UserView { account, profile, has_password, privilege, organizations, admin_scope })
 }
 
 /// What anybody may know of a user: that there is one of that name.
@@ -116,8 +119,7 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
             let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
             namespaces::update(tx, &caller, &account, &update.namespace, &settings, now)?;
             if let Some(hash) = &hash {
-                account::set_password(tx, id, hash)?;
-                session::delete_all(tx, id)?;
+                kept::set_password(tx, id, hash)?;
                 let subject = Subject::namespace(id);
                 audit::write(tx, &caller, subject, "account_change_password", json!({}), now)?;
             }
@@ -134,7 +136,7 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
 ///
 /// # Errors
 /// [`Error::NoAccount`] where the operator does not want that; [`Error::InvalidRequest`] when the name is taken or will
-/// not do, or while the first user is awaited; [`Error::Message`] when the password will not do.
+/// not do, is one that the operator has given rights to, or while the first user is awaited; [`Error::Message`] when the password will not do.
 pub async fn sign_up(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -145,8 +147,14 @@ pub async fn sign_up(
     if !registry.settings().user_creation {
         return Err(Error::NoAccount);
     }
-    if registry.settings().superusers.is_empty() && first_user::is_awaited(registry).await? {
+    if first_user::is_awaited(registry).await? {
         let hint = "the registry has no user yet: the first one is made by POST /api/v1/user/initialize";
+        return Err(Error::InvalidRequest(hint.into()));
+    }
+    // Else the rights would be those of whoever comes first.
+    if registry.settings().gives_rights_to(username) {
+        let hint = "the configuration gives rights to this name: its account is made by a superuser, or by \
+                    `wharfinger user create`";
         return Err(Error::InvalidRequest(hint.into()));
     }
     let new = prepare(registry, username, password, email).await?;

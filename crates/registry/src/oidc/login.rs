@@ -46,6 +46,9 @@ pub enum LoginFailure {
     /// The account is disabled.
     #[error("this account is disabled")]
     Disabled,
+    /// Nobody has made the first user yet, who is to look after the registry.
+    #[error("the registry has no user yet: the first one is made by POST /api/v1/user/initialize")]
+    NoUserYet,
 }
 
 /// Somebody who has come back.
@@ -114,8 +117,9 @@ pub async fn finish(
             return Ok(Err(LoginFailure::Issuer));
         }
     };
-    let Some(account) = settle(registry, login.clone(), verified, origin.clone()).await? else {
-        return Ok(Err(LoginFailure::Disabled));
+    let account = match settle(registry, login.clone(), verified, origin.clone()).await? {
+        Ok(account) => account,
+        Err(failure) => return Ok(Err(failure)),
     };
     let cookie = sessions::open(registry, account, Some(cookie), origin).await?;
     Ok(Ok(LoggedIn { cookie, next: way.next }))
@@ -172,13 +176,14 @@ fn check(verified: &Verified, login: &OidcLogin, nonce: &str) -> Result<(), Reje
     if same_nonce && named { Ok(()) } else { Err(Rejection::NotCovered) }
 }
 
-/// Finds or makes the user, and sets their teams; `None` if they are disabled.
+/// Finds or makes the user, and sets their teams. Nobody is let in who is disabled, or before the first user: with any
+/// user there is no other way to one who looks after the registry than the command line.
 async fn settle(
     registry: &Registry,
     login: OidcLogin,
     verified: Verified,
     origin: Origin,
-) -> Result<Option<Account>> {
+) -> Result<std::result::Result<Account, LoginFailure>> {
     let (now, settings) = (registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
@@ -186,7 +191,10 @@ async fn settle(
             let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
             let found = oidc_identity::account(tx, login.issuer.as_str(), subject)?;
             if let Some((_, false)) = found {
-                return Ok(None);
+                return Ok(Err(LoginFailure::Disabled));
+            }
+            if found.is_none() && !account::any_user(tx)? {
+                return Ok(Err(LoginFailure::NoUserYet));
             }
             let known = found.map(|(account, _)| account);
             let account = match known {
@@ -203,7 +211,7 @@ async fn settle(
             };
             let caller = caller(&account, &origin, &settings, now);
             set_teams(tx, &caller, &account, &login.groups, &groups(claims, &login.groups_claim), now)?;
-            Ok(Some(account))
+            Ok(Ok(account))
         })
         .await
 }
@@ -222,13 +230,11 @@ fn make(
 ) -> Result<Account> {
     let said = claims.get(&login.username_claim).and_then(Value::as_str).unwrap_or_default();
     let base = name_of(said);
-    let privileged: HashSet<&str> =
-        settings.superusers.iter().chain(&settings.global_readonly_superusers).map(String::as_str).collect();
     let window_ms = i64::try_from(settings.default_window.as_millis()).unwrap_or(i64::MAX);
     for number in 1..=NAMES {
         let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
         let Ok(name) = name.parse::<Namespace>() else { continue };
-        if privileged.contains(name.as_str()) || account::by_name(tx, name.as_str())?.is_some() {
+        if settings.gives_rights_to(name.as_str()) || account::by_name(tx, name.as_str())?.is_some() {
             continue;
         }
         let new = NewAccount {

@@ -170,6 +170,13 @@ pub fn set_password(tx: &mut Tx<'_>, id: AccountId, hash: &str) -> Result<()> {
     tx.execute(sql!("UPDATE account SET password_hash = ?2 WHERE id = ?1"), params![id, hash]).map(drop)
 }
 
+/// Whether somebody can sign in to the account by a password.
+pub fn has_password(tx: &mut Tx<'_>, id: AccountId) -> Result<bool> {
+    let hash: Option<Option<String>> =
+        tx.optional(sql!("SELECT password_hash FROM account WHERE id = ?1"), params![id], |row| row.get(0))?;
+    Ok(hash.flatten().is_some())
+}
+
 /// Lets the user and its robots do what they may, or nothing at all.
 pub fn set_enabled(tx: &mut Tx<'_>, id: AccountId, enabled: bool) -> Result<()> {
     tx.execute(

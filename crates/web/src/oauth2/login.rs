@@ -66,7 +66,7 @@ fn failed(failure: LoginFailure) -> Response {
     let status = match failure {
         LoginFailure::Stray => StatusCode::BAD_REQUEST,
         LoginFailure::Issuer => StatusCode::BAD_GATEWAY,
-        LoginFailure::Disabled => StatusCode::FORBIDDEN,
+        LoginFailure::Disabled | LoginFailure::NoUserYet => StatusCode::FORBIDDEN,
     };
     refusal(status, "Not signed in", &format!("Nobody was signed in: {failure}."))
 }

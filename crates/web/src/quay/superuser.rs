@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::app_tokens;
+use wharfinger_registry::identity::operator::Standing;
 use wharfinger_registry::superuser::{self, UserChange, UserRecord};
 use wharfinger_registry::{Caller, Error, Privilege};
 
@@ -81,7 +82,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: Some(&[
             Field::optional("password", Kind::Text, "Another password. Every session of the user ends."),
             Field::optional("email", Kind::Text, "Where to reach the user."),
-            Field::optional("enabled", Kind::Boolean, "Whether the user may do anything."),
+            Field::optional(
+                "enabled",
+                Kind::Boolean,
+                "Whether the user may do anything. Every session of one who may not ends.",
+            ),
         ]),
         answers: &[ONE_USER],
         handler: |call, body| Box::pin(change_user(call, body)),
@@ -212,7 +217,10 @@ async fn change_user(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let change = UserChange {
         password: sent.text("password").map(str::to_owned),
         email: sent.text("email").map(str::to_owned),
-        enabled: sent.flag("enabled").map(|enabled| enabled == Flag::Yes),
+        standing: sent.flag("enabled").map(|enabled| match enabled {
+            Flag::Yes => Standing::Enabled,
+            Flag::No => Standing::Disabled,
+        }),
     };
     let user = superuser::change_user(call.registry, &call.caller, call.param("username"), change).await?;
     Ok(wire::json(StatusCode::OK, &InstallUser::new(user)))

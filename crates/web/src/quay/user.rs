@@ -326,7 +326,7 @@ impl<'a> Settings<'a> {
             given_name: profile.given_name.as_deref(),
             location: profile.location.as_deref(),
             is_free_account: true,
-            has_password_set: true,
+            has_password_set: view.has_password,
             super_user: view.privilege == Privilege::Superuser,
             global_readonly_super_user: view.privilege == Privilege::ReadOnlySuperuser,
         }

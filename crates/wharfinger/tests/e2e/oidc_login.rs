@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, Exchange, Issuer, ServedIssuer, Server, engines, now_s};
+use crate::support::{Answer, Call, Engine, Exchange, Issuer, ServedIssuer, Server, engines, now_s};
 
 /// `client:s+cret` as a client shows it, written as in a form.
 const AUTHORIZATION: &str = "Basic Y2xpZW50OnMlMkJjcmV0";
@@ -129,6 +129,35 @@ fn another_subject_is_another_user_whatever_it_is_called() {
             "{subject} {name}"
         );
     }
+}
+
+#[test]
+fn nobody_comes_from_the_issuer_before_the_first_user() {
+    let issuer = ServedIssuer::start();
+    let settings =
+        [("login-issuer", &*issuer.url), ("login-client-id", "client"), ("login-client-secret", "s+cret")];
+    let server = Server::start_empty(Engine::Sqlite, &[&settings[..], &[("login-name", "sso")]].concat());
+    let early = sign_in(&server, &issuer, &json!({}));
+    assert_eq!((early.status, early.header("set-cookie")), (403, None), "{early:?}");
+    assert!(early.text().contains("no user yet"), "{early:?}");
+    let first = json!({"username": "admin", "password": "a-long-enough-one"});
+    let made = server.call("POST", "/api/v1/user/initialize").json(&first).send();
+    assert_eq!(made.status, 200, "{made:?}");
+    assert_eq!(user(&server, &cookie(&sign_in(&server, &issuer, &json!({})))), "alice");
+}
+
+#[test]
+fn who_came_from_the_issuer_is_told_to_have_no_password() {
+    let issuer = ServedIssuer::start();
+    let server = start(&issuer, &[]);
+    let session = cookie(&sign_in(&server, &issuer, &json!({})));
+    let has = |call: Call| call.send().json()["has_password_set"].clone();
+    assert_eq!(has(server.call("GET", "/api/v1/user/").header("cookie", &session)), false);
+    assert_eq!(has(server.by_admin("GET", "/api/v1/user/")), true);
+    let csrf = server.call("GET", "/csrf_token").header("cookie", &session).send().json();
+    let change = server.call("PUT", "/api/v1/user/").header("cookie", &session);
+    let change = change.header("x-csrf-token", csrf["csrf_token"].as_str().unwrap());
+    assert_eq!(has(change.json(&json!({"password": "quite-another"}))), true, "from now on there is one");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{EVERY_SCOPE, Engine, Image, Server, each_engine};
+use crate::support::{Browser, EVERY_SCOPE, Engine, Image, Server, each_engine};
 
 const USERS: &str = "/api/v1/superuser/users/";
 const ORGANIZATIONS: &str = "/api/v1/superuser/organizations/";
@@ -106,22 +106,22 @@ fn whoever_is_disabled_can_do_nothing_by_any_way() {
                 let answer = server.v2(token, "GET", "alice/web", "tags/list").send();
                 assert_eq!(answer.status == 200, yes, "{answer:?}");
             }
-            for answer in [
-                server.call("GET", "/api/v1/user/").bearer(&token).send(),
-                server.call("GET", "/api/v1/user/").header("cookie", &cookie).send(),
-            ] {
-                assert_eq!(answer.status, if yes { 200 } else { 401 }, "{answer:?}");
-            }
+            let answer = server.call("GET", "/api/v1/user/").bearer(&token).send();
+            assert_eq!(answer.status, if yes { 200 } else { 401 }, "{answer:?}");
         };
+        let session = || server.call("GET", "/api/v1/user/").header("cookie", &cookie).send().status;
         works(true);
+        assert_eq!(session(), 200);
         let one = format!("{USERS}alice");
         let disabled = server.by_admin("PUT", &one).json(&json!({"enabled": false})).send().json();
         assert_eq!(disabled["enabled"], false);
         works(false);
+        assert_eq!(session(), 401);
         let listed = server.by_admin("GET", &format!("{USERS}?disabled=false")).send().json();
         assert_eq!(listed["users"].as_array().unwrap().len(), 1);
         server.by_admin("PUT", &one).json(&json!({"enabled": true})).send();
         works(true);
+        assert_eq!(session(), 401, "the sessions are over");
     });
 }
 
@@ -223,22 +223,62 @@ fn nobody_else_looks_after_others() {
 fn a_superuser_by_configuration_is_one_from_the_moment_on_that_there_is_such_a_user() {
     let settings = [("superusers", "root"), ("global-readonly-superusers", "auditor")];
     let server = Server::start_with(Engine::Sqlite, &settings);
-    let cookie = |name: &str| {
-        let answer = server
-            .call("POST", "/api/v1/user/")
-            .json(&json!({"username": name, "password": "eight-or-more"}))
-            .send();
-        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
-    };
-    let root = cookie("root");
-    assert_eq!(server.call("GET", "/api/v1/user/").header("cookie", &root).send().json()["super_user"], true);
-    let listed = server.call("GET", USERS).header("cookie", &root).send();
+    server.add_user_with_password("root", "eight-or-more");
+    let mut root = Browser::open(&server);
+    root.sign_in("root", "eight-or-more").is(200, json!({"success": true}));
+    assert_eq!(root.get("/api/v1/user/").json()["super_user"], true);
+    let listed = root.get(USERS);
     assert_eq!(listed.status, 200, "{listed:?}");
     assert_eq!(
         server.call("GET", USERS).basic("root", "eight-or-more").send().status,
         403,
         "a password is not enough"
     );
+    let made = server.by_admin("POST", USERS).json(&json!({"username": "auditor"})).send();
+    assert_eq!(made.status, 200, "{made:?}");
+    let made = server.by_admin("GET", &format!("{USERS}auditor")).send().json();
+    assert_eq!(made["global_readonly_super_user"], true);
+}
+
+#[test]
+fn nobody_gets_the_rights_of_a_configured_name_by_signing_up_first() {
+    let settings = [("superusers", "root"), ("global-readonly-superusers", "auditor")];
+    let sign_up = |server: &Server, name: &str| {
+        let body = json!({"username": name, "password": "eight-or-more"});
+        server.call("POST", "/api/v1/user/").json(&body).send()
+    };
+    let empty = Server::start_empty(Engine::Sqlite, &settings);
+    for name in ["root", "auditor", "alice"] {
+        let answer = sign_up(&empty, name);
+        assert!(answer.status == 400 && answer.text().contains("initialize"), "{name}: {answer:?}");
+    }
+    let server = Server::start_with(Engine::Sqlite, &settings);
+    for name in ["root", "auditor"] {
+        let answer = sign_up(&server, name);
+        assert!(
+            answer.status == 400 && answer.text().contains("wharfinger user create"),
+            "{name}: {answer:?}"
+        );
+        assert_eq!(answer.header("set-cookie"), None);
+    }
+    assert_eq!(sign_up(&server, "alice").status, 200);
+}
+
+#[test]
+fn a_configured_name_is_never_free_again() {
+    let settings = [("superusers", "root"), ("global-readonly-superusers", "auditor")];
+    let server = Server::start_with(Engine::Sqlite, &settings);
+    for name in ["root", "auditor"] {
+        server.add_user(name);
+        let one = format!("{USERS}{name}");
+        let deleted = server.by_admin("DELETE", &one).send();
+        assert!(deleted.status == 400 && deleted.text().contains("Cannot delete a superuser"), "{deleted:?}");
+        let taken = server.by_admin("POST", &format!("/api/v1/superuser/takeownership/{name}")).send();
+        taken.is_problem(&server.url, 403, "insufficient_scope", "Unauthorized");
+        assert_eq!(server.by_admin("GET", &one).send().status, 200);
+    }
+    let disabled = server.by_admin("PUT", &format!("{USERS}auditor")).json(&json!({"enabled": false})).send();
+    assert_eq!(disabled.status, 200, "who may only read can be stopped: {disabled:?}");
 }
 
 /// What a read-only superuser sees of others.

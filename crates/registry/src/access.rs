@@ -386,10 +386,11 @@ impl Caller {
         }
     }
 
-    /// Which repositories the caller may know of, within the ceilings of its token: those that it may read.
+    /// Which repositories the caller may know of, within the ceilings of its token: those that it may read. That is what
+    /// its credentials tell; lists begin with [`crate::visible::sight`], which also asks the store.
     pub(crate) fn sight(&self) -> Sight {
         match &self.authority {
-            _ if self.reads_everything() => Sight::All,
+            _ if self.reads_everything() => Sight::All(self.account.clone()),
             Authority::Grant(grants) => granted_sight(grants, self.account.as_ref()),
             Authority::Token { scopes } if scopes.repository_ceiling().is_none() => Sight::Public,
             Authority::Session { .. }
@@ -408,8 +409,8 @@ pub(crate) enum Sight {
     Public,
     /// Besides, those on which this account has a role.
     Account(Identity),
-    /// All.
-    All,
+    /// All, for the sake of this account; the registry itself has none.
+    All(Option<Identity>),
 }
 
 /// How far a registry token lets its holder see.
@@ -418,7 +419,7 @@ fn granted_sight(grants: &[Grant], account: Option<&Identity>) -> Sight {
     let catalog = scopes.filter(|scope| scope.resource == Resource::Catalog);
     let actions: Vec<_> = catalog.flat_map(|scope| &scope.actions).collect();
     match account {
-        Some(_) if actions.contains(&&Action::All) => Sight::All,
+        Some(account) if actions.contains(&&Action::All) => Sight::All(Some(account.clone())),
         Some(account) if actions.contains(&&Action::Pull) => Sight::Account(account.clone()),
         _ => Sight::Public,
     }

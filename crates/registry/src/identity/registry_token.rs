@@ -160,8 +160,8 @@ fn allowed(
 fn catalog_actions(caller: &Caller, wanted: &[Action]) -> Vec<Action> {
     let asks = |action| wanted.contains(&action);
     match caller.sight() {
-        Sight::All if asks(Action::All) => vec![Action::All],
-        Sight::All | Sight::Account(_) if asks(Action::All) || asks(Action::Pull) => vec![Action::Pull],
+        Sight::All(_) if asks(Action::All) => vec![Action::All],
+        Sight::All(_) | Sight::Account(_) if asks(Action::All) || asks(Action::Pull) => vec![Action::Pull],
         _ => Vec::new(),
     }
 }

@@ -108,7 +108,16 @@ pub(crate) enum Authority {
     /// None is needed: the registry itself keeps rules that were laid down before.
     Itself,
     /// A registry token: what is granted in it, and nothing else.
-    Grant(Vec<ResourceScope>),
+    Grant(Vec<Grant>),
+}
+
+/// One of the grants in a registry token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// What it names, and what may be done there.
+    pub(crate) scope: ResourceScope,
+    /// The repository that had the name when it was given, if there was one: by now the name may be another's.
+    pub(crate) repository: Option<RepositoryId>,
 }
 
 impl Caller {
@@ -129,8 +138,8 @@ impl Caller {
     }
 
     /// The holder of a registry token; anonymous ones have no account.
-    pub(crate) fn with_grant(account: Option<Identity>, grant: Vec<ResourceScope>, origin: Origin) -> Self {
-        Self { origin, account, authority: Authority::Grant(grant), access_token: None }
+    pub(crate) fn with_grants(account: Option<Identity>, grants: Vec<Grant>, origin: Origin) -> Self {
+        Self { origin, account, authority: Authority::Grant(grants), access_token: None }
     }
 
     /// The same caller, of whom it is known by which access token it came.
@@ -175,11 +184,11 @@ impl Caller {
 
     /// The repositories that the caller's registry token names.
     pub(crate) fn granted(&self) -> impl Iterator<Item = &RepositoryName> {
-        let scopes = match &self.authority {
-            Authority::Grant(scopes) => scopes.as_slice(),
+        let grants = match &self.authority {
+            Authority::Grant(grants) => grants.as_slice(),
             _ => &[],
         };
-        scopes.iter().filter_map(|scope| match &scope.resource {
+        grants.iter().filter_map(|grant| match &grant.scope.resource {
             Resource::Repository(name) => Some(name),
             Resource::Catalog => None,
         })
@@ -360,7 +369,7 @@ impl Caller {
             Authority::Token { scopes } => scopes
                 .repository_ceiling()
                 .and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling))),
-            Authority::Grant(scopes) => granted_role(scopes, name, need),
+            Authority::Grant(grants) => granted_role(grants, name, standing, need),
         };
         let role = own.max(everybody);
         if self.is_read_only() { role.min(Some(Role::Read)) } else { role }
@@ -370,18 +379,19 @@ impl Caller {
     /// for that, or what is missing in it would look as if it were not there.
     pub(crate) fn may_list(&self) -> bool {
         match &self.authority {
-            Authority::Grant(scopes) if self.account.is_some() => {
-                scopes.iter().any(|scope| scope.resource == Resource::Catalog)
+            Authority::Grant(grants) if self.account.is_some() => {
+                grants.iter().any(|grant| grant.scope.resource == Resource::Catalog)
             }
             _ => true,
         }
     }
 
-    /// Which repositories the caller may know of, within the ceilings of its token: those that it may read.
+    /// Which repositories the caller may know of, within the ceilings of its token: those that it may read. That is what
+    /// its credentials tell; lists begin with [`crate::visible::sight`], which also asks the store.
     pub(crate) fn sight(&self) -> Sight {
         match &self.authority {
-            _ if self.reads_everything() => Sight::All,
-            Authority::Grant(scopes) => granted_sight(scopes, self.account.as_ref()),
+            _ if self.reads_everything() => Sight::All(self.account.clone()),
+            Authority::Grant(grants) => granted_sight(grants, self.account.as_ref()),
             Authority::Token { scopes } if scopes.repository_ceiling().is_none() => Sight::Public,
             Authority::Session { .. }
             | Authority::Password
@@ -399,25 +409,31 @@ pub(crate) enum Sight {
     Public,
     /// Besides, those on which this account has a role.
     Account(Identity),
-    /// All.
-    All,
+    /// All, for the sake of this account; the registry itself has none.
+    All(Option<Identity>),
 }
 
 /// How far a registry token lets its holder see.
-fn granted_sight(scopes: &[ResourceScope], account: Option<&Identity>) -> Sight {
-    let catalog = scopes.iter().filter(|scope| scope.resource == Resource::Catalog);
+fn granted_sight(grants: &[Grant], account: Option<&Identity>) -> Sight {
+    let scopes = grants.iter().map(|grant| &grant.scope);
+    let catalog = scopes.filter(|scope| scope.resource == Resource::Catalog);
     let actions: Vec<_> = catalog.flat_map(|scope| &scope.actions).collect();
     match account {
-        Some(_) if actions.contains(&&Action::All) => Sight::All,
+        Some(account) if actions.contains(&&Action::All) => Sight::All(Some(account.clone())),
         Some(account) if actions.contains(&&Action::Pull) => Sight::Account(account.clone()),
         _ => Sight::Public,
     }
 }
 
-/// The role that a registry token gives: a grant to delete is worth a writer's role for deleting alone.
-fn granted_role(scopes: &[ResourceScope], name: &RepositoryName, need: Need) -> Option<Role> {
-    let here = |scope: &&ResourceScope| matches!(&scope.resource, Resource::Repository(of) if of == name);
-    let actions = scopes.iter().filter(here).flat_map(|scope| &scope.actions);
+/// The role that a registry token gives: a grant to delete is worth a writer's role for deleting alone. A grant is good for
+/// the one repository that it was given for, and neither for the next one of its name nor for that one under another
+/// name. One that was given where there was none tells its holder that there still is none, and opens none that is
+/// made later.
+fn granted_role(grants: &[Grant], name: &RepositoryName, standing: &Standing, need: Need) -> Option<Role> {
+    let repository = standing.repository.as_ref().map(|repository| repository.id);
+    let named = |scope: &ResourceScope| matches!(&scope.resource, Resource::Repository(of) if of == name);
+    let here = grants.iter().filter(|grant| named(&grant.scope) && grant.repository == repository);
+    let actions = here.flat_map(|grant| &grant.scope.actions);
     actions
         .filter_map(|action| match (action, need) {
             (Action::All, _) => Some(Role::Admin),

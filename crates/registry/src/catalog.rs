@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wharfinger_model::RepositoryName;
 use wharfinger_store::repository::{self, Span};
 
-use crate::visible::{PublicOnes, visible};
+use crate::visible::{PublicOnes, sight, visible};
 use crate::{Caller, Error, Registry, Result};
 
 /// A stretch of the catalog.
@@ -25,11 +25,13 @@ pub async fn list(registry: &Registry, caller: &Arc<Caller>, n: i64, last: &str)
     if !caller.may_list() {
         return Err(Error::Forbidden);
     }
-    let (sight, last) = (caller.sight(), last.to_owned());
+    let (caller, settings) = (Arc::clone(caller), registry.settings().clone());
+    let last = last.to_owned();
     registry
         .scan(move |tx| {
             // One more than is wanted tells whether more follow.
             let limit = n.saturating_add(1);
+            let sight = sight(tx, &caller, &settings)?;
             let found = visible(
                 tx,
                 &sight,

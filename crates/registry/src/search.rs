@@ -8,6 +8,7 @@ use wharfinger_store::account::{self, Kind, Membership};
 use wharfinger_store::{Tx, repository, team};
 
 use crate::repositories::RepositoryEntry;
+use crate::visible::sight;
 use crate::{Caller, Error, Registry, Result};
 
 /// Repositories on a page.
@@ -59,12 +60,13 @@ pub async fn repositories(
     page: i64,
 ) -> Result<FoundPage> {
     let (caller, now, page) = (Arc::clone(caller), registry.now(), page.clamp(1, LAST_PAGE));
+    let settings = registry.settings().clone();
     let Some(text) = wanted(text) else {
         return Ok(FoundPage { repositories: Vec::new(), page, more: false });
     };
     registry
         .scan(move |tx| {
-            let reader = caller.sight().reader(tx)?;
+            let reader = sight(tx, &caller, &settings)?.reader();
             let viewer = caller.account().map(|account| account.id);
             let part = (PAGE + 1, (page - 1) * PAGE);
             let mut found = repository::search(tx, &text, reader, part, (viewer, now))?;
@@ -136,11 +138,11 @@ fn closeness(name: &str, text: &str) -> f64 {
 /// # Errors
 /// When the store fails.
 pub async fn everything(registry: &Registry, caller: &Arc<Caller>, text: &str) -> Result<Vec<Found>> {
-    let (caller, now) = (Arc::clone(caller), registry.now());
+    let (caller, now, settings) = (Arc::clone(caller), registry.now(), registry.settings().clone());
     let Some(text) = wanted(text).filter(|text| !text.is_empty()) else { return Ok(Vec::new()) };
     registry
         .scan(move |tx| {
-            let reader = caller.sight().reader(tx)?;
+            let reader = sight(tx, &caller, &settings)?.reader();
             let viewer = caller.account().map(|account| account.id);
             let mut found = Vec::new();
             if let (Some(account), true) = (reader.account, caller.has_scope(Scope::OrgAdmin)) {

@@ -6,8 +6,8 @@ use wharfinger_model::RepositoryName;
 use wharfinger_store::repository::{Reader, Source, Span};
 use wharfinger_store::{Tx, account, team};
 
-use crate::Result;
-use crate::access::{Identity, Sight};
+use crate::access::{Identity, Privilege, Sight};
+use crate::{Caller, Result, Settings};
 
 /// Whether a list also names what everybody may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,23 @@ pub(crate) enum PublicOnes {
     Included,
     /// Only what the caller sees for a reason of its own.
     Omitted,
+}
+
+/// How far the caller sees at this moment: a registry token tells what its account was when it was given, and the account
+/// may be disabled or gone by now, or read no more than its roles let it.
+pub(crate) fn sight(tx: &mut Tx<'_>, caller: &Caller, settings: &Settings) -> Result<Sight> {
+    let sight = caller.sight();
+    let (Sight::Account(account) | Sight::All(Some(account))) = &sight else { return Ok(sight) };
+    if !account::is_enabled(tx, account.id)? {
+        return Ok(Sight::Public);
+    }
+    if matches!(sight, Sight::All(_)) {
+        let found = account::by_id(tx, account.id)?;
+        if found.is_none_or(|found| Privilege::of(&found, settings) == Privilege::None) {
+            return Ok(Sight::Account(account.clone()));
+        }
+    }
+    Ok(sight)
 }
 
 /// The first `limit` repositories of a span that can be seen, with what `read` makes of each. Every reason to see a
@@ -28,7 +45,7 @@ pub(crate) fn visible<T>(
     read: impl Fn(&mut Tx<'_>, Source, &Span, i64) -> Result<Vec<(RepositoryName, T)>>,
 ) -> Result<Vec<(RepositoryName, T)>> {
     let account = match sight {
-        Sight::All => return read(tx, Source::All, span, limit),
+        Sight::All(_) => return read(tx, Source::All, span, limit),
         Sight::Public => None,
         Sight::Account(account) => Some(account),
     };
@@ -36,9 +53,7 @@ pub(crate) fn visible<T>(
     if public_ones == PublicOnes::Included {
         seen.extend(read(tx, Source::Public, span, limit)?);
     }
-    if let Some(account) = account
-        && account::is_enabled(tx, account.id)?
-    {
+    if let Some(account) = account {
         seen.extend(read(tx, Source::Granted(account.id), span, limit)?);
         seen.extend(through_namespaces(tx, account, span, limit, read)?);
     }
@@ -78,12 +93,12 @@ fn through_namespaces<T>(
 
 impl Sight {
     /// Whose rights count in lists that are filtered by them.
-    pub(crate) fn reader(&self, tx: &mut Tx<'_>) -> Result<Reader> {
+    pub(crate) fn reader(&self) -> Reader {
         let account = match self {
-            Self::Account(account) if account::is_enabled(tx, account.id)? => Some(account.id),
-            _ => None,
+            Self::Account(account) => Some(account.id),
+            Self::Public | Self::All(_) => None,
         };
-        Ok(Reader { everything: *self == Self::All, account })
+        Reader { everything: matches!(self, Self::All(_)), account }
     }
 }
 

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{RepositoryName, Role, Scope};
 use wharfinger_registry::identity::registry_token::{issue, verify};
-use wharfinger_registry::{Caller, Origin, Registry, catalog};
+use wharfinger_registry::{Caller, Origin, Registry, Settings, catalog};
 use wharfinger_store::account::{self, Kind};
 use wharfinger_store::repository::{self, NewRepository};
 use wharfinger_store::testing::{Engine, TestStore, each_engine};
@@ -184,4 +184,37 @@ async fn a_registry_token_shows_what_was_asked_for_and_may_be_read() {
     assert!(matches!(refused, Err(wharfinger_registry::Error::Forbidden)), "{refused:?}");
     assert_eq!(first_page(&place.registry, &mighty).await, all);
     assert_eq!(first_page(&place.registry, &place.in_session(superuser).await).await, all);
+}
+
+#[tokio::test]
+async fn a_registry_token_shows_all_only_as_long_as_its_account_reads_everything() {
+    each_engine(async |store| {
+        let names = vec!["auditor".to_owned()];
+        let settings = Settings { global_readonly_superusers: names, ..Settings::default() };
+        let place = Place::with(store, settings).await;
+        let (owner, auditor) = (place.user("owner").await, place.user("auditor").await);
+        add(&place.db, owner, "private", Tie::Nothing, auditor).await;
+        add(&place.db, owner, "public", Tie::Public, auditor).await;
+        add(&place.db, owner, "granted", Tie::Granted, auditor).await;
+        let session = place.in_session(auditor).await;
+        let scopes = vec![ResourceScope::new(Resource::Catalog, vec![Action::All])];
+        let issued = issue(&place.registry, &session, scopes).await.unwrap();
+        let holder = verify(&place.registry, &issued.token, Origin::default()).expect("our own token");
+        let set_enabled = |enabled| {
+            let set = move |tx: &mut wharfinger_store::Tx<'_>| account::set_enabled(tx, auditor.0, enabled);
+            place.db.write::<_, Error, _>(set)
+        };
+        assert_eq!(first_page(&place.registry, &holder).await.len(), 3);
+        set_enabled(false).await.unwrap();
+        assert_eq!(first_page(&place.registry, &holder).await, ["owner/public"]);
+        set_enabled(true).await.unwrap();
+        assert_eq!(first_page(&place.registry, &holder).await.len(), 3);
+
+        let place = place.reopened_with(Settings::default()).await;
+        assert_eq!(first_page(&place.registry, &holder).await, ["owner/granted", "owner/public"]);
+        let delete = move |tx: &mut wharfinger_store::Tx<'_>| account::delete(tx, auditor.0, START);
+        place.db.write::<_, Error, _>(delete).await.unwrap();
+        assert_eq!(first_page(&place.registry, &holder).await, ["owner/public"]);
+    })
+    .await;
 }

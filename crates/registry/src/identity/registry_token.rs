@@ -6,18 +6,17 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{NamespaceRole, RepositoryName, Timestamp};
-use wharfinger_store::AccountId;
 use wharfinger_store::account::Kind;
-use wharfinger_store::{Tx, repository};
+use wharfinger_store::{AccountId, RepositoryId, Tx, repository};
 
 use super::signed::{self, LIFE};
-use crate::access::{AccessToken, Caller, Identity, Origin, Privilege, Sight};
+use crate::access::{AccessToken, Caller, Grant, Identity, Origin, Privilege, Sight};
 use crate::repositories::{self, Visibility};
 use crate::{Error, Registry, Result};
 
 /// What a token says of its subject.
 #[derive(Serialize, Deserialize)]
-struct Grant {
+struct Said {
     access: Vec<Access>,
     /// The account, for those who read the token on its way back to us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +54,9 @@ struct Access {
     kind: String,
     name: String,
     actions: Vec<String>,
+    /// The repository's key: the name alone may be another's before the token ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<i64>,
 }
 
 /// A new token.
@@ -77,14 +79,16 @@ pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<Resour
     let now = registry.now();
     let mut granted = Vec::with_capacity(scopes.len());
     for ResourceScope { resource, actions } in scopes {
-        let actions = match &resource {
-            Resource::Repository(name) => grant(registry, caller, name, actions, now).await?,
-            Resource::Catalog => catalog_actions(caller, &actions),
-        };
-        granted.push(ResourceScope::new(resource, actions));
+        granted.push(match resource {
+            Resource::Repository(name) => grant(registry, caller, &name, actions, now).await?,
+            Resource::Catalog => {
+                let scope = ResourceScope::new(Resource::Catalog, catalog_actions(caller, &actions));
+                Grant { scope, repository: None }
+            }
+        });
     }
     let subject = caller.account().map_or("(anonymous)", |account| &account.name);
-    let said = Grant {
+    let said = Said {
         access: granted.iter().map(Access::from).collect(),
         account: caller.account().map(AccountClaim::from),
         access_token: caller.access_token().cloned(),
@@ -93,14 +97,14 @@ pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<Resour
     Ok(Issued { token, expires_in_s: LIFE.as_secs(), issued_at: now })
 }
 
-/// Which of the actions on a repository the caller may do.
+/// Which of the actions on a repository the caller may do. Whoever may push is granted it on a repository that is there.
 async fn grant(
     registry: &Registry,
     caller: &Arc<Caller>,
     repository: &RepositoryName,
     wanted: Vec<Action>,
     now: Timestamp,
-) -> Result<Vec<Action>> {
+) -> Result<Grant> {
     let (asker, name, actions) = (Arc::clone(caller), repository.clone(), wanted.clone());
     let (granted, create) = registry.read(move |tx| allowed(tx, &asker, &name, &actions)).await?;
     if !create {
@@ -134,14 +138,21 @@ fn allowed(
     caller: &Caller,
     name: &RepositoryName,
     wanted: &[Action],
-) -> Result<(Vec<Action>, bool)> {
+) -> Result<(Grant, bool)> {
+    let given = |actions, repository| {
+        let scope = ResourceScope::new(Resource::Repository(name.clone()), actions);
+        Grant { scope, repository }
+    };
     let standing = repository::standing(tx, name, caller.account().map(|account| account.id))?;
-    let Some(standing) = standing else { return Ok((Vec::new(), false)) };
+    let Some(standing) = standing else { return Ok((given(Vec::new(), None), false)) };
     let pushes = wanted.iter().any(|action| matches!(action, Action::Push | Action::All));
     let may_create = caller.namespace_role(&standing) >= Some(NamespaceRole::Creator);
     let create = standing.repository.is_none() && pushes && may_create;
-    let actions = wanted.iter().copied().filter(|action| caller.may(name, &standing, *action)).collect();
-    Ok((actions, create))
+    let actions: Vec<_> =
+        wanted.iter().copied().filter(|action| caller.may(name, &standing, *action)).collect();
+    // Whoever is granted nothing is not told whether there is one.
+    let repository = standing.repository.filter(|_| !actions.is_empty()).map(|repository| repository.id);
+    Ok((given(actions, repository), create))
 }
 
 /// How far the caller may see in the catalog. Clients only ever ask for everything, and get what they may have of it;
@@ -149,8 +160,8 @@ fn allowed(
 fn catalog_actions(caller: &Caller, wanted: &[Action]) -> Vec<Action> {
     let asks = |action| wanted.contains(&action);
     match caller.sight() {
-        Sight::All if asks(Action::All) => vec![Action::All],
-        Sight::All | Sight::Account(_) if asks(Action::All) || asks(Action::Pull) => vec![Action::Pull],
+        Sight::All(_) if asks(Action::All) => vec![Action::All],
+        Sight::All(_) | Sight::Account(_) if asks(Action::All) || asks(Action::Pull) => vec![Action::Pull],
         _ => Vec::new(),
     }
 }
@@ -158,30 +169,32 @@ fn catalog_actions(caller: &Caller, wanted: &[Action]) -> Vec<Action> {
 /// The holder of a registry token; `None` if the token is not ours, not valid at this moment, or says anything that
 /// would have to be understood and is not.
 pub fn verify(registry: &Registry, token: &str, origin: Origin) -> Option<Arc<Caller>> {
-    let (subject, said) = signed::open::<Grant>(registry, registry.settings().service(), token)?;
+    let (subject, said) = signed::open::<Said>(registry, registry.settings().service(), token)?;
     let identity = said.account.map(|account| account.into_identity(subject));
-    let grant = said.access.into_iter().map(Access::into_scope).collect::<Option<_>>()?;
-    Some(Arc::new(Caller::with_grant(identity, grant, origin).by(said.access_token)))
+    let grants = said.access.into_iter().map(Access::into_grant).collect::<Option<_>>()?;
+    Some(Arc::new(Caller::with_grants(identity, grants, origin).by(said.access_token)))
 }
 
-impl From<&ResourceScope> for Access {
-    fn from(scope: &ResourceScope) -> Self {
+impl From<&Grant> for Access {
+    fn from(Grant { scope, repository }: &Grant) -> Self {
         Self {
             kind: scope.resource.kind().into(),
             name: scope.resource.name().into(),
             actions: scope.actions.iter().map(|action| action.as_str().into()).collect(),
+            id: repository.map(RepositoryId::get),
         }
     }
 }
 
 impl Access {
-    fn into_scope(self) -> Option<ResourceScope> {
+    fn into_grant(self) -> Option<Grant> {
         let actions = self.actions.iter().map(|action| action.parse().ok()).collect::<Option<_>>()?;
         let resource = match (self.kind.as_str(), self.name.as_str()) {
             ("repository", name) => Resource::Repository(name.parse().ok()?),
             ("registry", "catalog") => Resource::Catalog,
             _ => return None,
         };
-        Some(ResourceScope::new(resource, actions))
+        let scope = ResourceScope::new(resource, actions);
+        Some(Grant { scope, repository: self.id.map(RepositoryId::new) })
     }
 }

@@ -7,7 +7,7 @@ use wharfinger_store::repository::{self, Listed, Span};
 use wharfinger_store::{Tx, star};
 
 use crate::access::{Identity, Read, check};
-use crate::visible::{PublicOnes, visible};
+use crate::visible::{PublicOnes, sight, visible};
 use crate::{Caller, Error, Registry, Result};
 
 /// Repositories on a page.
@@ -76,6 +76,7 @@ pub async fn list(
     after: &str,
 ) -> Result<RepositoryPage> {
     let (caller, after, now) = (Arc::clone(caller), after.to_owned(), registry.now());
+    let settings = registry.settings().clone();
     registry
         .scan(move |tx| {
             let view = (caller.account().map(|account| account.id), now);
@@ -87,7 +88,7 @@ pub async fn list(
             let (namespace, public_ones) = match &selection {
                 Selection::Starred => {
                     let account = caller.account().ok_or(Error::Unauthenticated)?.id;
-                    let reader = caller.sight().reader(tx)?;
+                    let reader = sight(tx, &caller, &settings)?.reader();
                     let listed = repository::starred(tx, account, reader, &behind, PAGE as i64 + 1, now)?;
                     return Ok(page(named(listed)));
                 }
@@ -101,7 +102,8 @@ pub async fn list(
                 None => Some(behind),
             };
             let Some(span) = span else { return Ok(page(Vec::new())) };
-            visible(tx, &caller.sight(), public_ones, &span, PAGE as i64 + 1, read).map(page)
+            let sight = sight(tx, &caller, &settings)?;
+            visible(tx, &sight, public_ones, &span, PAGE as i64 + 1, read).map(page)
         })
         .await
 }

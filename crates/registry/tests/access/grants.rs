@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::tag::{Amendment, Protection, Refusal};
-use wharfinger_model::{Reference, RepositoryName, Role, Scope};
+use wharfinger_model::{Digest, Reference, RepositoryName, Role, Scope};
 use wharfinger_registry::identity::registry_token::{issue, verify};
 use wharfinger_registry::repositories::{self, Stats, Tags};
 use wharfinger_registry::tags::{self, TagUpdate};
-use wharfinger_registry::{Caller, Error, Origin, Registry, manifests};
+use wharfinger_registry::{Caller, Error, Origin, Registry, catalog, manifests, mounts, superuser};
 use wharfinger_store::repository;
+use wharfinger_store::testing::each_engine;
 
 use crate::can::{powers, powers_of};
 use crate::support::{Place, Repository, START, index, tag};
@@ -133,6 +134,66 @@ async fn a_superusers_registry_token_is_worth_its_grants_and_no_more() {
     let token = holder(&place.registry, &session, vec![scope(&repository.name, &[Action::Pull])]).await;
     assert_eq!(powers(&place.registry, &token, &repository).await, powers_of(Some(Role::Read)));
     assert_eq!(powers(&place.registry, &token, &other).await, [false; 4]);
+}
+
+#[tokio::test]
+async fn a_grant_is_for_one_repository_and_not_for_the_next_of_its_name() {
+    each_engine(async |store| {
+        let place = Place::on(store).await;
+        let (owner, user) = (place.user("owner").await, place.user("user").await);
+        let session = place.in_session(owner).await;
+        let old = place.repository(("owner", owner), &[(user, Role::Admin)]).await;
+        let own = place.repository(("owner", owner), &[(user, Role::Write)]).await;
+        let user = place.in_session(user).await;
+        let scopes = vec![scope(&old.name, &ACTIONS), scope(&own.name, &ACTIONS)];
+        let token = holder(&place.registry, &user, scopes).await;
+        let reader = vec![scope(&old.name, &[Action::Pull])];
+        let reader = holder(&place.registry, &session, reader).await;
+        let blob = Bytes::from_static(b"secret");
+        assert_eq!(powers(&place.registry, &token, &old).await, [true; 4]);
+        repositories::delete(&place.registry, &session, &old.name).await.unwrap();
+        let missing = repositories::get(&place.registry, &token, &old.name, Tags::Omit, Stats::Omit).await;
+        assert!(matches!(missing, Err(Error::Forbidden)), "{missing:?}");
+        let early = holder(&place.registry, &session, vec![scope(&old.name, &[Action::Pull])]).await;
+
+        // Asking to push makes it again, and that token is good for it; those from before are not, even the owner's.
+        let pushes = holder(&place.registry, &session, vec![scope(&old.name, &[Action::Push])]).await;
+        let name = old.name.clone();
+        let new = place.db.read(move |tx| repository::by_name(tx, &name)).await.unwrap().unwrap().0;
+        let new = Repository { id: new.id, ..old };
+        assert_eq!(powers(&place.registry, &pushes, &new).await, powers_of(Some(Role::Write)));
+        for token in [&token, &reader, &early] {
+            assert_eq!(powers(&place.registry, token, &new).await, [false; 4]);
+        }
+        place.push_blob(&pushes, &new, &blob).await.unwrap();
+        let digest = Digest::sha256(&blob);
+        let found = mounts::find_source(&place.registry, &token, &own.name, &digest).await.unwrap();
+        assert_eq!(found, None);
+        let mounted = mounts::mount(&place.registry, &token, &own.name, &digest, &new.name).await.unwrap();
+        assert!(!mounted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_that_became_an_organization_can_do_nothing_by_what_it_was_granted() {
+    each_engine(async |store| {
+        let place = Place::on(store).await;
+        let (user, root) = (place.user("user").await, place.superuser("root").await);
+        let repository = place.repository(("user", user), &[]).await;
+        let session = place.in_session(user).await;
+        let scopes =
+            vec![scope(&repository.name, &ACTIONS), ResourceScope::new(Resource::Catalog, vec![Action::All])];
+        let token = holder(&place.registry, &session, scopes).await;
+        let listed = || async { catalog::list(&place.registry, &token, 10, "").await.unwrap().repositories };
+        assert_eq!(powers(&place.registry, &token, &repository).await, [true; 4]);
+        assert_eq!(listed().await.len(), 1);
+        let root = place.in_session(root).await;
+        superuser::take_ownership(&place.registry, &root, "user").await.unwrap();
+        assert_eq!(powers(&place.registry, &token, &repository).await, [false; 4]);
+        assert_eq!(listed().await, []);
+    })
+    .await;
 }
 
 #[tokio::test]

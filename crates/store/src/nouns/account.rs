@@ -189,10 +189,13 @@ pub fn set_enabled(tx: &mut Tx<'_>, id: AccountId, enabled: bool) -> Result<()> 
     .map(drop)
 }
 
-/// Whether the account is there and may do what it may.
+/// Whether the account is there, may do what it may, and is not an organization by now, as which nobody acts.
 pub fn is_enabled(tx: &mut Tx<'_>, id: AccountId) -> Result<bool> {
-    let enabled =
-        tx.optional(sql!("SELECT enabled FROM account WHERE id = ?1"), params![id], |row| row.get(0))?;
+    let enabled = tx.optional(
+        sql!("SELECT enabled FROM account WHERE id = ?1 AND kind <> 'organization'"),
+        params![id],
+        |row| row.get(0),
+    )?;
     Ok(enabled.unwrap_or(false))
 }
 

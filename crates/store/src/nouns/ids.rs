@@ -64,9 +64,17 @@ impl RobotTrustId {
 }
 
 id! {
-    /// A repository's key.
+    /// A repository's key. It is never used again.
     RepositoryId
 }
+
+impl RepositoryId {
+    /// The key of a repository that was read from here before and written down elsewhere.
+    pub fn new(id: i64) -> Self {
+        Self(id)
+    }
+}
+
 id! {
     /// A manifest's key.
     ManifestId

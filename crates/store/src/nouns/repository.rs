@@ -42,7 +42,7 @@ pub struct Standing {
     pub repository: Option<Repository>,
     /// The highest role on the repository itself that was given to the account or to a team that it is in.
     pub granted: Option<Role>,
-    /// Whether the account was disabled or deleted, so that it may do no more than anybody.
+    /// Whether the account was disabled or deleted, or became an organization, so that it may do no more than anybody.
     pub disabled: bool,
 }
 
@@ -64,7 +64,8 @@ pub fn standing(
                             WHEN 3 THEN 'admin' WHEN 2 THEN 'write' WHEN 1 THEN 'read' END
                      FROM team_permission tp JOIN team_member m ON m.team_id = tp.team_id
                      WHERE tp.repository_id = r.id AND m.account_id = ?3),
-                    EXISTS (SELECT 1 FROM account c WHERE c.id = ?3 AND c.enabled = FALSE), r.state
+                    EXISTS (SELECT 1 FROM account c
+                            WHERE c.id = ?3 AND (c.enabled = FALSE OR c.kind = 'organization')), r.state
              FROM account n
              LEFT JOIN repository r ON r.namespace_id = n.id AND r.name = ?2 AND r.deleted_ms IS NULL
              LEFT JOIN permission p ON p.repository_id = r.id AND p.account_id = ?3

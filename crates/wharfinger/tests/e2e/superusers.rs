@@ -1,6 +1,6 @@
 //! Superusers: looking after everybody, those who may only read, and those who were disabled.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Browser, EVERY_SCOPE, Engine, Image, Server, each_engine};
 
@@ -66,6 +66,22 @@ fn a_superuser_makes_changes_and_deletes_users() {
     });
 }
 
+/// What the catalog shows to the holder of a registry token.
+fn listed(server: &Server, token: &str) -> Vec<Value> {
+    let answer = server.call("GET", "/v2/_catalog").bearer(token).send().json();
+    answer["repositories"].as_array().unwrap().clone()
+}
+
+#[test]
+fn whoever_read_everything_and_is_disabled_lists_no_more_than_anybody() {
+    let (server, auditor) = audited();
+    let catalog = server.registry_token("$oauthtoken", &auditor, &["registry:catalog:*"]);
+    for enabled in [true, false, true] {
+        server.by_admin("PUT", &format!("{USERS}auditor")).json(&json!({"enabled": enabled})).send();
+        assert_eq!(listed(&server, &catalog).is_empty(), !enabled);
+    }
+}
+
 #[test]
 fn whoever_is_disabled_can_do_nothing_by_any_way() {
     each_engine(|server| {
@@ -96,7 +112,9 @@ fn whoever_is_disabled_can_do_nothing_by_any_way() {
             [("alice", "eight-or-more"), ("$app", code), ("alice+ci", robot), ("$oauthtoken", &token)];
         let registry: Vec<_> =
             logins.iter().map(|(user, password)| server.registry_token(user, password, &scope)).collect();
+        let catalog = server.registry_token("$oauthtoken", &token, &["registry:catalog:*"]);
         let works = |yes: bool| {
+            assert_eq!(listed(&server, &catalog).len(), usize::from(yes));
             for (user, password) in logins {
                 assert_eq!(server.ask_token(user, password, &scope).status == 200, yes, "{user}");
                 let basic = server.call("GET", "/api/v1/repository/alice/web").basic(user, password).send();

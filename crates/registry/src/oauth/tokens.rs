@@ -77,7 +77,7 @@ pub async fn list(
 ///
 /// # Errors
 /// As [`applications::get`]; [`Error::Forbidden`] when the caller does not have a scope that is asked for;
-/// [`Error::Message`] when a value will not do.
+/// [`Error::FreshLoginRequired`] when the caller has not shown the password lately; [`Error::Message`] when a value will not do.
 pub async fn create(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -94,6 +94,8 @@ pub async fn create(
             if owner.kind != Kind::User {
                 return Err(Error::Forbidden);
             }
+            // A browser that was left alone must not lend what outlives its session.
+            caller.require_fresh_login(now)?;
             let scopes = scopes(&request, |scopes| scopes.iter().all(|scope| caller.holds(scope)))?;
             let listed = Listed {
                 id: 0,

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use secrecy::ExposeSecret as _;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::operator::{self, NewUser, Standing};
 use wharfinger_registry::identity::users::UserUpdate;
@@ -193,6 +194,32 @@ async fn whoever_comes_upon_an_open_browser_lends_nothing_dangerous_and_tells_no
     let token = place.with_token(root, &[Scope::OrgAdmin, Scope::RepoRead, Scope::SuperUser]).await;
     create(&token).await.unwrap();
     messages::remove(registry, &token, &uuid).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_was_made_by_a_token_ends_with_it() {
+    each_engine(async |store| {
+        let place = Place::on(store).await;
+        let registry = &place.registry;
+        let session = place.in_session(place.superuser("root").await).await;
+        let client_id = application(&place, &session).await.client_id;
+        let create = async |caller: &Arc<Caller>, seconds| {
+            let life = Some(Duration::from_secs(seconds));
+            let request = TokenRequest { life, ..token_request("org:admin super:user") };
+            tokens::create(registry, caller, "acme", &client_id, request).await
+        };
+        let short = create(&session, 60).await.unwrap();
+        let token = short.token.expose_secret();
+        let caller = authenticate::access_token(registry, token, Origin::default()).await.unwrap().unwrap();
+        place.clock.advance(Duration::from_secs(30));
+        let end = async |seconds| create(&caller, seconds).await.unwrap().listed.expires;
+        assert_eq!(end(3600).await, short.listed.expires);
+        assert_eq!(end(10).await, registry.now() + Duration::from_secs(10));
+        tokens::delete(registry, &session, "acme", &client_id, &short.listed.uuid).await.unwrap();
+        let gone = create(&caller, 10).await;
+        assert!(matches!(gone, Err(Error::Unauthenticated)), "{gone:?}");
+    })
+    .await;
 }
 
 #[tokio::test]

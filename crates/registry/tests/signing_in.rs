@@ -16,6 +16,7 @@ use wharfinger_registry::messages::{self, MediaType, Severity};
 use wharfinger_registry::namespaces::NamespaceUpdate;
 use wharfinger_registry::oauth::applications::{self, ApplicationView, Profile};
 use wharfinger_registry::oauth::authorize::{self, AuthorizationRequest, Consent};
+use wharfinger_registry::oauth::exchange::{self, Exchange, Exchanged};
 use wharfinger_registry::oauth::tokens::{self, TokenRequest};
 use wharfinger_registry::{Caller, Error, Origin, Registry};
 use wharfinger_store::account::Kind;
@@ -220,6 +221,34 @@ async fn a_token_that_was_made_by_a_token_ends_with_it() {
         assert!(matches!(gone, Err(Error::Unauthenticated)), "{gone:?}");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_code_of_somebody_disabled_is_worth_nothing() {
+    let place = Place::open().await;
+    let registry = &place.registry;
+    let session = place.in_session(place.superuser("root").await).await;
+    let made = application(&place, &session).await;
+    for (standing, good) in [(Standing::Enabled, true), (Standing::Disabled, false)] {
+        let request = AuthorizationRequest {
+            client_id: made.client_id.clone(),
+            redirect_uri: CALLBACK.into(),
+            scope: "repo:read".into(),
+            response_type: "code".into(),
+            state: None,
+        };
+        let answer = authorize::decide(registry, &session, request, CALLBACK, Consent::Given).await.unwrap();
+        let code = answer.expose_secret().split_once("?code=").unwrap().1.split('&').next().unwrap();
+        operator::set_standing(registry, "root", standing).await.unwrap();
+        let shown = Exchange {
+            client_id: made.client_id.clone(),
+            client_secret: made.client_secret.clone(),
+            redirect_uri: CALLBACK.into(),
+            code: code.to_owned().into(),
+        };
+        let answer = exchange::exchange(registry, shown, Origin::default()).await.unwrap();
+        assert_eq!(matches!(answer, Exchanged::Token(_)), good, "{answer:?}");
+    }
 }
 
 #[tokio::test]

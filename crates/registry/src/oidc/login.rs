@@ -149,7 +149,7 @@ async fn redeem(
         ("code_verifier", verifier.expose_secret()),
     ];
     let form = Form { client: (&login.client_id, &login.client_secret), fields: &fields };
-    let document = issuers.post(&endpoint, &form).await.map_err(|error| {
+    let document = issuers.post(&login.issuer, &endpoint, &form).await.map_err(|error| {
         tracing::warn!(issuer = %login.issuer, %error, "an OIDC issuer does not exchange a code");
         Rejection::Issuer
     })?;

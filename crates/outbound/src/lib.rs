@@ -1,7 +1,7 @@
 //! What the registry asks of others by HTTP, within rules that hold for hostile addresses, too.
 //!
-//! - TLS only, and only addresses that anybody on the Internet could reach as well, except for origins that the operator
-//!   has called internal.
+//! - TLS only, and only addresses that anybody on the Internet could reach as well, except for issuers that the
+//!   operator has called internal, and of these only what has the issuer's own scheme, host and port.
 //! - The address that was looked at is the one that is connected to: a name is resolved once.
 //! - Nobody is followed elsewhere: a redirect is no document.
 //! - Size, time, and how many are asked at once are bounded.
@@ -18,7 +18,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
-use url::{Host, Origin, Url};
+use url::{Host, Url};
+use wharfinger_model::trust::Issuer;
 use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form};
 
 /// Largest document in bytes.
@@ -31,27 +32,32 @@ const AT_ONCE: usize = 16;
 /// Asks others by HTTP.
 #[derive(Debug)]
 pub struct Outbound {
-    internal: Vec<Origin>,
+    internal: Vec<Issuer>,
     permits: Semaphore,
 }
 
 impl Outbound {
-    /// Asks what is public, and besides the origins of `internal` URLs, wherever they lie and whether or not they speak
-    /// TLS.
-    pub fn new<'a>(internal: impl IntoIterator<Item = &'a str>) -> Self {
-        let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
-        let internal = internal.into_iter().filter_map(origin).collect();
+    /// Asks what is public, and besides `internal` issuers at their own origins, wherever they lie and whether or not they
+    /// speak TLS.
+    pub fn new(internal: Vec<Issuer>) -> Self {
         Self { internal, permits: Semaphore::new(AT_ONCE) }
+    }
+
+    /// Whether `url` may lie inside. Another issuer's word is not enough: it could name whatever is internal.
+    fn is_internal(&self, issuer: &Issuer, url: &Url) -> bool {
+        let own = Url::parse(issuer.as_str()).is_ok_and(|own| own.origin() == url.origin());
+        own && self.internal.contains(issuer)
     }
 
     /// Asks with what `request` makes of a client and the address.
     async fn ask(
         &self,
+        issuer: &Issuer,
         url: &str,
         request: impl Fn(&Client, Url) -> RequestBuilder,
     ) -> Result<Vec<u8>, Failure> {
         let url = Url::parse(url).map_err(|_| Failure::Forbidden("it is no URL".into()))?;
-        let internal = self.internal.contains(&url.origin());
+        let internal = self.is_internal(issuer, &url);
         if !internal && url.scheme() != "https" {
             return Err(Failure::Forbidden("only https:// is asked".into()));
         }
@@ -71,26 +77,27 @@ impl Outbound {
 impl Outbound {
     async fn within_patience(
         &self,
+        issuer: &Issuer,
         url: &str,
         request: impl Fn(&Client, Url) -> RequestBuilder,
     ) -> Result<Vec<u8>, FetchError> {
         let late = || Failure::Unreachable(format!("it takes longer than {} s", PATIENCE.as_secs()));
-        let asked = tokio::time::timeout(PATIENCE, self.ask(url, request)).await;
+        let asked = tokio::time::timeout(PATIENCE, self.ask(issuer, url, request)).await;
         asked.unwrap_or_else(|_| Err(late())).map_err(|failure| failure.at(url))
     }
 }
 
 impl Fetch for Outbound {
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
-        Box::pin(self.within_patience(url, |client, url| client.get(url)))
+    fn get<'a>(&'a self, issuer: &'a Issuer, url: &'a str) -> Fetching<'a> {
+        Box::pin(self.within_patience(issuer, url, |client, url| client.get(url)))
     }
 
-    fn post<'a>(&'a self, url: &'a str, form: &'a Form<'a>) -> Fetching<'a> {
+    fn post<'a>(&'a self, issuer: &'a Issuer, url: &'a str, form: &'a Form<'a>) -> Fetching<'a> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.fields).finish();
         // Name and secret are written as in a form (RFC 6749, section 2.3.1).
         let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let (name, secret) = (encode(form.client.0), encode(form.client.1.expose_secret()));
-        Box::pin(self.within_patience(url, move |client, url| {
+        Box::pin(self.within_patience(issuer, url, move |client, url| {
             let request = client.post(url).basic_auth(&name, Some(&secret));
             request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.clone())
         }))

@@ -31,9 +31,14 @@ fn document(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
+/// Asks in the name of the first internal issuer, or else of a public one.
 async fn get(internal: &[&str], url: &str) -> Result<String, FetchError> {
-    let outbound = Outbound::new(internal.iter().copied());
-    outbound.get(url).await.map(|bytes| String::from_utf8(bytes).unwrap())
+    get_for(internal.first().unwrap_or(&"https://issuer.example"), internal, url).await
+}
+
+async fn get_for(issuer: &str, internal: &[&str], url: &str) -> Result<String, FetchError> {
+    let outbound = Outbound::new(internal.iter().map(|issuer| issuer.parse().unwrap()).collect());
+    outbound.get(&issuer.parse().unwrap(), url).await.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
 fn forbidden(answer: &Result<String, FetchError>) -> bool {
@@ -54,6 +59,24 @@ async fn an_internal_origin_is_asked_without_tls_and_no_other_is() {
     assert!(forbidden(&get(&[&server], &by_name).await), "another name is another origin");
     let other_port = format!("{}0", server.trim_end_matches(|digit: char| digit.is_ascii_digit()));
     assert!(forbidden(&get(&[&server], &other_port).await));
+}
+
+#[tokio::test]
+async fn an_internal_origin_is_asked_for_its_own_issuer_alone() {
+    let server = server(document("{}"), Duration::ZERO).await;
+    let (own, keys) = (format!("{server}/issuer"), format!("{server}/keys"));
+    let internal = ["http://192.0.2.1", &own];
+    assert_eq!(get_for(&own, &internal, &keys).await.unwrap(), "{}");
+    for issuer in ["https://issuer.example", "http://192.0.2.1", &server, &format!("{server}/other")] {
+        let answer = get_for(issuer, &internal, &keys).await;
+        assert!(forbidden(&answer), "{issuer}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_issuer_names_writes_no_line_of_the_log() {
+    let error = get(&[], "https://127.0.0.1/\n\u{1b}[2Jforged").await.unwrap_err().to_string();
+    assert!(!error.contains(char::is_control), "{error:?}");
 }
 
 #[tokio::test]
@@ -125,7 +148,7 @@ async fn nobody_is_waited_for_long() {
         server(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx".to_vec(), Duration::from_secs(60)).await;
     let mute = server(Vec::new(), Duration::from_secs(60)).await;
     let internal = [&*slow, &*mute];
-    let (slow, mute) = tokio::join!(get(&internal, &slow), get(&internal, &mute));
+    let (slow, mute) = tokio::join!(get_for(&slow, &internal, &slow), get_for(&mute, &internal, &mute));
     for answer in [slow, mute] {
         assert!(matches!(answer, Err(FetchError::Unreachable { .. })), "{answer:?}");
     }

@@ -72,7 +72,7 @@ pub fn authorize(caller: &Caller) -> Result<()> {
 /// Tells everybody something.
 ///
 /// # Errors
-/// When the caller is no superuser; [`Error::InvalidRequest`] when the text is too long or there are too many messages.
+/// When the caller is no superuser, or has not shown the password lately; [`Error::InvalidRequest`] when the text is too long or there are too many messages.
 pub async fn add(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -81,6 +81,7 @@ pub async fn add(
     content: &str,
 ) -> Result<()> {
     authorize(caller)?;
+    caller.require_fresh_login(registry.now())?;
     if content.len() > LONGEST {
         return Err(Error::InvalidRequest(format!("A message can have at most {LONGEST} bytes")));
     }
@@ -103,9 +104,10 @@ pub async fn add(
 /// Takes a message back. It makes no difference whether there was one.
 ///
 /// # Errors
-/// When the caller is no superuser.
+/// When the caller is no superuser, or has not shown the password lately.
 pub async fn remove(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Result<()> {
     authorize(caller)?;
+    caller.require_fresh_login(registry.now())?;
     let uuid = uuid.to_owned();
     registry.write(move |tx| Ok(message::delete(tx, &uuid)?)).await
 }

@@ -38,7 +38,7 @@ pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
-/// A text of 64 characters that only somebody who has the cookie can know.
-pub(crate) fn derived_from_cookie(cookie: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA384, format!("csrf:{cookie}").as_bytes()))
+/// A text of 64 characters that only somebody who has the cookie can know. One for another `purpose` does not tell it.
+pub(crate) fn derived_from_cookie(purpose: &str, cookie: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA384, format!("{purpose}:{cookie}").as_bytes()))
 }

@@ -55,7 +55,7 @@ impl Web {
 }
 
 impl Fetch for Web {
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+    fn get<'a>(&'a self, _: &'a wharfinger_model::trust::Issuer, url: &'a str) -> Fetching<'a> {
         self.asked.lock().unwrap().push(url.to_owned());
         let document = self.documents.lock().unwrap().get(url).cloned();
         let missing = || FetchError::Unfit { url: url.to_owned(), why: "404".into() };
@@ -64,8 +64,13 @@ impl Fetch for Web {
         )
     }
 
-    fn post<'a>(&'a self, url: &'a str, _: &'a Form<'a>) -> Fetching<'a> {
-        self.get(url)
+    fn post<'a>(
+        &'a self,
+        issuer: &'a wharfinger_model::trust::Issuer,
+        url: &'a str,
+        _: &'a Form<'a>,
+    ) -> Fetching<'a> {
+        self.get(issuer, url)
     }
 }
 

@@ -7,17 +7,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use secrecy::ExposeSecret as _;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::operator::{self, NewUser, Standing};
 use wharfinger_registry::identity::users::UserUpdate;
 use wharfinger_registry::identity::{authenticate, last_used, sessions, users};
+use wharfinger_registry::messages::{self, MediaType, Severity};
 use wharfinger_registry::namespaces::NamespaceUpdate;
+use wharfinger_registry::oauth::applications::{self, ApplicationView, Profile};
+use wharfinger_registry::oauth::authorize::{self, AuthorizationRequest, Consent};
+use wharfinger_registry::oauth::exchange::{self, Exchange, Exchanged};
+use wharfinger_registry::oauth::tokens::{self, TokenRequest};
 use wharfinger_registry::{Caller, Error, Origin, Registry};
+use wharfinger_store::account::Kind;
 use wharfinger_store::testing::each_engine;
 
 use support::Place;
 
 const PASSWORD: &str = "a-long-enough-one";
+const CALLBACK: &str = "https://ci.example.com/cb";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 async fn add(registry: &Registry, name: &str) {
@@ -122,6 +130,125 @@ async fn what_is_sensitive_needs_a_session_whose_password_was_shown_lately() {
     users::update(registry, &token, update()).await.unwrap();
     let refused = sessions::verify(registry, &token, PASSWORD, "").await;
     assert!(matches!(refused, Err(Error::Forbidden)), "{refused:?}");
+}
+
+/// An application of a new organization `acme`.
+async fn application(place: &Place, caller: &Arc<Caller>) -> ApplicationView {
+    place.account("acme", Kind::Organization).await;
+    let profile = Profile {
+        name: "ci".into(),
+        description: String::new(),
+        application_uri: String::new(),
+        redirect_uri: CALLBACK.into(),
+        avatar_email: None,
+    };
+    applications::create(&place.registry, caller, "acme", profile).await.unwrap()
+}
+
+fn token_request(scope: &str) -> TokenRequest {
+    TokenRequest { name: "token".into(), scope: scope.into(), life: None }
+}
+
+#[tokio::test]
+async fn whoever_comes_upon_an_open_browser_lends_nothing_dangerous_and_tells_nobody_anything() {
+    let place = Place::open().await;
+    let registry = &place.registry;
+    let root = place.superuser("root").await;
+    let session = place.in_session(root).await;
+    let client_id = application(&place, &session).await.client_id;
+    let create =
+        async |caller| tokens::create(registry, caller, "acme", &client_id, token_request("repo:read")).await;
+    let asks = |scope: &str, response_type: &str| AuthorizationRequest {
+        client_id: client_id.clone(),
+        redirect_uri: CALLBACK.into(),
+        scope: scope.into(),
+        response_type: response_type.into(),
+        state: None,
+    };
+    let consider =
+        async |scope| authorize::consider(registry, &session, asks(scope, "token"), CALLBACK).await;
+    let decide = async |scope, response, consent| {
+        authorize::decide(registry, &session, asks(scope, response), CALLBACK, consent).await
+    };
+    let tell = async || messages::add(registry, &session, Severity::Info, MediaType::Plain, "hello").await;
+    create(&session).await.unwrap();
+    decide("org:admin", "token", Consent::Given).await.unwrap();
+    tell().await.unwrap();
+
+    place.clock.advance(Duration::from_secs(601));
+    let stale = |error: Option<Error>| assert!(matches!(error, Some(Error::FreshLoginRequired)), "{error:?}");
+    stale(create(&session).await.err());
+    for scope in ["user:admin", "org:admin", "super:user", "repo:read org:admin"] {
+        stale(consider(scope).await.err());
+        for response in ["token", "code"] {
+            stale(decide(scope, response, Consent::Given).await.err());
+        }
+        decide(scope, "token", Consent::Denied).await.unwrap();
+    }
+    consider("repo:read").await.unwrap();
+    decide("repo:read", "code", Consent::Given).await.unwrap();
+    stale(tell().await.err());
+    let uuid = messages::list(registry).await.unwrap().remove(0).uuid;
+    stale(messages::remove(registry, &session, &uuid).await.err());
+
+    // Other credentials are shown each time.
+    let token = place.with_token(root, &[Scope::OrgAdmin, Scope::RepoRead, Scope::SuperUser]).await;
+    create(&token).await.unwrap();
+    messages::remove(registry, &token, &uuid).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_was_made_by_a_token_ends_with_it() {
+    each_engine(async |store| {
+        let place = Place::on(store).await;
+        let registry = &place.registry;
+        let session = place.in_session(place.superuser("root").await).await;
+        let client_id = application(&place, &session).await.client_id;
+        let create = async |caller: &Arc<Caller>, seconds| {
+            let life = Some(Duration::from_secs(seconds));
+            let request = TokenRequest { life, ..token_request("org:admin super:user") };
+            tokens::create(registry, caller, "acme", &client_id, request).await
+        };
+        let short = create(&session, 60).await.unwrap();
+        let token = short.token.expose_secret();
+        let caller = authenticate::access_token(registry, token, Origin::default()).await.unwrap().unwrap();
+        place.clock.advance(Duration::from_secs(30));
+        let end = async |seconds| create(&caller, seconds).await.unwrap().listed.expires;
+        assert_eq!(end(3600).await, short.listed.expires);
+        assert_eq!(end(10).await, registry.now() + Duration::from_secs(10));
+        tokens::delete(registry, &session, "acme", &client_id, &short.listed.uuid).await.unwrap();
+        let gone = create(&caller, 10).await;
+        assert!(matches!(gone, Err(Error::Unauthenticated)), "{gone:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_of_somebody_disabled_is_worth_nothing() {
+    let place = Place::open().await;
+    let registry = &place.registry;
+    let session = place.in_session(place.superuser("root").await).await;
+    let made = application(&place, &session).await;
+    for (standing, good) in [(Standing::Enabled, true), (Standing::Disabled, false)] {
+        let request = AuthorizationRequest {
+            client_id: made.client_id.clone(),
+            redirect_uri: CALLBACK.into(),
+            scope: "repo:read".into(),
+            response_type: "code".into(),
+            state: None,
+        };
+        let answer = authorize::decide(registry, &session, request, CALLBACK, Consent::Given).await.unwrap();
+        let code = answer.expose_secret().split_once("?code=").unwrap().1.split('&').next().unwrap();
+        operator::set_standing(registry, "root", standing).await.unwrap();
+        let shown = Exchange {
+            client_id: made.client_id.clone(),
+            client_secret: made.client_secret.clone(),
+            redirect_uri: CALLBACK.into(),
+            code: code.to_owned().into(),
+        };
+        let answer = exchange::exchange(registry, shown, Origin::default()).await.unwrap();
+        assert_eq!(matches!(answer, Exchanged::Token(_)), good, "{answer:?}");
+    }
 }
 
 #[tokio::test]

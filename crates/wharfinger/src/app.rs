@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use axum::Router;
-use wharfinger_model::trust::Issuer;
 use wharfinger_outbound::Outbound;
 use wharfinger_registry::{Clock, Registry, Settings, identity::first_user};
 
@@ -27,7 +26,7 @@ pub struct App {
 pub async fn build(config: &Config, deps: Deps, clock: Clock) -> anyhow::Result<App> {
     // The operator has named where people sign in, so that may lie anywhere, too.
     let login = config.oidc_login.iter().map(|login| &login.issuer);
-    let outbound = Arc::new(Outbound::new(config.internal_issuers.iter().chain(login).map(Issuer::as_str)));
+    let outbound = Arc::new(Outbound::new(config.internal_issuers.iter().chain(login).cloned().collect()));
     let (db, blobs) = (deps.db.clone(), Arc::clone(&deps.blobs));
     let registry = Registry::open_online(db, blobs, clock, settings(config), outbound).await?;
     if !registry.finds_its_blobs().await? {

@@ -170,7 +170,7 @@ pub fn new_cookie() -> Result<String> {
 
 /// What a form or script must repeat to show that it comes from the page that holds the cookie.
 pub fn csrf_token(cookie: &str) -> String {
-    secrets::derived_from_cookie(cookie)
+    secrets::derived_from_cookie("csrf", cookie)
 }
 
 /// Whether `sent` is the cookie's [`csrf_token`].

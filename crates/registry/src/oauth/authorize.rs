@@ -107,7 +107,8 @@ impl Flaw {
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] when nobody is signed in; [`Error::NoApplication`]; [`Error::Forbidden`] when the caller
-/// does not administer the application's organization; [`Error::UnknownScope`]; [`Error::RedirectUri`] when the answer
+/// does not administer the application's organization; [`Error::FreshLoginRequired`] when something dangerous is asked
+/// for and the caller has not shown the password lately; [`Error::UnknownScope`]; [`Error::RedirectUri`] when the answer
 /// can go nowhere.
 pub async fn consider(
     registry: &Registry,
@@ -124,9 +125,9 @@ pub async fn consider(
             let registered: RedirectUri = registered.parse().map_err(|_| Error::RedirectUri)?;
             return Ok(Err(refusal(registered, &sent, "redirect_uri_mismatch")));
         };
-        match examine(tx, &asked, &sent, application, introduction)? {
+        match examine(tx, &asked, &sent, application, introduction, now)? {
             Ok(examined) => {
-                let dangerous = examined.scopes.iter().any(wharfinger_model::Scope::is_dangerous);
+                let dangerous = is_dangerous(examined.scopes);
                 let agreed = access_token::consented(tx, examined.application.id, examined.account, now)?;
                 let covers = |given: &Scopes| examined.scopes.iter().all(|scope| given.covers(scope));
                 let silent = !dangerous && agreed.iter().any(covers);
@@ -189,7 +190,7 @@ async fn answer(
         .write(move |tx| {
             let (application, introduction) = known(tx, &caller, &request.client_id)?;
             let target = target(&application, &request.redirect_uri, &own_page).ok_or(Error::RedirectUri)?;
-            let examined = match examine(tx, &caller, &request, application, introduction)? {
+            let examined = match examine(tx, &caller, &request, application, introduction, now)? {
                 Ok(examined) => examined,
                 Err(flaw) => return Ok(refusal(target, &request, flaw.as_str())),
             };
@@ -299,6 +300,7 @@ fn examine(
     request: &AuthorizationRequest,
     application: Application,
     introduction: Introduction,
+    now: Timestamp,
 ) -> Result<Result<Examined, Flaw>> {
     match check_organization::<Admin>(tx, caller, &introduction.organization) {
         Err(Error::Forbidden) => return Ok(Err(Flaw::Denied)),
@@ -315,7 +317,15 @@ fn examine(
     if !scopes.iter().all(|scope| caller.holds(scope)) {
         return Ok(Err(Flaw::Denied));
     }
+    // A browser that was left alone must not lend what outlives its session.
+    if is_dangerous(scopes) {
+        caller.require_fresh_login(now)?;
+    }
     Ok(Ok(Examined { account, application, introduction, response, scopes }))
+}
+
+fn is_dangerous(scopes: Scopes) -> bool {
+    scopes.iter().any(wharfinger_model::Scope::is_dangerous)
 }
 
 fn refusal(target: RedirectUri, request: &AuthorizationRequest, error: &str) -> SecretString {

@@ -30,7 +30,8 @@ pub enum Exchanged {
     Token(SecretString),
     /// Nothing: there is no such application, or the secret is not its own.
     InvalidClient,
-    /// Nothing: the code was never given to this application, was sent elsewhere, was used, or has expired.
+    /// Nothing: the code was never given to this application, was sent elsewhere, was used, or has expired, or
+    /// who agreed to it is disabled.
     InvalidGrant,
 }
 
@@ -57,6 +58,10 @@ pub async fn exchange(registry: &Registry, shown: Exchange, origin: Origin) -> R
             }
             let owner = account::by_id(tx, code.account)?.filter(|owner| owner.kind == Kind::User);
             let Some(owner) = owner else { return Ok(false) };
+            // They may have been disabled since they agreed.
+            if !account::is_enabled(tx, owner.id)? {
+                return Ok(false);
+            }
             let caller = Caller::new(owner, Authority::Password, origin.clone(), &settings);
             authorize::store(tx, &caller, code.account, &client, code.scopes, &made, now)?;
             Ok(true)

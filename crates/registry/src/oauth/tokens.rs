@@ -6,8 +6,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 use wharfinger_model::{Scopes, Timestamp};
-use wharfinger_store::access_token;
 use wharfinger_store::account::{self, Kind};
+use wharfinger_store::{Tx, access_token};
 
 use super::{LONGEST_LIFE, Lent, NewAccessToken, applications};
 use crate::audit::{self, Subject};
@@ -27,7 +27,7 @@ pub struct TokenRequest {
     pub name: String,
     /// Its scopes, as they were written.
     pub scope: String,
-    /// How long it shall live; [`LONGEST_LIFE`] if that is not said.
+    /// How long it shall live; [`LONGEST_LIFE`] if that is not said. What is made by a token ends with that at the latest.
     pub life: Option<Duration>,
 }
 
@@ -77,7 +77,7 @@ pub async fn list(
 ///
 /// # Errors
 /// As [`applications::get`]; [`Error::Forbidden`] when the caller does not have a scope that is asked for;
-/// [`Error::Message`] when a value will not do.
+/// [`Error::FreshLoginRequired`] when the caller has not shown the password lately; [`Error::Message`] when a value will not do.
 pub async fn create(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -94,6 +94,8 @@ pub async fn create(
             if owner.kind != Kind::User {
                 return Err(Error::Forbidden);
             }
+            // A browser that was left alone must not lend what outlives its session.
+            caller.require_fresh_login(now)?;
             let scopes = scopes(&request, |scopes| scopes.iter().all(|scope| caller.holds(scope)))?;
             let listed = Listed {
                 id: 0,
@@ -101,7 +103,7 @@ pub async fn create(
                 name: Some(request.name.clone()),
                 scopes,
                 created: now,
-                expires: expiry(&request, now),
+                expires: expiry(&request, now).min(own_end(tx, &caller)?),
                 created_by: Some(owner.name.clone()),
                 last_used: None,
             };
@@ -204,6 +206,15 @@ fn scopes(request: &TokenRequest, held: impl Fn(Scopes) -> bool) -> Result<Scope
         Error::Message(format!("Invalid scope: {shown}"))
     })?;
     if held(scopes) { Ok(scopes) } else { Err(Error::Forbidden) }
+}
+
+/// When the caller's own token ends, if it came by one: what that gets itself must not outlive it.
+fn own_end(tx: &mut Tx<'_>, caller: &Caller) -> Result<Timestamp> {
+    match caller.access_token() {
+        // It may have been taken away since it was shown.
+        Some(own) => access_token::expiry(tx, own.id)?.ok_or(Error::Unauthenticated),
+        None => Ok(Timestamp::YEAR_10000),
+    }
 }
 
 fn expiry(request: &TokenRequest, now: Timestamp) -> Timestamp {

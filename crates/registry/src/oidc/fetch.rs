@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use secrecy::SecretString;
+use wharfinger_model::trust::Issuer;
 
 /// What a [`Fetch`] will give.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
@@ -11,11 +12,11 @@ pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>>
 /// to public addresses and TLS except where the operator has said otherwise, follows nobody elsewhere, and bounds the
 /// size of answers, the time that they take, and how many are asked at once.
 pub trait Fetch: Send + Sync {
-    /// The document at `url`.
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
+    /// The document at `url`, which is the issuer's or was named by it.
+    fn get<'a>(&'a self, issuer: &'a Issuer, url: &'a str) -> Fetching<'a>;
 
-    /// The document with which `url` answers a form.
-    fn post<'a>(&'a self, url: &'a str, form: &'a Form<'a>) -> Fetching<'a>;
+    /// The document with which `url`, which was named by the issuer, answers a form.
+    fn post<'a>(&'a self, issuer: &'a Issuer, url: &'a str, form: &'a Form<'a>) -> Fetching<'a>;
 }
 
 /// A form that is sent in the name of a client.
@@ -26,11 +27,12 @@ pub struct Form<'a> {
     pub fields: &'a [(&'a str, &'a str)],
 }
 
-/// Why a document did not come. The texts are for the log.
+/// Why a document did not come. The texts are for the log; issuers have a say in them, so what would forge lines there is
+/// escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// The rules do not let this address be asked.
-    #[error("`{url}` may not be asked: {why}")]
+    #[error("{url:?} may not be asked: {why:?}")]
     Forbidden {
         /// Which address.
         url: String,
@@ -38,7 +40,7 @@ pub enum FetchError {
         why: String,
     },
     /// Nobody answered there, or not in time.
-    #[error("`{url}` can't be reached: {why}")]
+    #[error("{url:?} can't be reached: {why:?}")]
     Unreachable {
         /// Which address.
         url: String,
@@ -46,7 +48,7 @@ pub enum FetchError {
         why: String,
     },
     /// What came is not what was asked for.
-    #[error("`{url}` gives no document: {why}")]
+    #[error("{url:?} gives no document: {why:?}")]
     Unfit {
         /// Which address.
         url: String,
@@ -60,12 +62,12 @@ pub enum FetchError {
 pub struct Offline;
 
 impl Fetch for Offline {
-    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+    fn get<'a>(&'a self, _: &'a Issuer, url: &'a str) -> Fetching<'a> {
         let refused = FetchError::Forbidden { url: url.to_owned(), why: "this process asks nobody".into() };
         Box::pin(std::future::ready(Err(refused)))
     }
 
-    fn post<'a>(&'a self, url: &'a str, _: &'a Form<'a>) -> Fetching<'a> {
-        self.get(url)
+    fn post<'a>(&'a self, issuer: &'a Issuer, url: &'a str, _: &'a Form<'a>) -> Fetching<'a> {
+        self.get(issuer, url)
     }
 }

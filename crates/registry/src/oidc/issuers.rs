@@ -90,8 +90,13 @@ impl Issuers {
     }
 
     /// Sends a form to one of the issuer's endpoints.
-    pub(super) async fn post(&self, url: &str, form: &Form<'_>) -> Result<Vec<u8>, FetchError> {
-        self.fetch.post(url, form).await
+    pub(super) async fn post(
+        &self,
+        issuer: &Issuer,
+        url: &str,
+        form: &Form<'_>,
+    ) -> Result<Vec<u8>, FetchError> {
+        self.fetch.post(issuer, url, form).await
     }
 
     /// What `find` finds in what the issuer has told, who is asked again if it is old or not there.
@@ -149,12 +154,12 @@ async fn tell(fetch: &dyn Fetch, issuer: &Issuer) -> Result<Told, FetchError> {
     let url = issuer.discovery_url();
     let unfit =
         |url: &str, why: &dyn ToString| FetchError::Unfit { url: url.to_owned(), why: why.to_string() };
-    let document = fetch.get(&url).await?;
+    let document = fetch.get(issuer, &url).await?;
     let discovery: Discovery = serde_json::from_slice(&document).map_err(|error| unfit(&url, &error))?;
     if discovery.issuer != issuer.as_str() {
         return Err(unfit(&url, &"it is another issuer's"));
     }
-    let keys = fetch.get(&discovery.jwks_uri).await?;
+    let keys = fetch.get(issuer, &discovery.jwks_uri).await?;
     let keys = KeySet::read(&keys).map_err(|error| unfit(&discovery.jwks_uri, &error))?;
     Ok(Told { keys, endpoints: discovery.endpoints })
 }

@@ -18,7 +18,7 @@ use wharfinger_store::{AccountId, Tx, oidc_identity, team};
 use super::{Form, Rejection, Signed, Verified};
 use crate::access::Authority;
 use crate::audit::{self, Subject};
-use crate::identity::{Purpose, authenticate, new_nonce, sessions, signed};
+use crate::identity::{Purpose, new_nonce, sessions, signed};
 use crate::settings::{GroupTeam, OidcLogin};
 use crate::{Caller, Error, Origin, Registry, Result, Settings, secrets};
 
@@ -73,7 +73,7 @@ pub async fn begin(
 ) -> Result<std::result::Result<String, LoginFailure>> {
     let nonce = new_nonce()?;
     let said = OnTheWay { nonce: nonce.clone(), next: next.to_owned() };
-    let browser = authenticate::csrf_token(cookie);
+    let browser = browser(cookie);
     let state = signed::sign(registry, &audience(registry, login), &browser, ON_THE_WAY, said)?;
     let endpoints = registry.0.issuers.endpoints(&login.issuer, registry.now()).await;
     let page = endpoints.ok().and_then(|endpoints| Url::parse(&endpoints.authorization_endpoint).ok());
@@ -106,8 +106,8 @@ pub async fn finish(
     origin: Origin,
 ) -> Result<std::result::Result<LoggedIn, LoginFailure>> {
     let opened = signed::open::<OnTheWay>(registry, &audience(registry, login), state);
-    let ours = |browser: &str| secrets::same(browser.as_bytes(), authenticate::csrf_token(cookie).as_bytes());
-    let Some((_, way)) = opened.filter(|(browser, _)| ours(browser)) else {
+    let ours = |named: &str| secrets::same(named.as_bytes(), browser(cookie).as_bytes());
+    let Some((_, way)) = opened.filter(|(named, _)| ours(named)) else {
         return Ok(Err(LoginFailure::Stray));
     };
     let verified = match redeem(registry, login, &way.nonce, callback, code).await {
@@ -123,6 +123,11 @@ pub async fn finish(
     };
     let cookie = sessions::open(registry, account, Some(cookie), origin).await?;
     Ok(Ok(LoggedIn { cookie, next: way.next }))
+}
+
+/// What `state` calls the browser. It can be read in addresses, so it must not be what the browser's forms are known by.
+fn browser(cookie: &str) -> String {
+    secrets::derived_from_cookie("oidc", cookie)
 }
 
 fn audience(registry: &Registry, login: &OidcLogin) -> String {
@@ -153,7 +158,7 @@ async fn redeem(
         ("code_verifier", verifier.expose_secret()),
     ];
     let form = Form { client: (&login.client_id, &login.client_secret), fields: &fields };
-    let document = issuers.post(&endpoint, &form).await.map_err(|error| {
+    let document = issuers.post(&login.issuer, &endpoint, &form).await.map_err(|error| {
         tracing::warn!(issuer = %login.issuer, %error, "an OIDC issuer does not exchange a code");
         Rejection::Issuer
     })?;

@@ -94,6 +94,11 @@ pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option
     )
 }
 
+/// From when on a token is worth nothing, if there is one of that number.
+pub fn expiry(tx: &mut Tx<'_>, id: i64) -> Result<Option<Timestamp>> {
+    tx.optional(sql!("SELECT expires_ms FROM access_token WHERE id = ?1"), params![id], |row| row.get(0))
+}
+
 /// What lists tell of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {

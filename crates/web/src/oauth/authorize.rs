@@ -25,7 +25,7 @@ pub(super) async fn ask(registry: &Registry, parts: &Parts) -> Result<Response, 
     let question = match authorize::consider(registry, &caller, request.clone(), &own_page).await {
         Ok(Decision::Redirect(location)) => return Ok(redirect(StatusCode::FOUND, location.expose_secret())),
         Ok(Decision::Ask(question)) => question,
-        Err(Error::Unauthenticated) => return sign_in::form(registry, parts),
+        Err(Error::Unauthenticated | Error::FreshLoginRequired) => return sign_in::form(registry, parts),
         Err(error) => return Err(error.into()),
     };
     let (cookie, csrf) = auth::page_cookie(parts)?;

@@ -73,6 +73,11 @@ fn refused(error: Error) -> Response {
         Error::Unauthenticated => {
             refusal(StatusCode::UNAUTHORIZED, "Sign in first", "Somebody has to be signed in for this.")
         }
+        Error::FreshLoginRequired => refusal(
+            StatusCode::UNAUTHORIZED,
+            "Sign in again",
+            "So much can be lent only soon after signing in. Begin again, and you will be asked for your password.",
+        ),
         Error::Forbidden => refusal(
             StatusCode::FORBIDDEN,
             "Not allowed",

@@ -273,7 +273,7 @@ async fn found(call: &Call<'_>) -> Result<ApplicationView, Problem> {
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let views = applications::list(call.registry, &call.caller, call.param("orgname")).await?;
     let applications = views.into_iter().map(Application::from).collect();
-    Ok(wire::json(StatusCode::OK, &Applications { applications }))
+    Ok(wire::secret(StatusCode::OK, &Applications { applications }))
 }
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -281,11 +281,11 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     organizations::authorize_admin(call.registry, &call.caller, organization).await?;
     let profile = profile(&call.document(body).await?)?;
     let made = applications::create(call.registry, &call.caller, organization, profile).await?;
-    Ok(wire::json(StatusCode::OK, &Application::from(made)))
+    Ok(wire::secret(StatusCode::OK, &Application::from(made)))
 }
 
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
-    Ok(wire::json(StatusCode::OK, &Application::from(found(call).await?)))
+    Ok(wire::secret(StatusCode::OK, &Application::from(found(call).await?)))
 }
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -293,7 +293,7 @@ async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let profile = profile(&call.document(body).await?)?;
     let (organization, client_id) = (call.param("orgname"), call.param("client_id"));
     let updated = applications::update(call.registry, &call.caller, organization, client_id, profile).await?;
-    Ok(wire::json(StatusCode::OK, &Application::from(updated)))
+    Ok(wire::secret(StatusCode::OK, &Application::from(updated)))
 }
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
@@ -305,7 +305,7 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
 async fn reset(call: &Call<'_>) -> Result<Response, Problem> {
     let (organization, client_id) = (call.param("orgname"), call.param("client_id"));
     let reset = applications::reset_secret(call.registry, &call.caller, organization, client_id).await?;
-    Ok(wire::json(StatusCode::OK, &Application::from(reset)))
+    Ok(wire::secret(StatusCode::OK, &Application::from(reset)))
 }
 
 async fn introduce(call: &Call<'_>) -> Result<Response, Problem> {
@@ -364,7 +364,7 @@ async fn create_token(call: &Call<'_>, body: Body) -> Result<Response, Problem> 
     let (organization, client_id) = (call.param("orgname"), call.param("client_id"));
     let made = tokens::create(call.registry, &call.caller, organization, client_id, request).await?;
     let token = Some(made.token.expose_secret().to_owned());
-    Ok(wire::json(StatusCode::OK, &ApplicationToken { token, ..ApplicationToken::from(made.listed) }))
+    Ok(wire::secret(StatusCode::OK, &ApplicationToken { token, ..ApplicationToken::from(made.listed) }))
 }
 
 fn life(seconds: u64) -> Result<Duration, Problem> {

@@ -159,7 +159,7 @@ struct Told {
 async fn list(call: &Call<'_>) -> Result<Response, Problem> {
     let found = notifications::list(call.registry, &call.caller, &call.repository()?).await?;
     let document = Notifications { notifications: found.into_iter().map(View::from).collect() };
-    Ok(wire::json(StatusCode::OK, &document))
+    Ok(wire::secret(StatusCode::OK, &document))
 }
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
@@ -174,7 +174,7 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
         config: object(&document, "config"),
     };
     let created = notifications::create(call.registry, &call.caller, &name, new).await?;
-    Ok(wire::json(StatusCode::CREATED, &View::from(created)))
+    Ok(wire::secret(StatusCode::CREATED, &View::from(created)))
 }
 
 fn object(document: &Document, name: &str) -> Map<String, Value> {
@@ -184,7 +184,7 @@ fn object(document: &Document, name: &str) -> Map<String, Value> {
 async fn get(call: &Call<'_>) -> Result<Response, Problem> {
     let (name, uuid) = (call.repository()?, call.param("uuid"));
     let found = notifications::get(call.registry, &call.caller, &name, uuid).await?;
-    Ok(wire::json(StatusCode::OK, &View::from(found)))
+    Ok(wire::secret(StatusCode::OK, &View::from(found)))
 }
 
 async fn reset(call: &Call<'_>) -> Result<Response, Problem> {

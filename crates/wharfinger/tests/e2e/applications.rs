@@ -17,6 +17,7 @@ fn an_application_is_made_described_and_deleted_in_quays_words() {
         with_organization(&server);
         server.by_admin("GET", ALL).send().is(200, json!({"applications": []}));
         let made = server.by_admin("POST", ALL).json(&json!({"name": "CI"})).send();
+        assert_eq!(made.header("cache-control"), Some("no-store"));
         let app = made.json();
         let (id, secret) = (app["client_id"].as_str().unwrap(), app["client_secret"].as_str().unwrap());
         assert_eq!((id.len(), secret.len()), (20, 40));
@@ -161,7 +162,7 @@ fn a_token_made_by_hand_is_shown_once_and_listed_until_it_goes() {
         let tokens = format!("{ALL}/{id}/tokens");
         let body = json!({"name": "ci", "scope": "repo:read,repo:write", "expiration": 3600});
         let made = server.by_admin("POST", &tokens).json(&body).send();
-        assert_eq!(made.status, 200, "{made:?}");
+        assert_eq!((made.status, made.header("cache-control")), (200, Some("no-store")), "{made:?}");
         let mut made = made.json();
         let token = made.as_object_mut().unwrap().remove("token").unwrap();
         let token = token.as_str().unwrap();

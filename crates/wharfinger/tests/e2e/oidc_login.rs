@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Call, Engine, Exchange, Issuer, ServedIssuer, Server, engines, now_s};
@@ -158,6 +160,17 @@ fn who_came_from_the_issuer_is_told_to_have_no_password() {
     let change = server.call("PUT", "/api/v1/user/").header("cookie", &session);
     let change = change.header("x-csrf-token", csrf["csrf_token"].as_str().unwrap());
     assert_eq!(has(change.json(&json!({"password": "quite-another"}))), true, "from now on there is one");
+}
+
+#[test]
+fn the_address_of_the_issuers_page_does_not_tell_by_what_our_forms_are_known() {
+    let issuer = ServedIssuer::start();
+    let server = start(&issuer, &[]);
+    let way = begin(&server, &issuer, "/");
+    let csrf = server.call("GET", "/csrf_token").header("cookie", &way.cookie).send().json();
+    let said = way.asked["state"].split('.').nth(1).unwrap();
+    let said = String::from_utf8(URL_SAFE_NO_PAD.decode(said).unwrap()).unwrap();
+    assert!(!said.contains(csrf["csrf_token"].as_str().unwrap()), "{said}");
 }
 
 #[test]

@@ -34,9 +34,9 @@ pub struct Settings {
     pub prune_interval: Duration,
     /// How often what nothing needs any more is looked for.
     pub collect_interval: Duration,
-    /// The OIDC issuers that robots may trust; any if it is not set.
+    /// The OIDC issuers that robots may trust besides the internal ones; any if it is not set.
     pub trusted_issuers: Option<Vec<Issuer>>,
-    /// Those that may be reached without TLS.
+    /// Those that robots may trust, and that may be reached without TLS.
     pub internal_issuers: Vec<Issuer>,
     /// Where people can sign in besides here, if anywhere.
     pub oidc_login: Option<OidcLogin>,
@@ -53,8 +53,10 @@ pub struct Settings {
 impl Settings {
     /// Whether robots may trust the issuer.
     pub fn lets_trust(&self, issuer: &Issuer) -> bool {
-        let secure = issuer.as_str().starts_with("https://") || self.internal_issuers.contains(issuer);
-        secure && self.trusted_issuers.as_ref().is_none_or(|trusted| trusted.contains(issuer))
+        let secure = issuer.as_str().starts_with("https://");
+        let named = self.trusted_issuers.as_ref().is_none_or(|trusted| trusted.contains(issuer));
+        // The operator has named the internal ones, too.
+        secure && named || self.internal_issuers.contains(issuer)
     }
 
     /// Whether the operator has given whoever has that name more than their roles. Nobody may come by such a name by

@@ -103,7 +103,7 @@ storage = "./wharfinger-data/blobs"  # default
 # global_readonly_superusers: none
 user_creation = "true"  # default
 # app_token_expiration: never
-# trusted_issuers: any with https
+trusted_issuers = "https://token.actions.githubusercontent.com,https://gitlab.com"  # default
 # internal_issuers: none
 # login_issuer: none
 # login_client_id: none

@@ -46,7 +46,7 @@ impl Reader {
         let tls = self.tls();
         let trusted_proxies = self.optional(setting::TRUSTED_PROXIES, value::networks).unwrap_or_default();
         let people = self.people();
-        let trusted_issuers = self.optional(setting::TRUSTED_ISSUERS, value::issuers);
+        let trusted_issuers = self.value(setting::TRUSTED_ISSUERS, value::trusted_issuers);
         let internal_issuers = self.optional(setting::INTERNAL_ISSUERS, value::issuers).unwrap_or_default();
         let oidc_login = self.oidc_login();
         let (filter, format) =
@@ -62,7 +62,7 @@ impl Reader {
             public_url,
             tls,
             trusted_proxies,
-            trusted_issuers,
+            trusted_issuers: trusted_issuers?,
             internal_issuers,
             oidc_login,
             people: people?,

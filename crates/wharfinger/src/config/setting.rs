@@ -74,8 +74,9 @@ settings! {
     USER_CREATION = "user_creation" "SWITCH", Value("true"), "Whether anybody may make an account: true or false";
     APP_TOKEN_EXPIRATION = "app_token_expiration" "DURATION", Follows("never"),
         "How long app-specific tokens are good";
-    TRUSTED_ISSUERS = "trusted_issuers" "URLS", Follows("any with https"),
-        "The OIDC issuers that robots may trust, as in https://gitlab.com, with commas between";
+    TRUSTED_ISSUERS = "trusted_issuers" "URLS",
+        Value("https://token.actions.githubusercontent.com,https://gitlab.com"),
+        "The OIDC issuers that robots may trust besides internal_issuers, with commas between, or * for any with https";
     INTERNAL_ISSUERS = "internal_issuers" "URLS", Follows("none"),
         "OIDC issuers that may lie in the network of this machine, and may be without TLS";
     LOGIN_ISSUER = "login_issuer" "URL", Follows("none"), "The OIDC issuer at which people can sign in";

@@ -187,6 +187,11 @@ pub(super) fn issuers(text: &str) -> Result<Vec<Issuer>, Error> {
         .collect()
 }
 
+/// OIDC issuers with commas between; `None` for `*`, which is any.
+pub(super) fn trusted_issuers(text: &str) -> Result<Option<Vec<Issuer>>, Error> {
+    if text.trim() == "*" { Ok(None) } else { issuers(text).map(Some) }
+}
+
 /// The filter's text, which is known to be one: filters can't be cloned.
 pub(super) fn filter(text: &str) -> Result<String, Error> {
     match EnvFilter::try_new(text) {

@@ -124,7 +124,7 @@ fn who_shows_another_token_is_told_nothing_of_the_robot() {
 #[test]
 fn an_issuer_inside_is_not_asked_unless_the_operator_says_so() {
     let issuer = ServedIssuer::start();
-    let server = start(&[]);
+    let server = start(&[("trusted-issuers", "*")]);
     let plain = json!([{"issuer": issuer.url, "subject": SUBJECT, "audience": "us"}]);
     assert_eq!(server.by_admin("POST", FEDERATION).json(&plain).send().status, 400, "without TLS");
     let inside = issuer.url.replace("http://", "https://");

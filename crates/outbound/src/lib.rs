@@ -19,8 +19,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use url::{Host, Url};
-use wharfinger_model::trust::Issuer;
-use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form};
+use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form, Issuer};
 
 /// Largest document in bytes.
 pub const LARGEST: usize = 256 * 1024;

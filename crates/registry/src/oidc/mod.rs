@@ -9,3 +9,5 @@ mod token;
 pub use fetch::{Fetch, FetchError, Fetching, Form, Offline};
 pub(crate) use issuers::Issuers;
 pub(crate) use token::{Rejection, Signed, Verified};
+// What implements `Fetch` needs its name.
+pub use wharfinger_model::trust::Issuer;

@@ -259,7 +259,7 @@ fn what_is_wrong_with_a_request_is_told_to_whom_it_concerns() {
     is_page(&place.server.call("GET", &path).bearer(&place.server.admin).send(), 401);
     place.server.add_user_with_password("bob", "bobs-own-password");
     is_page(&place.server.call("GET", &path).basic("bob", "bobs-own-password").send(), 403);
-    is_page(&place.server.call("GET", &path).basic("$oauthtoken", &place.server.admin).send(), 403);
+    is_page(&place.server.call("GET", &path).basic("$oauthtoken", &place.server.admin).send(), 401);
     is_page(&place.server.call("GET", &path).basic("admin", ADMIN_PASSWORD).send(), 200);
     is_page(&place.server.call("GET", "/oauth/nothing").send(), 404);
     is_page(&place.server.call("GET", "/oauth/authorizeapp").send(), 405);

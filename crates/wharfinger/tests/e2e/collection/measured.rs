@@ -1,5 +1,6 @@
 //! How long others wait while much is collected: figures, no promise.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,15 +17,18 @@ const TAGS: &str = "WHARFINGER_TEST_COLLECT_TAGS";
 /// What is dead died long ago.
 const LONG_AGO: Timestamp = Timestamp::from_ms(1_000_000_000_000);
 
-/// A repository of dead tags, each at an image of its own with a layer of its own.
-fn seed(server: &Server, tags: usize) {
+/// A repository of dead tags, each at an image of its own with a layer of its own. Which file goes last.
+fn seed(server: &Server, tags: usize) -> PathBuf {
     let blob = |number: usize| format!("layer {number}");
+    let mut files = Vec::with_capacity(tags);
     for number in 0..tags {
         let blob = blob(number);
         let digest = Digest::sha256(blob.as_bytes());
         let folder = server.data.path().join("data/blobs/blobs/sha256").join(&digest.hex()[..2]);
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(digest.hex()), blob).unwrap();
+        let file = folder.join(digest.hex());
+        std::fs::write(&file, blob).unwrap();
+        files.push(file);
     }
     server.seed(move |tx| {
         let (found, _, _) = repository::by_name(tx, &REPOSITORY.parse().unwrap())?.unwrap();
@@ -56,6 +60,8 @@ fn seed(server: &Server, tags: usize) {
         }
         Ok(())
     });
+    // They go in the order of their digests, after everything else.
+    files.into_iter().max().unwrap()
 }
 
 /// Calls again and again until it is over; how long each took, shortest first.
@@ -118,13 +124,11 @@ fn how_long_others_wait_while_a_hundred_thousand_tags_are_collected() {
         println!("{engine:?}");
         measure(&server, "nothing is collected", || std::thread::sleep(Duration::from_secs(5)));
         assert_eq!(server.stop(), Some(0));
-        seed(&server, tags);
+        let last = seed(&server, tags);
         server.spawn();
-        // Files go in the order of their digests, after everything else.
-        let last = server.data.path().join("data/blobs/blobs/sha256/ff");
         measure(&server, &format!("{tags} tags are collected"), || {
-            while std::fs::read_dir(&last).unwrap().count() > 20 {
-                std::thread::sleep(Duration::from_millis(200));
+            while last.exists() {
+                std::thread::sleep(Duration::from_millis(20));
             }
         });
     }

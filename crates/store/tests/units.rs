@@ -12,7 +12,7 @@ use wharfinger_model::{RepositoryName, Timestamp};
 use wharfinger_store::account::{self, Kind, NewAccount};
 use wharfinger_store::repository::{self, NewRepository};
 use wharfinger_store::testing::{Engine, TestStore, each_engine};
-use wharfinger_store::{AccountId, Db, Error, RepositoryId, Result, Tx, params, sql};
+use wharfinger_store::{AccountId, Db, Error, RepositoryId, Result, Tx, params, signing_key, sql};
 
 const NOW: Timestamp = Timestamp::from_ms(1000);
 
@@ -377,4 +377,23 @@ async fn a_connection_that_the_server_ended_is_made_anew() {
         assert!(store.write(move |tx| user(tx, &name)).await.is_ok(), "{number}");
     }
     other.close().await;
+}
+
+#[tokio::test]
+async fn the_log_is_carried_over_while_others_write_and_stays_short() {
+    const MIB: u64 = 1 << 20;
+    let store = TestStore::sqlite().await;
+    let file = store.folder().unwrap().join("wharfinger.db");
+    let (mut carried, mut longest) = (0, 0);
+    for number in 0..120 {
+        store
+            .write(move |tx| signing_key::insert(tx, &format!("key {number}"), &[1; MIB as usize], NOW))
+            .await
+            .unwrap();
+        longest = longest.max(file.with_extension("db-wal").metadata().unwrap().len());
+        carried = file.metadata().unwrap().len();
+    }
+    assert!(carried > 40 * MIB, "{carried} bytes");
+    assert!(longest < 60 * MIB, "{longest} bytes");
+    store.db.close().await;
 }

@@ -1,5 +1,6 @@
 //! The two engines behind a store.
 
+mod checkpoints;
 mod postgres;
 mod sqlite;
 mod unit;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
+use super::checkpoints;
 use super::unit::{Outcome, Unit, guarded, pack};
 use super::workers::Workers;
 use crate::{Error, Result, Tx, Upgrade, migrate};
@@ -36,10 +37,14 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(crate) async fn open(file: &Path, upgrade: Upgrade) -> Result<Self> {
         let path = file.to_owned();
-        let connection = tokio::task::spawn_blocking(move || open_writer(&path, upgrade)).await;
-        let connection = connection.map_err(|_| Error::Panicked)??;
+        let connections = tokio::task::spawn_blocking(move || {
+            let writer = open_writer(&path, upgrade)?;
+            Ok::<_, Error>((writer, open_writing(&path)?))
+        });
+        let (mut connection, beside) = connections.await.map_err(|_| Error::Panicked)??;
         let (queue, queued) = channel();
         let writer = Workers::new(queue);
+        checkpoints::start(&mut connection, beside, &writer)?;
         writer.spawn("store-writer", move || write_all(&connection, &queued))?;
         let readers = Readers { file: file.to_owned(), idle: Mutex::new(Some(Vec::new())) };
         Ok(Self { readers: Arc::new(readers), scans: Arc::new(Semaphore::new(SCANS as usize)), writer })
@@ -138,21 +143,26 @@ fn open_writer(file: &Path, upgrade: Upgrade) -> Result<Connection> {
     // same mode.
     let made = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file);
     made.map_err(|_| Error::Engine("SQLite can't open the file".into()))?;
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(file, flags)?;
-    configure(&connection)?;
+    let mut connection = open_writing(file)?;
     // Where it can't have what was asked for, SQLite answers what it has instead.
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(Error::Engine("SQLite can't keep a write-ahead log where the file lies".into()));
     }
-    // An answer means that the disk has it, so every commit is synced; many units share one.
-    connection.pragma_update(None, "synchronous", "FULL")?;
     // A step that rebuilds a table would take with it whatever refers to its rows.
     connection.pragma_update(None, "foreign_keys", "OFF")?;
     migrate::sqlite(&mut connection, upgrade)?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    Ok(connection)
+}
+
+fn open_writing(file: &Path) -> Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    configure(&connection)?;
+    // An answer means that the disk has it, so every commit is synced; many units share one.
+    connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 

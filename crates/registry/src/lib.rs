@@ -7,29 +7,19 @@ pub mod access;
 mod audit;
 pub mod background;
 pub mod blobs;
-pub mod catalog;
 pub mod check;
-mod claims;
 mod clock;
 pub mod collect;
-pub mod default_permissions;
-mod domain;
 mod error;
 pub mod identity;
-pub mod immutability;
-pub mod labels;
 pub mod logs;
 pub mod manifests;
-pub mod members;
 pub mod messages;
-pub mod mounts;
 pub mod namespaces;
-pub mod notifications;
 pub mod oauth;
 pub mod oidc;
 pub mod organizations;
-pub mod permissions;
-pub mod prune;
+pub mod policies;
 pub mod pulls;
 pub mod repositories;
 pub mod search;
@@ -37,9 +27,6 @@ mod secrets;
 mod settings;
 pub mod superuser;
 pub mod tags;
-pub mod teams;
-pub mod uploads;
-mod visible;
 
 use std::sync::Arc;
 
@@ -67,7 +54,7 @@ struct Inner {
     backoff: identity::Backoff,
     last_used: identity::LastUsed,
     pulls: Arc<pulls::Counter>,
-    claims: Arc<claims::Claims>,
+    claims: Arc<blobs::Claims>,
     issuers: oidc::Issuers,
 }
 

@@ -8,7 +8,7 @@ use wharfinger_store::account::{self, Kind, Membership};
 use wharfinger_store::{Tx, repository, team};
 
 use crate::repositories::RepositoryEntry;
-use crate::visible::sight;
+use crate::repositories::visible::sight;
 use crate::{Caller, Error, Registry, Result};
 
 /// Repositories on a page.

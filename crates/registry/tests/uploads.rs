@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use wharfinger_blobs::Blobs as _;
 use wharfinger_model::{Algorithm, Digest, Role};
-use wharfinger_registry::uploads::{self, BodyError, Part, UploadStatus};
+use wharfinger_registry::blobs::uploads::{self, BodyError, Part, UploadStatus};
 use wharfinger_registry::{Caller, Error, Registry, Result, UploadError, background, blobs};
 
 use support::{Place, Repository};

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use wharfinger_registry::collect::Strays;
 use wharfinger_registry::identity::{key_ring, last_used, sessions};
-use wharfinger_registry::{Registry, background, collect, immutability, prune, pulls, tags};
+use wharfinger_registry::policies::{immutability, prune};
+use wharfinger_registry::{Registry, background, collect, pulls, tags};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;

@@ -28,7 +28,7 @@ impl Caller {
     }
 
     /// Which repositories the caller may know of, within the ceilings of its token: those that it may read. That is what
-    /// its credentials tell; lists begin with [`crate::visible::sight`], which also asks the store.
+    /// its credentials tell; lists begin with [`crate::repositories::visible::sight`], which also asks the store.
     pub(crate) fn sight(&self) -> Sight {
         match &self.authority {
             _ if self.reads_everything() => Sight::All(self.account.clone()),

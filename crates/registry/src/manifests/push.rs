@@ -9,7 +9,7 @@ use wharfinger_model::tag::{Amendment, Change};
 use wharfinger_model::{Digest, Reference, RepositoryName, TagName};
 use wharfinger_store::ManifestId;
 
-use super::labels::{self, Labels};
+use super::image_labels::{self, Labels};
 use super::store::{Terms, store};
 use crate::access::{Write, check};
 use crate::tags::{self, Cause, Context, TagChange};
@@ -74,7 +74,7 @@ pub async fn push(
     let lease_end = if digest.is_some() { now + settings.blob_lease } else { now };
     let terms = Terms { now, lease_end, sparse: settings.sparse_manifests };
     let (digest, manifest) = read(digest, media_type.as_deref(), &content)?;
-    let config_labels = labels::read_config(registry, &manifest).await?;
+    let config_labels = image_labels::read_config(registry, &manifest).await?;
     let document = Document { digest, manifest, content, config_labels };
     let pushed = Pushed { digest: document.digest.clone(), subject: document.manifest.subject.clone() };
     let (caller, repository) = (Arc::clone(caller), repository.clone());

@@ -13,8 +13,8 @@ use wharfinger_store::manifest_label::{self, Label, Source};
 use wharfinger_store::missing::{self, Missing};
 use wharfinger_store::{BlobId, ManifestId, Tx, blob, garbage};
 
+use super::image_labels::{self, Labels};
 use super::keep::revive;
-use super::labels::{self, Labels};
 use super::push::Document;
 use crate::access::{Granted, Write};
 use crate::{ManifestError, Result};
@@ -95,8 +95,8 @@ fn store_image(
     // The config is the first. What one that is missing here says is not for this repository.
     let config_is_there = found.first().is_some_and(Option::is_some);
     let config_labels = if config_is_there { document.config_labels.clone() } else { Labels::new() };
-    let labels = labels::of_image(&document.manifest, config_labels);
-    let wishes = labels::wishes(&document.manifest, &labels);
+    let labels = image_labels::of_image(&document.manifest, config_labels);
+    let wishes = image_labels::wishes(&document.manifest, &labels);
     let id = insert(tx, granted, document, &Row { layers_size: Some(layers_size), wishes, terms })?;
     for (digest, found) in blobs.iter().zip(found) {
         match found {
@@ -121,7 +121,7 @@ fn store_index(
     terms: Terms,
 ) -> Result<ManifestId> {
     let found = find_children(tx, granted, children, terms)?;
-    let own = labels::wishes(&document.manifest, &Labels::new());
+    let own = image_labels::wishes(&document.manifest, &Labels::new());
     // What is missing wishes nothing, so nothing is wished alike.
     let wished = found.iter().map(|child| child.as_ref().map_or_else(Wishes::default, |child| child.wishes));
     let wishes = Wishes::of_index(own, wished);

@@ -15,7 +15,8 @@ use super::purge::purge;
 use super::siblings;
 use crate::access::{Caller, Granted};
 use crate::audit::{self, Subject};
-use crate::{Error, Result, immutability};
+use crate::policies::immutability;
+use crate::{Error, Result};
 
 /// A change that is asked of one tag, and for what.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wharfinger_model::manifest::InvalidManifest;
 use wharfinger_model::tag::Refusal;
 use wharfinger_model::{InvalidTagName, RepositoryName, TagName};
-use wharfinger_registry::uploads::BodyError;
+use wharfinger_registry::blobs::uploads::BodyError;
 use wharfinger_registry::{Error, ManifestError, UploadError};
 
 use super::RETRY_AFTER_S;

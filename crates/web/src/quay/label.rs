@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_model::label::LabelType;
-use wharfinger_registry::labels::{self, Label, NewLabel};
+use wharfinger_registry::manifests::labels::{self, Label, NewLabel};
 use wharfinger_registry::tags;
 
 use super::field::{Field, Kind, Null, words};

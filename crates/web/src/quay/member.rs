@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
-use wharfinger_registry::members;
+use wharfinger_registry::organizations::members;
 
 use super::Call;
 use super::operation::{Access, Answer, Operation};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
-use wharfinger_registry::notifications::{self, Event, Method, NewNotification, Notification};
+use wharfinger_registry::repositories::notifications::{self, Event, Method, NewNotification, Notification};
 use wharfinger_registry::{Error, repositories};
 
 use super::field::{Field, Kind, Null, words};

@@ -8,8 +8,8 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::{Role, Scope};
-use wharfinger_registry::permissions::{self, Grantee, Holder};
 use wharfinger_registry::repositories;
+use wharfinger_registry::repositories::permissions::{self, Grantee, Holder};
 
 use super::Call;
 use super::field::{Field, Kind, words};

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
-use wharfinger_registry::default_permissions::{
+use wharfinger_registry::organizations;
+use wharfinger_registry::organizations::default_permissions::{
     self, DefaultPermission, DelegateName, DelegateView, Somebody,
 };
-use wharfinger_registry::organizations;
 
 use super::field::{Field, Kind, Null, words};
 use super::operation::{Access, Answer, Operation};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::{Scope, TeamRole};
 use wharfinger_registry::organizations;
-use wharfinger_registry::teams::{self, TeamWish};
+use wharfinger_registry::organizations::teams::{self, TeamWish};
 
 use super::Call;
 use super::field::{Field, Kind, Null, words};

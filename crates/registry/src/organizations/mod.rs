@@ -1,5 +1,9 @@
 //! Organizations: namespaces shared by teams.
 
+pub mod default_permissions;
+pub mod members;
+pub mod teams;
+
 use std::sync::Arc;
 
 use serde_json::json;

@@ -12,7 +12,7 @@ use super::policies::{NewPolicy, PolicyView, check_new};
 use super::rules::Rules;
 use super::walk::walk;
 use crate::access::{Admin, check};
-use crate::domain::Domain;
+use crate::policies::Domain;
 use crate::{Caller, Registry, Result};
 
 /// Which part of a list is wanted.

@@ -12,7 +12,6 @@ pub use policies::{PolicyView, create, delete, get, list, update};
 
 use crate::Result;
 use crate::access::Granted;
-pub use crate::domain::{Domain, authorize};
 use patterns::Rule;
 
 /// Whether a policy of the repository or its namespace makes tags of this name immutable.

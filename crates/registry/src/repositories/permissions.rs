@@ -11,7 +11,8 @@ use wharfinger_store::team::{self, Team};
 
 use crate::access::{Admin, Granted, Inspect, check};
 use crate::audit::{self, Subject};
-use crate::{Caller, Error, Registry, Result, teams};
+use crate::organizations::teams;
+use crate::{Caller, Error, Registry, Result};
 
 /// Whoever can be given a role, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

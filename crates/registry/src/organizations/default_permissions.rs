@@ -12,7 +12,8 @@ use wharfinger_store::{AccountId, RepositoryId, Tx, permission, team};
 
 use crate::access::{Admin, Inspect, check_organization};
 use crate::audit::{self, Subject};
-use crate::{Caller, Error, Registry, Result, teams};
+use crate::organizations::teams;
+use crate::{Caller, Error, Registry, Result};
 
 /// Most that an organization can have: all of them are looked at when a repository is made.
 const MOST: i64 = 1000;

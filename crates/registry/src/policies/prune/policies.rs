@@ -10,7 +10,7 @@ use wharfinger_store::prune::{self, Recorded};
 use wharfinger_store::{self as store, Tx};
 
 use crate::access::{Admin, Inspect};
-use crate::domain::{Administered, Domain};
+use crate::policies::{Administered, Domain};
 use crate::{Caller, Error, Registry, Result, audit};
 
 /// A policy as a request describes it.

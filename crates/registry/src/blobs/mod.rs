@@ -1,5 +1,9 @@
 //! Blobs, as repositories see them.
 
+mod claims;
+pub mod mounts;
+pub mod uploads;
+
 use std::sync::Arc;
 
 use serde_json::json;
@@ -11,6 +15,8 @@ use wharfinger_store::{Tx, repository};
 use crate::access::{Delete, Granted, Read, Write, check};
 use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result};
+
+pub(crate) use claims::Claims;
 
 /// The blob's length in bytes, if the repository has it. For somebody who may push it then stays at least for half
 /// a lease: the answer makes clients leave out the upload.

@@ -11,7 +11,7 @@ use wharfinger_store::immutability::{self, Policy};
 use super::freeze;
 use super::patterns::compiled;
 use crate::access::{Admin, Inspect};
-use crate::domain::{Administered, Domain};
+use crate::policies::{Administered, Domain};
 use crate::{Caller, Error, Registry, Result, audit};
 
 /// A policy.

@@ -9,5 +9,3 @@ mod walk;
 pub use policies::{NewPolicy, PolicyView, create, delete, get, list, update};
 pub use preview::{Judged, Page, Preview, Summaries, Summary, preview, try_in_namespace, try_in_repository};
 pub use run::round;
-
-pub use crate::domain::{Domain, authorize};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wharfinger_model::RepositoryName;
 use wharfinger_store::repository::{self, Span};
 
-use crate::visible::{PublicOnes, sight, visible};
+use super::visible::{PublicOnes, sight, visible};
 use crate::{Caller, Error, Registry, Result};
 
 /// A stretch of the catalog.

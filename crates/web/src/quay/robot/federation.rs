@@ -11,11 +11,11 @@ use wharfinger_model::Scope;
 use wharfinger_model::trust::{Trust, Values};
 use wharfinger_registry::identity::robot_federation;
 
-use super::Call;
-use super::field::{Field, Kind};
-use super::operation::{Access, Answer, Operation};
-use super::wire;
 use crate::problem::quay::Problem;
+use crate::quay::Call;
+use crate::quay::field::{Field, Kind};
+use crate::quay::operation::{Access, Answer, Operation};
+use crate::quay::wire;
 
 const FEDERATION: &str = "/api/v1/organization/{orgname}/robots/{robot_shortname}/federation";
 const LIST: &[Field] = &[Field::whole(
@@ -24,7 +24,7 @@ const LIST: &[Field] = &[Field::whole(
 )];
 const TRUSTS: Answer = Answer::of::<Federation>(StatusCode::OK, "Whom the robot trusts.");
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(in crate::quay) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "getOrgRobotFederation",
         method: Method::GET,

@@ -9,19 +9,19 @@ use wharfinger_model::{Scope, TeamRole};
 use wharfinger_registry::organizations;
 use wharfinger_registry::organizations::teams::{self, TeamWish};
 
-use super::Call;
-use super::field::{Field, Kind, Null, words};
-use super::operation::{Access, Answer, Operation, Parameter};
-use super::permission::RepositoryRoles;
-use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
+use crate::quay::Call;
+use crate::quay::field::{Field, Kind, Null, words};
+use crate::quay::operation::{Access, Answer, Operation, Parameter};
+use crate::quay::repository::permission::RepositoryRoles;
+use crate::quay::wire::{self, Avatar, AvatarKind};
 
 const TEAM: &str = "/api/v1/organization/{orgname}/team/{teamname}";
 const MEMBER: &str = "/api/v1/organization/{orgname}/team/{teamname}/members/{membername}";
 const ROLES: [(&str, TeamRole); 3] =
     [("member", TeamRole::Member), ("creator", TeamRole::Creator), ("admin", TeamRole::Admin)];
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(in crate::quay) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "updateOrganizationTeam",
         method: Method::PUT,

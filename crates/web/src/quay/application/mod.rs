@@ -1,5 +1,7 @@
 //! Chapter "oauth": applications of organizations, and the tokens that are made for them by hand.
 
+pub(super) mod authorization;
+
 use std::time::Duration;
 
 use axum::body::Body;

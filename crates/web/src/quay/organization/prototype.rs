@@ -12,20 +12,20 @@ use wharfinger_registry::organizations::default_permissions::{
     self, DefaultPermission, DelegateName, DelegateView, Somebody,
 };
 
-use super::field::{Field, Kind, Null, words};
-use super::operation::{Access, Answer, Operation};
-use super::permission::ROLES;
-use super::request::Document;
-use super::wire::{self, Avatar, AvatarKind};
-use super::{Call, lookup};
 use crate::problem::quay::Problem;
+use crate::quay::field::{Field, Kind, Null, words};
+use crate::quay::operation::{Access, Answer, Operation};
+use crate::quay::repository::permission::ROLES;
+use crate::quay::request::Document;
+use crate::quay::wire::{self, Avatar, AvatarKind};
+use crate::quay::{Call, lookup};
 
 const ALL: &str = "/api/v1/organization/{orgname}/prototypes";
 const ONE: &str = "/api/v1/organization/{orgname}/prototypes/{prototypeid}";
 const ROLE: Field = Field::required("role", Kind::Word(&words(&ROLES)), "What the delegate may do.");
 const VIEW: Answer = Answer::of::<Prototype>(StatusCode::OK, "The default permission.");
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(in crate::quay) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "getOrganizationPrototypePermissions",
         method: Method::GET,

@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::organizations::members;
 
-use super::Call;
-use super::operation::{Access, Answer, Operation};
-use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
+use crate::quay::Call;
+use crate::quay::operation::{Access, Answer, Operation};
+use crate::quay::wire::{self, Avatar, AvatarKind};
 
 const MEMBER: &str = "/api/v1/organization/{orgname}/members/{membername}";
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(in crate::quay) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "getOrganizationMembers",
         method: Method::GET,

@@ -8,13 +8,13 @@ use wharfinger_model::Scope;
 use wharfinger_registry::identity::users;
 use wharfinger_registry::oauth::authorizations::{self, Authorization};
 
-use super::Call;
-use super::operation::{Access, Answer, Operation};
-use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
+use crate::quay::Call;
+use crate::quay::operation::{Access, Answer, Operation};
+use crate::quay::wire::{self, Avatar, AvatarKind};
 use crate::scopes::{ScopeInfo, explained};
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(in crate::quay) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "listUserAuthorizations",
         method: Method::GET,

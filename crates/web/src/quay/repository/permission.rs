@@ -11,11 +11,11 @@ use wharfinger_model::{Role, Scope};
 use wharfinger_registry::repositories;
 use wharfinger_registry::repositories::permissions::{self, Grantee, Holder};
 
-use super::Call;
-use super::field::{Field, Kind, words};
-use super::operation::{Access, Answer, Operation};
-use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
+use crate::quay::Call;
+use crate::quay::field::{Field, Kind, words};
+use crate::quay::operation::{Access, Answer, Operation};
+use crate::quay::wire::{self, Avatar, AvatarKind};
 
 const OF_USER: &str = "/api/v1/repository/{repository}/permissions/user/{username}";
 const OF_TEAM: &str = "/api/v1/repository/{repository}/permissions/team/{teamname}";
@@ -24,7 +24,7 @@ const PERMISSIONS: Answer = Answer::of::<Permissions>(StatusCode::OK, "The roles
 const ROLE: &[Field] = &[Field::required("role", Kind::Word(&words(&ROLES)), "What they may do.")];
 const GONE: Answer = Answer::nothing("They have none of their own any more.");
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(in crate::quay) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "listRepoUserPermissions",
         method: Method::GET,
@@ -126,7 +126,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-pub(super) const ROLES: [(&str, Role); 3] =
+pub(in crate::quay) const ROLES: [(&str, Role); 3] =
     [("read", Role::Read), ("write", Role::Write), ("admin", Role::Admin)];
 
 /// Whose role the path is about.
@@ -237,7 +237,7 @@ struct Roles {
 
 /// The roles that a robot or team was given on repositories.
 #[derive(Serialize, ToSchema)]
-pub(super) struct RepositoryRoles {
+pub(in crate::quay) struct RepositoryRoles {
     permissions: Vec<RepositoryRole>,
 }
 
@@ -257,7 +257,7 @@ struct RoleRepository {
 
 impl RepositoryRoles {
     /// From names, whether everybody may read them, and roles.
-    pub(super) fn new<'a>(held: impl Iterator<Item = (&'a str, bool, Role)>) -> Self {
+    pub(in crate::quay) fn new<'a>(held: impl Iterator<Item = (&'a str, bool, Role)>) -> Self {
         let role = |(name, is_public, role): (&str, bool, Role)| RepositoryRole {
             repository: RoleRepository { name: name.to_owned(), is_public },
             role: role.as_str(),

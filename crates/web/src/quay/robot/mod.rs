@@ -1,5 +1,7 @@
 //! Chapter "robot": logins of machines, of users and of organizations.
 
+pub(super) mod federation;
+
 use std::collections::HashMap;
 
 use axum::body::Body;
@@ -15,7 +17,7 @@ use wharfinger_registry::identity::robots::{self, Owner, RobotQuery, RobotRights
 use super::Call;
 use super::field::{Field, Kind, Null};
 use super::operation::{Access, Answer, Operation, Parameter};
-use super::permission::RepositoryRoles;
+use super::repository::permission::RepositoryRoles;
 use super::request::Flag;
 use super::wire::{self, Avatar, AvatarKind, date};
 use crate::problem::quay::Problem;

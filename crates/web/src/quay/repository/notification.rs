@@ -10,11 +10,11 @@ use wharfinger_model::Scope;
 use wharfinger_registry::repositories::notifications::{self, Event, Method, NewNotification, Notification};
 use wharfinger_registry::{Error, repositories};
 
-use super::field::{Field, Kind, Null, words};
-use super::operation::{Access, Answer, Operation, Parameter};
-use super::request::Document;
-use super::{Call, wire};
 use crate::problem::quay::Problem;
+use crate::quay::field::{Field, Kind, Null, words};
+use crate::quay::operation::{Access, Answer, Operation, Parameter};
+use crate::quay::request::Document;
+use crate::quay::{Call, wire};
 
 const OF_REPOSITORY: &str = "/api/v1/repository/{repository}/notification/";
 const ONE: &str = "/api/v1/repository/{repository}/notification/{uuid}";
@@ -34,7 +34,7 @@ const NEW: &[Field] = &[
     Field::optional("title", Kind::Text, "What to call the notification.").null(Null::None),
 ];
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(in crate::quay) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "listRepoNotifications",
         method: HttpMethod::GET,

@@ -11,15 +11,15 @@ use wharfinger_model::label::LabelType;
 use wharfinger_registry::manifests::labels::{self, Label, NewLabel};
 use wharfinger_registry::tags;
 
-use super::field::{Field, Kind, Null, words};
-use super::operation::{Access, Answer, Operation, Parameter};
-use super::{Call, wire};
 use crate::problem::quay::Problem;
+use crate::quay::field::{Field, Kind, Null, words};
+use crate::quay::operation::{Access, Answer, Operation, Parameter};
+use crate::quay::{Call, wire};
 
 const LABELS: &str = "/api/v1/repository/{repository}/manifest/{manifestref}/labels";
 const LABEL: &str = "/api/v1/repository/{repository}/manifest/{manifestref}/labels/{labelid}";
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(in crate::quay) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "listManifestLabels",
         method: Method::GET,

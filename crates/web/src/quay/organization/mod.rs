@@ -1,5 +1,9 @@
 //! Chapter "organization": creating, reading and setting.
 
+pub(super) mod member;
+pub(super) mod prototype;
+pub(super) mod team;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{Method, StatusCode};

@@ -1,5 +1,7 @@
 //! Chapter "manifest": `getRepoManifest`, `getManifestPullStatistics`.
 
+pub(super) mod label;
+
 use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;

@@ -102,7 +102,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "oauth",
         about: "Applications that act for people, and their tokens.",
-        operations: &[application::OPERATIONS, application::TOKENS, application::authorization::OPERATIONS],
+        operations: &[
+            application::OPERATIONS,
+            application::token::OPERATIONS,
+            application::authorization::OPERATIONS,
+        ],
     },
     Chapter {
         name: "search",

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 /// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether it exists or not; [`Error::NoAccount`] when it
 /// does not, to those who may do it everywhere.
 pub(crate) fn check_namespace<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
-    let found = account::by_name(tx, name)?.filter(|account| account.kind != Kind::Robot);
+    let found = account::namespace(tx, name)?;
     let membership = match &found {
         Some(found) => caller.membership(tx, found)?,
         None => Membership::default(),

@@ -106,7 +106,7 @@ pub async fn create(
             let activating = match &activating {
                 Some(name) => {
                     let unknown = || Error::InvalidRequest("Unknown activating user".into());
-                    Some(person(tx, name)?.ok_or_else(unknown)?.id)
+                    Some(account::grantee(tx, name)?.ok_or_else(unknown)?.id)
                 }
                 None => None,
             };
@@ -201,11 +201,6 @@ fn find(tx: &mut Tx<'_>, organization: AccountId, uuid: &str) -> Result<Prototyp
     prototype::by_uuid(tx, organization, uuid)?.ok_or(Error::NoPolicy)
 }
 
-/// A user or robot.
-fn person(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
-    Ok(account::by_name(tx, name)?.filter(|account| account.kind != Kind::Organization))
-}
-
 fn delegate_of(
     tx: &mut Tx<'_>,
     organization: &Account,
@@ -213,7 +208,7 @@ fn delegate_of(
 ) -> Result<Option<Delegate>> {
     match name {
         Some(DelegateName::User(name)) => {
-            let Some(account) = person(tx, name)? else { return Ok(None) };
+            let Some(account) = account::grantee(tx, name)? else { return Ok(None) };
             teams::refuse_foreign_robot(&account, &organization.name)?;
             Ok(Some(Delegate::Account(account.id)))
         }

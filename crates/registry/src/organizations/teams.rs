@@ -200,8 +200,7 @@ pub async fn add_member(
             let organization = check_organization::<Admin>(tx, &caller, &org)?;
             let team = find(tx, &organization, &name)?;
             let unknown = || Error::InvalidRequest("Unknown user".into());
-            let found = account::by_name(tx, &member)?.filter(|found| found.kind != Kind::Organization);
-            let found = found.ok_or_else(unknown)?;
+            let found = account::grantee(tx, &member)?.ok_or_else(unknown)?;
             refuse_foreign_robot(&found, &org)?;
             if !team::add_member(tx, team.id, found.id)? {
                 return Err(Error::Message(format!("{member} already belongs to team {name}")));

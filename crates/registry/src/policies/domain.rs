@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use wharfinger_model::RepositoryName;
+use wharfinger_model::{RepositoryName, Timestamp};
 use wharfinger_store::account;
 use wharfinger_store::{self as store, RepositoryId, Tx, repository};
 
-use crate::access::{Admin, Granted, Level, check, check_namespace, check_organization};
-use crate::audit::Subject;
+use crate::access::{Admin, Granted, Inspect, Level, check, check_namespace, check_organization};
+use crate::audit::{self, Subject};
 use crate::{Caller, Error, Registry, Result};
 
 /// Most policies of a kind for one namespace or one repository: each is asked about each tag.
@@ -29,10 +29,10 @@ pub enum Domain {
 
 /// Proof that the caller may lay down policies for something, or at least see them if `L` is to inspect.
 #[derive(Debug, Clone)]
-pub(crate) struct Administered<L = Admin> {
+pub(super) struct Administered<L = Admin> {
     namespace: String,
     /// Its keys.
-    pub(crate) keys: store::Domain,
+    pub(super) keys: store::Domain,
     repository: Option<Granted<L>>,
 }
 
@@ -41,7 +41,7 @@ impl Domain {
     ///
     /// # Errors
     /// When the caller does not, or it does not exist.
-    pub(crate) fn check<L: Level>(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Administered<L>> {
+    pub(super) fn check<L: Level>(&self, tx: &mut Tx<'_>, caller: &Caller) -> Result<Administered<L>> {
         let (namespace, name, repository) = match self {
             Self::Organization(name) => {
                 let organization = check_organization::<L>(tx, caller, name)?;
@@ -63,6 +63,42 @@ impl Domain {
         let keys = store::Domain { namespace, repository: repository.as_ref().map(Granted::id) };
         Ok(Administered { namespace: name, keys, repository })
     }
+
+    /// Reads policies for somebody who may see what administrators see.
+    ///
+    /// # Errors
+    /// When the caller may not, or the domain does not exist.
+    pub(super) async fn inspect<T, F>(&self, registry: &Registry, caller: &Arc<Caller>, look: F) -> Result<T>
+    where
+        F: Fn(&mut Tx<'_>, store::Domain) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (caller, domain) = (Arc::clone(caller), self.clone());
+        registry
+            .read(move |tx| {
+                let keys = domain.check::<Inspect>(tx, &caller)?.keys;
+                look(tx, keys)
+            })
+            .await
+    }
+
+    /// Changes policies in one unit of work; changes of one domain happen one after another.
+    ///
+    /// # Errors
+    /// When the caller does not administer the domain, or it does not exist.
+    pub(super) async fn change<F>(&self, registry: &Registry, caller: &Arc<Caller>, change: F) -> Result<()>
+    where
+        F: Fn(&mut Tx<'_>, &Caller, &Administered) -> Result<()> + Send + 'static,
+    {
+        let (caller, domain) = (Arc::clone(caller), self.clone());
+        registry
+            .write(move |tx| {
+                let administered = domain.check::<Admin>(tx, &caller)?;
+                administered.lock(tx)?;
+                change(tx, &caller, &administered)
+            })
+            .await
+    }
 }
 
 impl<L> Administered<L> {
@@ -70,7 +106,7 @@ impl<L> Administered<L> {
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] when there are too many.
-    pub(crate) fn check_room(&self, there: usize, kind: &str) -> Result<()> {
+    pub(super) fn check_room(&self, there: usize, kind: &str) -> Result<()> {
         if there < MOST {
             return Ok(());
         }
@@ -82,7 +118,7 @@ impl<L> Administered<L> {
 
     /// Holds it until the unit of work ends, so that changes of its policies happen one after another. What was judged
     /// by the policies of a repository is judged anew after that.
-    pub(crate) fn lock(&self, tx: &mut Tx<'_>) -> Result<()> {
+    pub(super) fn lock(&self, tx: &mut Tx<'_>) -> Result<()> {
         match self.keys.repository {
             Some(id) if repository::lock(tx, id)?.is_none() => Err(Error::NoRepository),
             Some(_) => Ok(()),
@@ -94,7 +130,7 @@ impl<L> Administered<L> {
     ///
     /// # Errors
     /// [`Error::NoRepository`] when there is none.
-    pub(crate) fn repository(&self, tx: &mut Tx<'_>, within: Option<&str>) -> Result<RepositoryId> {
+    pub(super) fn repository(&self, tx: &mut Tx<'_>, within: Option<&str>) -> Result<RepositoryId> {
         if let Some(id) = self.keys.repository {
             return Ok(id);
         }
@@ -107,26 +143,29 @@ impl<L> Administered<L> {
         Ok(repository.id)
     }
 
-    /// What audit entries are about.
-    pub(crate) fn subject(&self) -> Subject {
-        match &self.repository {
-            Some(granted) => Subject::repository(granted),
-            None => Subject::namespace(self.keys.namespace),
-        }
-    }
-
     /// How a message calls it.
-    pub(crate) fn noun(&self) -> &'static str {
+    pub(super) fn noun(&self) -> &'static str {
         if self.repository.is_some() { "repository" } else { "namespace" }
     }
 
-    /// Adds what identifies it to an audit entry.
-    pub(crate) fn describe(&self, mut metadata: Value) -> Value {
+    /// Leaves the audit entry of a change of its policies.
+    pub(super) fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        kind: &str,
+        mut metadata: Value,
+        now: Timestamp,
+    ) -> Result<()> {
         metadata["namespace"] = json!(self.namespace);
-        if let Some(granted) = &self.repository {
-            metadata["repo"] = json!(granted.name.name());
-        }
-        metadata
+        let subject = match &self.repository {
+            Some(granted) => {
+                metadata["repo"] = json!(granted.name.name());
+                Subject::repository(granted)
+            }
+            None => Subject::namespace(self.keys.namespace),
+        };
+        audit::write(tx, caller, subject, kind, metadata, now)
     }
 }
 

@@ -4,5 +4,5 @@ mod domain;
 pub mod immutability;
 pub mod prune;
 
-pub(crate) use domain::Administered;
+use domain::Administered;
 pub use domain::{Domain, authorize};

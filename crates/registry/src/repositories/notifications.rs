@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use wharfinger_model::{RepositoryName, Scope, Timestamp};
 use wharfinger_store::account::{self, Kind};
-use wharfinger_store::{Tx, notification, team};
+use wharfinger_store::{RepositoryId, Tx, notification, team};
 
 use crate::access::{Admin, Granted, check};
 use crate::audit::{self, Subject};
@@ -241,16 +241,7 @@ pub async fn reset(
     repository: &RepositoryName,
     uuid: &str,
 ) -> Result<()> {
-    let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
-    let uuid = uuid.to_owned();
-    registry
-        .write(move |tx| {
-            let granted = check::<Admin>(tx, &caller, &repository)?;
-            let found = find(tx, &granted, &uuid)?.ok_or(Error::NoNotification)?;
-            notification::reset_failures(tx, granted.id(), &uuid)?;
-            log(tx, &caller, &granted, "reset_repo_notification", &found, now)
-        })
-        .await
+    change(registry, caller, repository, uuid, "reset_repo_notification", notification::reset_failures).await
 }
 
 /// Deletes a notification.
@@ -263,14 +254,26 @@ pub async fn delete(
     repository: &RepositoryName,
     uuid: &str,
 ) -> Result<()> {
+    change(registry, caller, repository, uuid, "delete_repo_notification", notification::delete).await
+}
+
+/// Does `act` to a notification, and leaves an audit entry of that kind.
+async fn change(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    uuid: &str,
+    kind: &'static str,
+    act: fn(&mut Tx<'_>, RepositoryId, &str) -> wharfinger_store::Result<()>,
+) -> Result<()> {
     let (caller, repository, now) = (Arc::clone(caller), repository.clone(), registry.now());
     let uuid = uuid.to_owned();
     registry
         .write(move |tx| {
             let granted = check::<Admin>(tx, &caller, &repository)?;
             let found = find(tx, &granted, &uuid)?.ok_or(Error::NoNotification)?;
-            notification::delete(tx, granted.id(), &uuid)?;
-            log(tx, &caller, &granted, "delete_repo_notification", &found, now)
+            act(tx, granted.id(), &uuid)?;
+            log(tx, &caller, &granted, kind, &found, now)
         })
         .await
 }

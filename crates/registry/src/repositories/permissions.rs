@@ -129,7 +129,7 @@ pub async fn transitive(
     registry
         .read(move |tx| {
             let granted = check::<Inspect>(tx, &caller, &name)?;
-            let account = person(tx, &user)?.ok_or(Error::NoAccount)?;
+            let account = account::grantee(tx, &user)?.ok_or(Error::NoAccount)?;
             Ok(permission::transitive(tx, granted.id(), account.id)?)
         })
         .await
@@ -243,7 +243,7 @@ enum Found {
 impl Found {
     fn new<L>(tx: &mut Tx<'_>, granted: &Granted<L>, grantee: &Grantee) -> Result<Option<Self>> {
         match grantee {
-            Grantee::User(name) => Ok(person(tx, name)?.map(Self::Account)),
+            Grantee::User(name) => Ok(account::grantee(tx, name)?.map(Self::Account)),
             Grantee::Team(name) => Ok(team::by_name(tx, granted.namespace(), name)?.map(Self::Team)),
         }
     }
@@ -267,9 +267,4 @@ impl Found {
         let holder = Holder::User { is_robot: account.kind == Kind::Robot, is_org_member };
         Ok(Permission { name: account.name, holder, role })
     }
-}
-
-/// A user or robot.
-fn person(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
-    Ok(account::by_name(tx, name)?.filter(|account| account.kind != Kind::Organization))
 }

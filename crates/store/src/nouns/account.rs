@@ -126,6 +126,16 @@ pub fn by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
     )
 }
 
+/// The user or organization of that name, if there is one: either has repositories.
+pub fn namespace(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
+    Ok(by_name(tx, name)?.filter(|account| account.kind != Kind::Robot))
+}
+
+/// The user or robot of that name, if there is one: either can be given roles.
+pub fn grantee(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
+    Ok(by_name(tx, name)?.filter(|account| account.kind != Kind::Organization))
+}
+
 /// The account with that key, if it is still there.
 pub fn by_id(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<Account>> {
     tx.optional(

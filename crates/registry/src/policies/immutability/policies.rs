@@ -10,9 +10,8 @@ use wharfinger_store::immutability::{self, Policy};
 
 use super::freeze;
 use super::patterns::compiled;
-use crate::access::{Admin, Inspect};
 use crate::policies::{Administered, Domain};
-use crate::{Caller, Error, Registry, Result, audit};
+use crate::{Caller, Error, Registry, Result};
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +36,9 @@ impl From<Policy> for PolicyView {
 /// # Errors
 /// When the caller does not administer it, or it does not exist.
 pub async fn list(registry: &Registry, caller: &Arc<Caller>, domain: &Domain) -> Result<Vec<PolicyView>> {
-    let (caller, domain) = (Arc::clone(caller), domain.clone());
-    registry
-        .read(move |tx| {
-            let keys = domain.check::<Inspect>(tx, &caller)?.keys;
-            Ok(immutability::all(tx, keys)?.into_iter().map(PolicyView::from).collect())
-        })
-        .await
+    let read =
+        |tx: &mut Tx<'_>, keys| Ok(immutability::all(tx, keys)?.into_iter().map(PolicyView::from).collect());
+    domain.inspect(registry, caller, read).await
 }
 
 /// One policy.
@@ -56,13 +51,11 @@ pub async fn get(
     domain: &Domain,
     uuid: &str,
 ) -> Result<PolicyView> {
-    let (caller, domain, uuid) = (Arc::clone(caller), domain.clone(), uuid.to_owned());
-    registry
-        .read(move |tx| {
-            let keys = domain.check::<Inspect>(tx, &caller)?.keys;
-            Ok(immutability::find(tx, keys, &uuid)?.ok_or(Error::NoPolicy)?.into())
-        })
-        .await
+    let uuid = uuid.to_owned();
+    let read = move |tx: &mut Tx<'_>, keys| {
+        immutability::get(tx, keys, &uuid)?.map(PolicyView::from).ok_or(Error::NoPolicy)
+    };
+    domain.inspect(registry, caller, read).await
 }
 
 /// Lays down a policy, and makes immutable what it holds for already; what expires there will not any more. Its name.
@@ -79,15 +72,11 @@ pub async fn create(
 ) -> Result<String> {
     let pattern = parse(pattern)?;
     let policy = Policy { uuid: Uuid::new_v4().to_string(), pattern, matches };
-    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
-    let uuid = policy.uuid.clone();
-    lay_down(registry, &uuid, move |tx| {
-        let administered = domain.check::<Admin>(tx, &caller)?;
-        administered.lock(tx)?;
+    let (uuid, now) = (policy.uuid.clone(), registry.now());
+    lay_down(registry, caller, domain, &uuid, move |tx, caller, administered| {
         administered.check_room(immutability::all(tx, administered.keys)?.len(), "immutability")?;
         immutability::insert(tx, administered.keys, &policy, now).map_err(taken)?;
-        let metadata = described(&administered, &policy);
-        audit::write(tx, &caller, administered.subject(), "create_immutability_policy", metadata, now)
+        administered.record(tx, caller, "create_immutability_policy", described(&policy), now)
     })
     .await?;
     Ok(uuid)
@@ -105,28 +94,31 @@ pub async fn update(
     pattern: &str,
     matches: bool,
 ) -> Result<()> {
-    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
-    let (pattern, name) = (pattern.to_owned(), uuid.to_owned());
-    lay_down(registry, uuid, move |tx| {
-        let administered = domain.check::<Admin>(tx, &caller)?;
-        administered.lock(tx)?;
-        immutability::find(tx, administered.keys, &name)?.ok_or(Error::NoPolicy)?;
+    let (pattern, name, now) = (pattern.to_owned(), uuid.to_owned(), registry.now());
+    lay_down(registry, caller, domain, uuid, move |tx, caller, administered| {
+        immutability::get(tx, administered.keys, &name)?.ok_or(Error::NoPolicy)?;
         let policy = Policy { uuid: name.clone(), pattern: parse(&pattern)?, matches };
         immutability::update(tx, &policy, now).map_err(taken)?;
-        let metadata = described(&administered, &policy);
-        audit::write(tx, &caller, administered.subject(), "update_immutability_policy", metadata, now)
+        administered.record(tx, caller, "update_immutability_policy", described(&policy), now)
     })
     .await
 }
 
 /// Writes a policy down and applies it to what lives. It goes on to its end even if nobody waits for it any more.
-async fn lay_down<F>(registry: &Registry, uuid: &str, write: F) -> Result<()>
+async fn lay_down<F>(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    domain: &Domain,
+    uuid: &str,
+    change: F,
+) -> Result<()>
 where
-    F: Fn(&mut Tx<'_>) -> Result<()> + Send + 'static,
+    F: Fn(&mut Tx<'_>, &Caller, &Administered) -> Result<()> + Send + 'static,
 {
-    let (registry, uuid) = (registry.clone(), uuid.to_owned());
+    let (registry, caller) = (registry.clone(), Arc::clone(caller));
+    let (domain, uuid) = (domain.clone(), uuid.to_owned());
     let laid_down = tokio::spawn(async move {
-        registry.write(write).await?;
+        domain.change(&registry, &caller, change).await?;
         freeze::apply(&registry, &uuid).await
     });
     laid_down.await.map_err(|_| Error::Internal("a policy was not applied to its end".into()))?
@@ -137,21 +129,17 @@ where
 /// # Errors
 /// As [`get`].
 pub async fn delete(registry: &Registry, caller: &Arc<Caller>, domain: &Domain, uuid: &str) -> Result<()> {
-    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
-    let uuid = uuid.to_owned();
-    registry
-        .write(move |tx| {
-            let administered = domain.check::<Admin>(tx, &caller)?;
-            immutability::find(tx, administered.keys, &uuid)?.ok_or(Error::NoPolicy)?;
-            immutability::delete(tx, &uuid)?;
-            let metadata = administered.describe(json!({"policy_uuid": uuid}));
-            audit::write(tx, &caller, administered.subject(), "delete_immutability_policy", metadata, now)
-        })
-        .await
+    let (uuid, now) = (uuid.to_owned(), registry.now());
+    let delete = move |tx: &mut Tx<'_>, caller: &Caller, administered: &Administered| {
+        immutability::get(tx, administered.keys, &uuid)?.ok_or(Error::NoPolicy)?;
+        immutability::delete(tx, &uuid)?;
+        administered.record(tx, caller, "delete_immutability_policy", json!({"policy_uuid": uuid}), now)
+    };
+    domain.change(registry, caller, delete).await
 }
 
-fn described(administered: &Administered, policy: &Policy) -> Value {
-    administered.describe(json!({"tag_pattern": policy.pattern, "tag_pattern_matches": policy.matches}))
+fn described(policy: &Policy) -> Value {
+    json!({"tag_pattern": policy.pattern, "tag_pattern_matches": policy.matches})
 }
 
 fn taken(error: wharfinger_store::Error) -> Error {

@@ -9,9 +9,8 @@ use wharfinger_model::prune::{InvalidPolicy, Method, Names, Policy, Side, Value}
 use wharfinger_store::prune::{self, Recorded};
 use wharfinger_store::{self as store, Tx};
 
-use crate::access::{Admin, Inspect};
 use crate::policies::{Administered, Domain};
-use crate::{Caller, Error, Registry, Result, audit};
+use crate::{Caller, Error, Registry, Result};
 
 /// A policy as a request describes it.
 #[derive(Debug, Clone)]
@@ -98,13 +97,8 @@ impl From<Recorded> for PolicyView {
 /// # Errors
 /// When the caller does not administer it, or it does not exist.
 pub async fn list(registry: &Registry, caller: &Arc<Caller>, domain: &Domain) -> Result<Vec<PolicyView>> {
-    let (caller, domain) = (Arc::clone(caller), domain.clone());
-    registry
-        .read(move |tx| {
-            let keys = domain.check::<Inspect>(tx, &caller)?.keys;
-            Ok(prune::all(tx, keys)?.into_iter().map(PolicyView::from).collect())
-        })
-        .await
+    let read = |tx: &mut Tx<'_>, keys| Ok(prune::all(tx, keys)?.into_iter().map(PolicyView::from).collect());
+    domain.inspect(registry, caller, read).await
 }
 
 /// One policy.
@@ -117,13 +111,11 @@ pub async fn get(
     domain: &Domain,
     uuid: &str,
 ) -> Result<PolicyView> {
-    let (caller, domain, uuid) = (Arc::clone(caller), domain.clone(), uuid.to_owned());
-    registry
-        .read(move |tx| {
-            let keys = domain.check::<Inspect>(tx, &caller)?.keys;
-            prune::get(tx, keys, &uuid)?.map(PolicyView::from).ok_or(Error::NoPolicy)
-        })
-        .await
+    let uuid = uuid.to_owned();
+    let read = move |tx: &mut Tx<'_>, keys| {
+        prune::get(tx, keys, &uuid)?.map(PolicyView::from).ok_or(Error::NoPolicy)
+    };
+    domain.inspect(registry, caller, read).await
 }
 
 /// Lays down a policy; its name.
@@ -136,19 +128,15 @@ pub async fn create(
     domain: &Domain,
     new: NewPolicy,
 ) -> Result<String> {
-    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
-    let uuid = Uuid::new_v4().to_string();
+    let (uuid, now) = (Uuid::new_v4().to_string(), registry.now());
     let made = uuid.clone();
-    registry
-        .write(move |tx| {
-            let administered = domain.check::<Admin>(tx, &caller)?;
-            administered.lock(tx)?;
-            check_new(tx, &administered, &new)?;
-            let recorded = new.record(&made, administered.keys);
-            prune::insert(tx, administered.keys, &recorded, now)?;
-            record(tx, &caller, &administered, "create", &recorded, now)
-        })
-        .await?;
+    let create = move |tx: &mut Tx<'_>, caller: &Caller, administered: &Administered| {
+        check_new(tx, administered, &new)?;
+        let recorded = new.record(&made, administered.keys);
+        prune::insert(tx, administered.keys, &recorded, now)?;
+        record(tx, caller, administered, "create", &recorded, now)
+    };
+    domain.change(registry, caller, create).await?;
     Ok(uuid)
 }
 
@@ -179,19 +167,15 @@ pub async fn update(
     uuid: &str,
     new: NewPolicy,
 ) -> Result<()> {
-    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
-    let uuid = uuid.to_owned();
-    registry
-        .write(move |tx| {
-            let administered = domain.check::<Admin>(tx, &caller)?;
-            administered.lock(tx)?;
-            let recorded = new.record(&uuid, administered.keys);
-            if !prune::update(tx, administered.keys, &recorded)? {
-                return Err(Error::NoPolicy);
-            }
-            record(tx, &caller, &administered, "update", &recorded, now)
-        })
-        .await
+    let (uuid, now) = (uuid.to_owned(), registry.now());
+    let update = move |tx: &mut Tx<'_>, caller: &Caller, administered: &Administered| {
+        let recorded = new.record(&uuid, administered.keys);
+        if !prune::update(tx, administered.keys, &recorded)? {
+            return Err(Error::NoPolicy);
+        }
+        record(tx, caller, administered, "update", &recorded, now)
+    };
+    domain.change(registry, caller, update).await
 }
 
 /// Removes a policy.
@@ -199,20 +183,15 @@ pub async fn update(
 /// # Errors
 /// [`Error::NoPolicy`] when none of that name is laid down for `domain` itself.
 pub async fn delete(registry: &Registry, caller: &Arc<Caller>, domain: &Domain, uuid: &str) -> Result<()> {
-    let (caller, domain, now) = (Arc::clone(caller), domain.clone(), registry.now());
-    let uuid = uuid.to_owned();
-    registry
-        .write(move |tx| {
-            let administered = domain.check::<Admin>(tx, &caller)?;
-            administered.lock(tx)?;
-            if !prune::delete(tx, administered.keys, &uuid)? {
-                return Err(Error::NoPolicy);
-            }
-            let metadata = administered.describe(json!({"policy_uuid": uuid}));
-            let kind = format!("delete_{}_autoprune_policy", administered.noun());
-            audit::write(tx, &caller, administered.subject(), &kind, metadata, now)
-        })
-        .await
+    let (uuid, now) = (uuid.to_owned(), registry.now());
+    let delete = move |tx: &mut Tx<'_>, caller: &Caller, administered: &Administered| {
+        if !prune::delete(tx, administered.keys, &uuid)? {
+            return Err(Error::NoPolicy);
+        }
+        let kind = format!("delete_{}_autoprune_policy", administered.noun());
+        administered.record(tx, caller, &kind, json!({"policy_uuid": uuid}), now)
+    };
+    domain.change(registry, caller, delete).await
 }
 
 /// Leaves the audit entry of a policy that was made or rewritten.
@@ -226,10 +205,10 @@ fn record(
 ) -> Result<()> {
     let view = PolicyView::from(policy.clone());
     let value = view.value.map_or_else(|text| json!(text), |number| json!(number));
-    let metadata = administered.describe(json!({
+    let metadata = json!({
         "policy_uuid": view.uuid, "method": view.method, "value": value, "tag_pattern": view.pattern,
         "tag_pattern_matches": view.matches,
-    }));
+    });
     let kind = format!("{verb}_{}_autoprune_policy", administered.noun());
-    audit::write(tx, caller, administered.subject(), &kind, metadata, now)
+    administered.record(tx, caller, &kind, metadata, now)
 }

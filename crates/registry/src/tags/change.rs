@@ -4,14 +4,15 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use wharfinger_model::rules::is_sibling;
-use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan, Protection};
+use wharfinger_model::tag::{self, Amendment, Birth, Change, Plan, Protection};
 use wharfinger_model::{Digest, TagName, Timestamp};
 use wharfinger_store::lifetime::{self, Recorded};
 use wharfinger_store::{ManifestId, Tx, manifest, past, pulls};
 
 use super::purge::purge;
+use super::record::{Before, record};
 use super::siblings;
 use crate::access::{Caller, Granted};
 use crate::audit::{self, Subject};
@@ -258,91 +259,4 @@ pub(crate) fn may_amend<L>(
     tag::still_immutable(immutable, amendment, context.granted.role)
         .map(drop)
         .map_err(|refusal| Error::Tag { name: name.clone(), refusal })
-}
-
-/// What a tag was before the change.
-struct Before {
-    digest: Digest,
-    lifetime: Lifetime<ManifestId>,
-}
-
-/// Leaves the audit entries of a change that was made.
-fn record<L>(
-    tx: &mut Tx<'_>,
-    context: Context<'_, L>,
-    change: &TagChange,
-    before: Option<&Before>,
-) -> Result<()> {
-    let old = before.map(|before| before.digest.as_str());
-    let mut write = |kind: &str, mut metadata: Value| {
-        let common = [
-            ("repo", context.granted.name.name()),
-            ("namespace", context.granted.name.namespace()),
-            ("tag", change.name.as_str()),
-        ];
-        for (key, value) in common {
-            metadata[key] = json!(value);
-        }
-        audit::write(tx, context.caller, Subject::repository(context.granted), kind, metadata, context.now)
-    };
-    match &change.cause {
-        Cause::Push { digest, media_type } => {
-            let metadata = json!({
-                "mediaType": media_type, "manifest_digest": digest, "original_manifest_digest": old,
-            });
-            write("push_repo", metadata)
-        }
-        Cause::Restore { digest } => {
-            write("revert_tag", json!({"manifest_digest": digest, "original_manifest_digest": old}))
-        }
-        Cause::Policy => Ok(()),
-        Cause::Delete => write("delete_tag", json!({"digest": old})),
-        Cause::Purge { digest } => {
-            let digest = digest.as_ref().map(Digest::as_str).or(old);
-            write("permanently_delete_tag", json!({"manifest_digest": digest}))
-        }
-        Cause::DeleteManifest { digest } => write("delete_tag", json!({"digest": digest})),
-        Cause::Prune { policy, reason } => {
-            let metadata = json!({
-                "performer": "autoprune worker", "manifest_digest": old, "policy_uuid": policy, "reason": reason,
-            });
-            write("autoprune_tag_delete", metadata)
-        }
-        Cause::Update { digest } => {
-            if let Some(digest) = digest {
-                let kind = if before.is_some() { "move_tag" } else { "create_tag" };
-                write(kind, json!({"manifest_digest": digest, "original_manifest_digest": old}))?;
-            }
-            amendments(change.change, before)
-                .into_iter()
-                .try_for_each(|(kind, metadata)| write(kind, metadata))
-        }
-    }
-}
-
-/// The entries for what was amended, whether or not it changed anything; clearing what was not set is not worth one.
-fn amendments(change: Change<ManifestId>, before: Option<&Before>) -> Vec<(&'static str, Value)> {
-    let (Change::Point { amendment, .. } | Change::Amend(amendment)) = change else { return Vec::new() };
-    let Amendment { expiration, protection } = amendment;
-    let was = before.map(|before| before.lifetime);
-    let old_end = was.and_then(|was| was.end);
-    let mut entries = Vec::new();
-    let new_end = match expiration {
-        Some(tag::Expiration::At(end)) => Some(end),
-        Some(tag::Expiration::Never) | None => None,
-    };
-    if expiration.is_some() && (new_end, old_end) != (None, None) {
-        // Quay writes the new instant in seconds and the old one in milliseconds.
-        let metadata = json!({
-            "expiration_date": new_end.map(Timestamp::as_seconds), "old_expiration_date": old_end.map(Timestamp::as_ms),
-        });
-        entries.push(("change_tag_expiration", metadata));
-    }
-    if let Some(protection) = protection {
-        let metadata = json!({
-            "immutable": protection == tag::Protection::Set, "previous_immutable": was.is_some_and(|was| was.immutable),
-        });
-        entries.push(("change_tag_immutability", metadata));
-    }
-    entries
 }

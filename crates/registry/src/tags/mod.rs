@@ -6,6 +6,7 @@ mod expired;
 mod history;
 mod list;
 mod purge;
+mod record;
 mod siblings;
 
 pub(crate) use change::{Cause, Context, TagChange, apply, apply_all};

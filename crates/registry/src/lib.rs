@@ -2,6 +2,17 @@
 //!
 //! Every use case takes the [`Caller`] and checks what it may do in the same unit of work that does it: the key of a
 //! repository is only to be had from that check.
+//!
+//! A module is a subject:
+//!
+//! - content: [`blobs`] with their uploads, [`manifests`] with their labels, [`tags`] with their lives, [`pulls`] as they
+//!   are counted;
+//! - where it belongs: [`repositories`] with their roles and lists, [`organizations`] with their teams, [`namespaces`] as
+//!   their owners set them up, and the [`policies`] that are laid down for either;
+//! - people and machines: [`access`] says what a caller may do, [`identity`] who is calling; [`oauth`] lends rights to
+//!   applications, [`oidc`] believes other issuers, and [`superuser`] looks after everybody;
+//! - for all of it: [`search`], [`logs`], [`messages`];
+//! - beside the requests: [`background`], [`collect`], [`check`].
 
 pub mod access;
 mod audit;

@@ -195,7 +195,7 @@ impl Caller {
     ///
     /// # Errors
     /// [`Error::FreshLoginRequired`].
-    pub fn require_fresh_login(&self, now: Timestamp) -> Result<()> {
+    pub(crate) fn require_fresh_login(&self, now: Timestamp) -> Result<()> {
         match self.authority {
             Authority::Session { verified } if verified + FRESH < now => Err(Error::FreshLoginRequired),
             _ => Ok(()),

@@ -49,7 +49,7 @@ impl Caller {
 
     /// Whether the caller may read everything: a superuser, or a read-only one by session, password, or a token that
     /// says so.
-    pub fn reads_everything(&self) -> bool {
+    pub(crate) fn reads_everything(&self) -> bool {
         self.is_superuser()
             || self.is_read_only()
                 && match &self.authority {

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
-use wharfinger_registry::policies::immutability::{self, PolicyView};
+use wharfinger_registry::policies::immutability;
 use wharfinger_registry::policies::{self, Domain};
 
 use super::Call;
@@ -218,8 +218,8 @@ struct Policy<'a> {
     tag_pattern_matches: bool,
 }
 
-impl<'a> From<&'a PolicyView> for Policy<'a> {
-    fn from(policy: &'a PolicyView) -> Self {
+impl<'a> From<&'a immutability::Policy> for Policy<'a> {
+    fn from(policy: &'a immutability::Policy) -> Self {
         Self { uuid: &policy.uuid, tag_pattern: &policy.pattern, tag_pattern_matches: policy.matches }
     }
 }

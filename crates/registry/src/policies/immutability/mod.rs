@@ -8,7 +8,7 @@ use wharfinger_model::TagName;
 use wharfinger_store::{Tx, immutability};
 
 pub use freeze::finish_forgotten;
-pub use policies::{PolicyView, create, delete, get, list, update};
+pub use policies::{Policy, create, delete, get, list, update};
 
 use crate::Result;
 use crate::access::Granted;

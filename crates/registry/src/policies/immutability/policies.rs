@@ -6,56 +6,32 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use wharfinger_model::InvalidPattern;
 use wharfinger_store::Tx;
-use wharfinger_store::immutability::{self, Policy};
+use wharfinger_store::immutability;
+
+pub use wharfinger_store::immutability::Policy;
 
 use super::freeze;
 use super::patterns::compiled;
 use crate::policies::{Administered, Domain};
 use crate::{Caller, Error, Registry, Result};
 
-/// A policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyView {
-    /// Its name.
-    pub uuid: String,
-    /// A regular expression for the whole name of a tag.
-    pub pattern: String,
-    /// Whether it holds for names that match, or for all others.
-    pub matches: bool,
-}
-
-impl From<Policy> for PolicyView {
-    fn from(policy: Policy) -> Self {
-        let Policy { uuid, pattern, matches } = policy;
-        Self { uuid, pattern, matches }
-    }
-}
-
 /// The policies that are laid down for `domain`, oldest first.
 ///
 /// # Errors
 /// When the caller does not administer it, or it does not exist.
-pub async fn list(registry: &Registry, caller: &Arc<Caller>, domain: &Domain) -> Result<Vec<PolicyView>> {
-    let read =
-        |tx: &mut Tx<'_>, keys| Ok(immutability::all(tx, keys)?.into_iter().map(PolicyView::from).collect());
-    domain.inspect(registry, caller, read).await
+pub async fn list(registry: &Registry, caller: &Arc<Caller>, domain: &Domain) -> Result<Vec<Policy>> {
+    domain.inspect(registry, caller, |tx, keys| Ok(immutability::all(tx, keys)?)).await
 }
 
 /// One policy.
 ///
 /// # Errors
 /// As [`list`], and [`Error::NoPolicy`] when none of that name is laid down for `domain` itself.
-pub async fn get(
-    registry: &Registry,
-    caller: &Arc<Caller>,
-    domain: &Domain,
-    uuid: &str,
-) -> Result<PolicyView> {
+pub async fn get(registry: &Registry, caller: &Arc<Caller>, domain: &Domain, uuid: &str) -> Result<Policy> {
     let uuid = uuid.to_owned();
-    let read = move |tx: &mut Tx<'_>, keys| {
-        immutability::get(tx, keys, &uuid)?.map(PolicyView::from).ok_or(Error::NoPolicy)
-    };
-    domain.inspect(registry, caller, read).await
+    domain
+        .inspect(registry, caller, move |tx, keys| immutability::get(tx, keys, &uuid)?.ok_or(Error::NoPolicy))
+        .await
 }
 
 /// Lays down a policy, and makes immutable what it holds for already; what expires there will not any more. Its name.

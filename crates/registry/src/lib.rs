@@ -12,11 +12,10 @@
 //! - people and machines: [`access`] says what a caller may do, [`identity`] who is calling; [`oauth`] lends rights to
 //!   applications, [`oidc`] believes other issuers, and [`superuser`] looks after everybody;
 //! - for all of it: [`search`], [`logs`], [`messages`];
-//! - beside the requests: [`background`], [`collect`], [`check`].
+//! - beside the requests: [`collect`], [`check`], [`blobs::sweep`].
 
 pub mod access;
 mod audit;
-pub mod background;
 pub mod blobs;
 pub mod check;
 mod clock;

@@ -2,6 +2,7 @@
 
 mod claims;
 pub mod mounts;
+pub mod sweep;
 pub mod uploads;
 
 use std::sync::Arc;

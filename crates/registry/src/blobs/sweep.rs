@@ -1,9 +1,9 @@
-//! Work that nobody waits for: small steps that a loop of the program calls again and again. Each is safe to run on
-//! every replica at once, and to be broken off anywhere.
+//! Sweeping up after uploads that nobody finished: small steps that a loop of the program calls again and again. Each
+//! can be broken off anywhere.
 
 use wharfinger_store::upload;
 
-use crate::collect::strays;
+use crate::collect::strays::left_by;
 use crate::{Registry, Result};
 
 /// How many expired uploads are forgotten in one step.
@@ -14,7 +14,7 @@ const UPLOADS_AT_ONCE: i64 = 100;
 ///
 /// # Errors
 /// When the store or the blob storage fails.
-pub async fn sweep_strays(registry: &Registry) -> Result<usize> {
+pub async fn strays(registry: &Registry) -> Result<usize> {
     let mut strays = 0;
     for id in registry.bytes().uploads().await? {
         let row = id.to_string();
@@ -32,7 +32,7 @@ pub async fn sweep_strays(registry: &Registry) -> Result<usize> {
 ///
 /// # Errors
 /// When the store or the blob storage fails.
-pub async fn sweep_uploads(registry: &Registry) -> Result<usize> {
+pub async fn uploads(registry: &Registry) -> Result<usize> {
     let now = registry.now();
     let expired = registry.read(move |tx| Ok(upload::expired(tx, now, UPLOADS_AT_ONCE)?)).await?;
     for id in &expired {
@@ -41,7 +41,7 @@ pub async fn sweep_uploads(registry: &Registry) -> Result<usize> {
         let gone = registry.write(move |tx| Ok(upload::delete_expired(tx, &row, now)?)).await?;
         if let (Some(state), Ok(id)) = (gone, id.parse()) {
             registry.bytes().abort(id).await?;
-            strays::left_by(registry, &state).await?;
+            left_by(registry, &state).await?;
         }
     }
     Ok(expired.len())

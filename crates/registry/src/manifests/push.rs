@@ -9,8 +9,8 @@ use wharfinger_model::tag::{Amendment, Change};
 use wharfinger_model::{Digest, Reference, RepositoryName, TagName};
 use wharfinger_store::ManifestId;
 
-use super::image_labels::{self, Labels};
-use super::store::{Terms, store};
+use super::image_labels;
+use super::store::{Document, Terms, store};
 use crate::access::{Write, check};
 use crate::tags::{self, Cause, Context, TagChange};
 use crate::{Caller, ManifestError, Registry, Result};
@@ -46,15 +46,6 @@ pub struct Pushed {
     pub digest: Digest,
     /// The manifest that it belongs to.
     pub subject: Option<Digest>,
-}
-
-/// A manifest that has been read, and what it was read from.
-pub(super) struct Document {
-    pub(super) digest: Digest,
-    pub(super) manifest: Manifest,
-    pub(super) content: Bytes,
-    /// What an image's config says of it. Nobody may learn that who does not see the config.
-    pub(super) config_labels: Labels,
 }
 
 /// Stores a manifest and points its tags at it: all of that or nothing.

@@ -3,6 +3,7 @@
 //! Where sparse manifests are taken, it may point at what the repository lacks. That is remembered, and whatever brings it
 //! there links it: a blob's lease, a push, a restore.
 
+use bytes::Bytes;
 use uuid::Uuid;
 use wharfinger_model::label::LabelType;
 use wharfinger_model::manifest::{Child, Content, Manifest};
@@ -15,9 +16,17 @@ use wharfinger_store::{BlobId, ManifestId, Tx, blob, garbage};
 
 use super::image_labels::{self, Labels};
 use super::keep::revive;
-use super::push::Document;
 use crate::access::{Granted, Write};
 use crate::{ManifestError, Result};
+
+/// A manifest that has been read, and what it was read from.
+pub(super) struct Document {
+    pub(super) digest: Digest,
+    pub(super) manifest: Manifest,
+    pub(super) content: Bytes,
+    /// What an image's config says of it. Nobody may learn that who does not see the config.
+    pub(super) config_labels: Labels,
+}
 
 /// On what terms a manifest is stored.
 #[derive(Debug, Clone, Copy)]

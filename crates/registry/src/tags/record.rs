@@ -5,7 +5,7 @@ use wharfinger_model::tag::{Amendment, Change, Expiration, Lifetime, Protection}
 use wharfinger_model::{Digest, Timestamp};
 use wharfinger_store::{ManifestId, Tx};
 
-use super::change::{Cause, Context, TagChange};
+use super::asked::{Cause, Context, TagChange};
 use crate::Result;
 use crate::audit::{self, Subject};
 

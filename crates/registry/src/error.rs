@@ -154,7 +154,7 @@ pub enum UploadError {
     Length,
     /// The body stopped coming.
     #[error(transparent)]
-    Body(#[from] crate::uploads::BodyError),
+    Body(#[from] crate::blobs::uploads::BodyError),
 }
 
 impl From<wharfinger_store::Error> for Error {

@@ -2,34 +2,34 @@
 //!
 //! Every use case takes the [`Caller`] and checks what it may do in the same unit of work that does it: the key of a
 //! repository is only to be had from that check.
+//!
+//! A module is a subject:
+//!
+//! - content: [`blobs`] with their uploads, [`manifests`] with their labels, [`tags`] with their lives, [`pulls`] as they
+//!   are counted;
+//! - where it belongs: [`repositories`] with their roles and lists, [`organizations`] with their teams, [`namespaces`] as
+//!   their owners set them up, and the [`policies`] that are laid down for either;
+//! - people and machines: [`access`] says what a caller may do, [`identity`] who is calling; [`oauth`] lends rights to
+//!   applications, [`oidc`] believes other issuers, and [`superuser`] looks after everybody;
+//! - for all of it: [`search`], [`logs`], [`messages`];
+//! - beside the requests: [`collect`], [`check`], [`blobs::sweep`].
 
 pub mod access;
 mod audit;
-pub mod background;
 pub mod blobs;
-pub mod catalog;
 pub mod check;
-mod claims;
 mod clock;
 pub mod collect;
-pub mod default_permissions;
-mod domain;
 mod error;
 pub mod identity;
-pub mod immutability;
-pub mod labels;
 pub mod logs;
 pub mod manifests;
-pub mod members;
 pub mod messages;
-pub mod mounts;
 pub mod namespaces;
-pub mod notifications;
 pub mod oauth;
 pub mod oidc;
 pub mod organizations;
-pub mod permissions;
-pub mod prune;
+pub mod policies;
 pub mod pulls;
 pub mod repositories;
 pub mod search;
@@ -37,9 +37,6 @@ mod secrets;
 mod settings;
 pub mod superuser;
 pub mod tags;
-pub mod teams;
-pub mod uploads;
-mod visible;
 
 use std::sync::Arc;
 
@@ -67,7 +64,7 @@ struct Inner {
     backoff: identity::Backoff,
     last_used: identity::LastUsed,
     pulls: Arc<pulls::Counter>,
-    claims: Arc<claims::Claims>,
+    claims: Arc<blobs::Claims>,
     issuers: oidc::Issuers,
 }
 

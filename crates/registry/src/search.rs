@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use wharfinger_model::Scope;
-use wharfinger_store::account::{self, Kind, Membership};
+use wharfinger_store::account::{self, Kind};
 use wharfinger_store::{Tx, repository, team};
 
 use crate::repositories::RepositoryEntry;
-use crate::visible::sight;
+use crate::repositories::visible::sight;
 use crate::{Caller, Error, Registry, Result};
 
 /// Repositories on a page.
@@ -221,13 +221,13 @@ pub async fn entities(registry: &Registry, caller: &Arc<Caller>, query: EntityQu
 fn find_entities(tx: &mut Tx<'_>, caller: &Caller, query: &EntityQuery) -> Result<Vec<Entity>> {
     let Some(prefix) = wanted(&query.prefix) else { return Ok(Vec::new()) };
     let named = match &query.namespace {
-        Some(name) => account::by_name(tx, name)?.filter(|account| account.kind != Kind::Robot),
+        Some(name) => account::namespace(tx, name)?,
         None => None,
     };
     let organization = named.as_ref().filter(|named| named.kind == Kind::Organization);
     let mut entities = Vec::new();
     if let Some(named) = &named
-        && is_inside(tx, caller, named)?
+        && caller.looks_into(named.kind, caller.membership(tx, named)?)
     {
         let of_organization = organization.is_some();
         if of_organization && query.teams {
@@ -247,15 +247,4 @@ fn find_entities(tx: &mut Tx<'_>, caller: &Caller, query: &EntityQuery) -> Resul
         is_member: organization.is_some().then_some(is_member),
     }));
     Ok(entities)
-}
-
-/// Whether the caller may see who and what is in a namespace.
-fn is_inside(tx: &mut Tx<'_>, caller: &Caller, namespace: &account::Account) -> Result<bool> {
-    let Some(account) = caller.account() else { return Ok(false) };
-    let membership = if account.id == namespace.id {
-        Membership { member: true, creator: true, admin: true }
-    } else {
-        account::membership(tx, namespace.id, account.id)?
-    };
-    Ok(caller.looks_into(namespace.kind, membership))
 }

@@ -290,7 +290,7 @@ pub async fn take_ownership(registry: &Registry, caller: &Arc<Caller>, namespace
         (Arc::clone(caller), namespace.to_owned(), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
-            let found = account::by_name(tx, &namespace)?.filter(|account| account.kind != Kind::Robot);
+            let found = account::namespace(tx, &namespace)?;
             let found = found.ok_or(Error::NoAccount)?;
             if Privilege::of(&found, &settings) != Privilege::None {
                 return Err(Error::Forbidden);

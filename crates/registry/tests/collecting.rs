@@ -16,9 +16,10 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 use wharfinger_blobs::{Appender, Blobs, BoxFuture, Disk, Listed, Reader, UploadState};
 use wharfinger_model::{Algorithm, Digest, Reference};
+use wharfinger_registry::blobs::sweep;
+use wharfinger_registry::blobs::uploads::{self, Part};
 use wharfinger_registry::collect::{self, Freed, Strays};
-use wharfinger_registry::uploads::{self, Part};
-use wharfinger_registry::{Caller, Registry, Settings, background, blobs, manifests, pulls, tags};
+use wharfinger_registry::{Caller, Registry, Settings, blobs, manifests, pulls, tags};
 use wharfinger_store::testing::{Engine, TestStore};
 use wharfinger_store::upload;
 
@@ -445,7 +446,7 @@ async fn a_file_whose_upload_may_still_be_ended_waits_for_that() {
                 }
                 End::Expired => {
                     place.clock.advance(Settings::default().upload_expiry);
-                    assert_eq!(background::sweep_uploads(registry).await.unwrap(), 1);
+                    assert_eq!(sweep::uploads(registry).await.unwrap(), 1);
                     scene.collect().await;
                     assert!(place.disk.open(&digest).await.unwrap().is_none());
                 }

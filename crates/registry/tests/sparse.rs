@@ -10,9 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json;
 use wharfinger_model::{Digest, Reference};
+use wharfinger_registry::blobs::{self, mounts};
 use wharfinger_registry::check::{self, Fault, Listener, Repair};
 use wharfinger_registry::collect::{self, Freed, Strays};
-use wharfinger_registry::{Caller, Error, ManifestError, Settings, blobs, labels, manifests, mounts, tags};
+use wharfinger_registry::manifests::{self, labels};
+use wharfinger_registry::{Caller, Error, ManifestError, Settings, tags};
 use wharfinger_store::testing::{Engine, TestStore};
 
 use support::{Person, Place, Repository, WINDOW, image, index, tag};

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 use wharfinger_blobs::{Appender, Blobs, BoxFuture, Disk, Listed, Reader, Result, UploadState};
 use wharfinger_model::{Algorithm, Digest};
-use wharfinger_registry::uploads::{self, BodyError, Part};
+use wharfinger_registry::blobs::uploads::{self, BodyError, Part};
 use wharfinger_registry::{Error, Registry, Settings, UploadError};
 
 use support::Place;

@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use wharfinger_blobs::Blobs as _;
 use wharfinger_model::{Algorithm, Digest, Role};
-use wharfinger_registry::uploads::{self, BodyError, Part, UploadStatus};
-use wharfinger_registry::{Caller, Error, Registry, Result, UploadError, background, blobs};
+use wharfinger_registry::blobs::sweep;
+use wharfinger_registry::blobs::uploads::{self, BodyError, Part, UploadStatus};
+use wharfinger_registry::{Caller, Error, Registry, Result, UploadError, blobs};
 
 use support::{Place, Repository};
 
@@ -306,14 +307,14 @@ async fn an_upload_that_stands_still_expires_and_is_swept_with_its_bytes() {
     scene.place.clock.advance(expiry - Duration::from_millis(1));
     assert_eq!(scene.append(&kept, Part::default(), whole("still here")).await.unwrap().offset, 10);
     assert_eq!(scene.offset(&lost).await.unwrap(), 0);
-    assert_eq!(background::sweep_uploads(scene.registry()).await.unwrap(), 0);
+    assert_eq!(sweep::uploads(scene.registry()).await.unwrap(), 0);
     scene.place.clock.advance(Duration::from_millis(1));
     is_no_upload(scene.offset(&lost).await);
     is_no_upload(scene.append(&lost, Part::default(), whole("x")).await);
     is_no_upload(scene.finish(&lost, whole("x"), &Digest::sha256(b"x")).await);
     assert_eq!(scene.place.disk.uploads().await.unwrap().len(), 2);
-    assert_eq!(background::sweep_uploads(scene.registry()).await.unwrap(), 1);
-    assert_eq!(background::sweep_uploads(scene.registry()).await.unwrap(), 0);
+    assert_eq!(sweep::uploads(scene.registry()).await.unwrap(), 1);
+    assert_eq!(sweep::uploads(scene.registry()).await.unwrap(), 0);
     let left: Vec<_> = scene.place.disk.uploads().await.unwrap().iter().map(Uuid::to_string).collect();
     assert_eq!(left, [kept.as_str()]);
     scene.finish(&kept, parts(Vec::new()), &Digest::sha256(b"still here")).await.unwrap();
@@ -327,7 +328,7 @@ async fn a_part_that_is_overtaken_by_the_expiry_is_not_acknowledged() {
     let (appended, ()) = tokio::join!(scene.append(&id, Part::default(), body), async {
         waiting.await.unwrap();
         scene.place.clock.advance(scene.registry().settings().upload_expiry);
-        assert_eq!(background::sweep_uploads(scene.registry()).await.unwrap(), 1);
+        assert_eq!(sweep::uploads(scene.registry()).await.unwrap(), 1);
         chunks.send("too late").await.unwrap();
         drop(chunks);
     });
@@ -340,8 +341,8 @@ async fn bytes_that_nobody_remembers_are_swept_and_others_stay() {
     let scene = Scene::open().await;
     let id = scene.begin().await;
     drop(scene.place.disk.begin(Uuid::new_v4(), Algorithm::Sha256).await.unwrap());
-    assert_eq!(background::sweep_strays(scene.registry()).await.unwrap(), 1);
-    assert_eq!(background::sweep_strays(scene.registry()).await.unwrap(), 0);
+    assert_eq!(sweep::strays(scene.registry()).await.unwrap(), 1);
+    assert_eq!(sweep::strays(scene.registry()).await.unwrap(), 0);
     scene.finish(&id, whole("content"), &Digest::sha256(b"content")).await.unwrap();
 }
 

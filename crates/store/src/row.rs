@@ -20,7 +20,7 @@ impl Row<'_> {
     }
 
     /// What to say of a column that holds what it must not.
-    pub fn corrupt(&self, index: usize) -> Error {
+    pub(crate) fn corrupt(&self, index: usize) -> Error {
         Error::Corrupt { column: index }
     }
 

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
-use wharfinger_registry::uploads::BodyError;
+use wharfinger_registry::blobs::uploads::BodyError;
 
 /// A request's body as its parts, which may not be too long in coming.
 pub(crate) struct Incoming {

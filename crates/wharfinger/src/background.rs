@@ -7,9 +7,11 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
+use wharfinger_registry::blobs::sweep;
 use wharfinger_registry::collect::Strays;
 use wharfinger_registry::identity::{key_ring, last_used, sessions};
-use wharfinger_registry::{Registry, background, collect, immutability, prune, pulls, tags};
+use wharfinger_registry::policies::{immutability, prune};
+use wharfinger_registry::{Registry, collect, pulls, tags};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
@@ -72,8 +74,8 @@ impl Loops {
             move |registry| close_expired(registry, stopped.clone())
         }));
         let sweep = every(SWEEP, stopped.clone(), registry.clone(), "uploads.sweep", |registry| async move {
-            while background::sweep_uploads(&registry).await? > 0 {}
-            background::sweep_strays(&registry).await.map(drop)
+            while sweep::uploads(&registry).await? > 0 {}
+            sweep::strays(&registry).await.map(drop)
         });
         running.spawn(sweep);
         start_identity(&mut running, registry, &stopped);

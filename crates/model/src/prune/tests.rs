@@ -1,10 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by it")]
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Pattern, Period};
 
 const NOW: Timestamp = Timestamp::from_ms(1_000_000);
 const SIBLING: &str = "sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.sig";

@@ -2,9 +2,10 @@
 
 use wharfinger_model::{NamespaceRole, Scope};
 use wharfinger_store::account::{self, Account, Kind, Membership};
+use wharfinger_store::repository::Standing;
 use wharfinger_store::{TeamId, Tx};
 
-use super::{Caller, Level, Need};
+use super::{Authority, Caller, Level, Need};
 use crate::{Error, Result};
 
 /// Checks that the caller administers the namespace, an organization or the caller's own, or may at least see what its
@@ -14,7 +15,7 @@ use crate::{Error, Result};
 /// [`Error::Unauthenticated`] or [`Error::Forbidden`] when not, whether it exists or not; [`Error::NoAccount`] when it
 /// does not, to those who may do it everywhere.
 pub(crate) fn check_namespace<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
-    let found = account::by_name(tx, name)?.filter(|account| account.kind != Kind::Robot);
+    let found = account::namespace(tx, name)?;
     let membership = match &found {
         Some(found) => caller.membership(tx, found)?,
         None => Membership::default(),
@@ -58,6 +59,40 @@ impl Caller {
             Some(account) => Ok(account::membership(tx, namespace.id, account.id)?),
             None => Ok(Membership::default()),
         }
+    }
+
+    /// What the caller may do in the namespace, within the ceilings of its token.
+    pub(crate) fn namespace_role(&self, standing: &Standing) -> Option<NamespaceRole> {
+        let owns = self.account.as_ref().is_some_and(|account| account.id == standing.namespace);
+        let admin = owns || standing.team_admin;
+        self.organization_role(Membership { member: admin, creator: standing.team_creator, admin })
+    }
+
+    /// What the caller may do as a member of a namespace's teams, within the ceilings of its token.
+    pub(crate) fn organization_role(&self, membership: Membership) -> Option<NamespaceRole> {
+        if self.is_superuser() {
+            return Some(NamespaceRole::Admin);
+        }
+        if self.is_read_only() {
+            return None;
+        }
+        let role = match (membership.admin, membership.creator) {
+            (true, _) => NamespaceRole::Admin,
+            (false, true) => NamespaceRole::Creator,
+            (false, false) => return None,
+        };
+        match &self.authority {
+            Authority::Session { .. } | Authority::Password | Authority::Itself => Some(role),
+            Authority::Token { scopes } => scopes.namespace_ceiling().map(|ceiling| role.min(ceiling)),
+            Authority::Login => Some(role.min(NamespaceRole::Creator)),
+            Authority::Grant(_) => None,
+        }
+    }
+
+    /// Whether the caller may see the teams and robots of a namespace: as a member, within the ceilings of its token.
+    pub(crate) fn looks_into(&self, namespace: Kind, membership: Membership) -> bool {
+        let scope = if namespace == Kind::Organization { Scope::OrgAdmin } else { Scope::UserAdmin };
+        self.reads_everything() || membership.member && self.has_scope(scope)
     }
 
     /// Whether the caller's account is in a team, and its token lets it see what members see.

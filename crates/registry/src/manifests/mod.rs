@@ -2,8 +2,9 @@
 
 mod config;
 mod delete;
+mod image_labels;
 mod keep;
-mod labels;
+pub mod labels;
 mod pull;
 mod push;
 mod referrers;

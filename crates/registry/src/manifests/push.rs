@@ -9,8 +9,8 @@ use wharfinger_model::tag::{Amendment, Change};
 use wharfinger_model::{Digest, Reference, RepositoryName, TagName};
 use wharfinger_store::ManifestId;
 
-use super::labels::{self, Labels};
-use super::store::{Terms, store};
+use super::image_labels;
+use super::store::{Document, Terms, store};
 use crate::access::{Write, check};
 use crate::tags::{self, Cause, Context, TagChange};
 use crate::{Caller, ManifestError, Registry, Result};
@@ -48,15 +48,6 @@ pub struct Pushed {
     pub subject: Option<Digest>,
 }
 
-/// A manifest that has been read, and what it was read from.
-pub(super) struct Document {
-    pub(super) digest: Digest,
-    pub(super) manifest: Manifest,
-    pub(super) content: Bytes,
-    /// What an image's config says of it. Nobody may learn that who does not see the config.
-    pub(super) config_labels: Labels,
-}
-
 /// Stores a manifest and points its tags at it: all of that or nothing.
 ///
 /// # Errors
@@ -74,7 +65,7 @@ pub async fn push(
     let lease_end = if digest.is_some() { now + settings.blob_lease } else { now };
     let terms = Terms { now, lease_end, sparse: settings.sparse_manifests };
     let (digest, manifest) = read(digest, media_type.as_deref(), &content)?;
-    let config_labels = labels::read_config(registry, &manifest).await?;
+    let config_labels = image_labels::read_config(registry, &manifest).await?;
     let document = Document { digest, manifest, content, config_labels };
     let pushed = Pushed { digest: document.digest.clone(), subject: document.manifest.subject.clone() };
     let (caller, repository) = (Arc::clone(caller), repository.clone());

@@ -8,6 +8,8 @@ use wharfinger_model::{Digest, RepositoryName, TagName, Timestamp, referrers as 
 use wharfinger_store::Tx;
 use wharfinger_store::manifest::{self, Referring, Unattached};
 
+pub use wharfinger_store::manifest::Referrer;
+
 use crate::access::{Read, check};
 use crate::{Caller, Error, Registry, Result};
 
@@ -36,21 +38,6 @@ pub struct Referrers {
     pub manifests: Vec<Referrer>,
     /// Whether more follow.
     pub more: bool,
-}
-
-/// A manifest that refers to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Referrer {
-    /// Its digest.
-    pub digest: Digest,
-    /// What it was pushed as.
-    pub media_type: String,
-    /// Length in bytes.
-    pub size: i64,
-    /// Declared, or an image's config type.
-    pub artifact_type: Option<String>,
-    /// A JSON object, if it has annotations.
-    pub annotations: Option<String>,
 }
 
 /// A page of the manifests that name `subject` as theirs, whether or not the subject itself is there, and of those that
@@ -94,7 +81,7 @@ fn page(tx: &mut Tx<'_>, wanted: Referring<'_>, query: &ReferrersQuery, now: Tim
     let Some(through) = through else { return Ok(Referrers { manifests: Vec::new(), more }) };
     let stored = manifest::referrers(tx, wanted, &query.last, &through)?;
     let mut manifests: BTreeMap<_, _> =
-        stored.into_iter().map(|stored| (stored.digest.clone(), Referrer::from(stored))).collect();
+        stored.into_iter().map(|stored| (stored.digest.clone(), stored)).collect();
     manifests.extend(put_down.into_iter().filter(|(digest, _)| *digest <= through));
     Ok(Referrers { manifests: manifests.into_values().collect(), more })
 }
@@ -146,13 +133,6 @@ fn put_down(tx: &mut Tx<'_>, wanted: Referring<'_>, now: Timestamp) -> Result<BT
         put_down.insert(digest.clone(), Referrer { digest, media_type, size, artifact_type, annotations });
     }
     Ok(put_down)
-}
-
-impl From<manifest::Referrer> for Referrer {
-    fn from(stored: manifest::Referrer) -> Self {
-        let manifest::Referrer { digest, media_type, size, artifact_type, annotations } = stored;
-        Self { digest, media_type, size, artifact_type, annotations }
-    }
 }
 
 #[cfg(test)]

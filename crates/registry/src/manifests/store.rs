@@ -3,6 +3,7 @@
 //! Where sparse manifests are taken, it may point at what the repository lacks. That is remembered, and whatever brings it
 //! there links it: a blob's lease, a push, a restore.
 
+use bytes::Bytes;
 use uuid::Uuid;
 use wharfinger_model::label::LabelType;
 use wharfinger_model::manifest::{Child, Content, Manifest};
@@ -13,11 +14,19 @@ use wharfinger_store::manifest_label::{self, Label, Source};
 use wharfinger_store::missing::{self, Missing};
 use wharfinger_store::{BlobId, ManifestId, Tx, blob, garbage};
 
+use super::image_labels::{self, Labels};
 use super::keep::revive;
-use super::labels::{self, Labels};
-use super::push::Document;
 use crate::access::{Granted, Write};
 use crate::{ManifestError, Result};
+
+/// A manifest that has been read, and what it was read from.
+pub(super) struct Document {
+    pub(super) digest: Digest,
+    pub(super) manifest: Manifest,
+    pub(super) content: Bytes,
+    /// What an image's config says of it. Nobody may learn that who does not see the config.
+    pub(super) config_labels: Labels,
+}
 
 /// On what terms a manifest is stored.
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +104,8 @@ fn store_image(
     // The config is the first. What one that is missing here says is not for this repository.
     let config_is_there = found.first().is_some_and(Option::is_some);
     let config_labels = if config_is_there { document.config_labels.clone() } else { Labels::new() };
-    let labels = labels::of_image(&document.manifest, config_labels);
-    let wishes = labels::wishes(&document.manifest, &labels);
+    let labels = image_labels::of_image(&document.manifest, config_labels);
+    let wishes = image_labels::wishes(&document.manifest, &labels);
     let id = insert(tx, granted, document, &Row { layers_size: Some(layers_size), wishes, terms })?;
     for (digest, found) in blobs.iter().zip(found) {
         match found {
@@ -121,7 +130,7 @@ fn store_index(
     terms: Terms,
 ) -> Result<ManifestId> {
     let found = find_children(tx, granted, children, terms)?;
-    let own = labels::wishes(&document.manifest, &Labels::new());
+    let own = image_labels::wishes(&document.manifest, &Labels::new());
     // What is missing wishes nothing, so nothing is wished alike.
     let wished = found.iter().map(|child| child.as_ref().map_or_else(Wishes::default, |child| child.wishes));
     let wishes = Wishes::of_index(own, wished);

@@ -6,8 +6,8 @@ use wharfinger_model::{RepositoryName, RepositoryState, Scope, Timestamp};
 use wharfinger_store::repository::{self, Listed, Span};
 use wharfinger_store::{Tx, star};
 
+use super::visible::{PublicOnes, sight, visible};
 use crate::access::{Identity, Read, check};
-use crate::visible::{PublicOnes, sight, visible};
 use crate::{Caller, Error, Registry, Result};
 
 /// Repositories on a page.

@@ -1,6 +1,10 @@
 //! Repositories themselves: making, showing, describing, deleting.
 
+pub mod catalog;
 mod list;
+pub mod notifications;
+pub mod permissions;
+pub(crate) mod visible;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,8 +20,9 @@ pub use list::{
 
 use crate::access::{Admin, Describe, Granted, Read, check};
 use crate::audit::{self, Subject};
+use crate::organizations::default_permissions;
 use crate::tags::{self, LivingTag};
-use crate::{Caller, Error, Registry, Result, default_permissions};
+use crate::{Caller, Error, Registry, Result};
 
 /// Most tags that the view of a repository holds.
 const VIEW_TAGS: i64 = 500;

@@ -4,91 +4,21 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use wharfinger_model::rules::is_sibling;
-use wharfinger_model::tag::{self, Amendment, Birth, Change, Lifetime, Plan, Protection};
-use wharfinger_model::{Digest, TagName, Timestamp};
+use wharfinger_model::tag::{self, Amendment, Birth, Change, Plan, Protection};
+use wharfinger_model::{TagName, Timestamp};
 use wharfinger_store::lifetime::{self, Recorded};
 use wharfinger_store::{ManifestId, Tx, manifest, past, pulls};
 
+use super::asked::{Context, TagChange};
 use super::purge::purge;
-use super::siblings;
+use super::record::{Before, record};
+use super::siblings::{self, Left};
 use crate::access::{Caller, Granted};
 use crate::audit::{self, Subject};
-use crate::{Error, Result, immutability};
-
-/// A change that is asked of one tag, and for what.
-#[derive(Debug, Clone)]
-pub(crate) struct TagChange {
-    /// Which tag.
-    pub(crate) name: TagName,
-    /// What shall happen.
-    pub(crate) change: Change<ManifestId>,
-    /// Through which door it came: this is what the audit log says.
-    pub(crate) cause: Cause,
-}
-
-/// The doors through which tags are changed.
-#[derive(Debug, Clone)]
-pub(crate) enum Cause {
-    /// An image was pushed under this name.
-    Push {
-        /// Of the image.
-        digest: Digest,
-        /// Of the image.
-        media_type: String,
-    },
-    /// Somebody moved, created or amended it.
-    Update {
-        /// Where it shall point from now on, if that was said.
-        digest: Option<Digest>,
-    },
-    /// Somebody brought an image back.
-    Restore {
-        /// Of the image.
-        digest: Digest,
-    },
-    /// Somebody deleted it.
-    Delete,
-    /// A policy that was laid down while it lived; the log has one entry for all that are made immutable in one unit of work.
-    Policy,
-    /// Somebody purged what it pointed at.
-    Purge {
-        /// The manifest, unless it is the one that it points at.
-        digest: Option<Digest>,
-    },
-    /// Somebody deleted the manifest that it pointed at.
-    DeleteManifest {
-        /// Of the manifest.
-        digest: Digest,
-    },
-    /// An auto-prune policy had it deleted.
-    Prune {
-        /// The name of the policy.
-        policy: String,
-        /// Why, as a stable word.
-        reason: &'static str,
-    },
-}
-
-/// In whose name and when tags are changed.
-#[derive(Debug)]
-pub(crate) struct Context<'a, L> {
-    /// Proof that the caller may change the repository.
-    pub(crate) granted: &'a Granted<L>,
-    /// Whoever asks.
-    pub(crate) caller: &'a Caller,
-    /// The present instant.
-    pub(crate) now: Timestamp,
-}
-
-// Derived, they would ask the same of `L`.
-impl<L> Copy for Context<'_, L> {}
-impl<L> Clone for Context<'_, L> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
+use crate::policies::immutability;
+use crate::{Error, Result};
 
 /// Changes a tag: writes its lifetimes, forgets the pulls of what was deleted, and leaves the audit entries, all in
 /// the unit of work that it is called in. The repository's row must be locked.
@@ -115,14 +45,6 @@ pub(crate) fn apply_all<L>(
         left.extend(of_one.map(|left| (left.manifest, left)));
     }
     left.values().try_for_each(|left| siblings::end(tx, context.granted, left))
-}
-
-/// A manifest that an ordinary tag has left.
-pub(super) struct Left {
-    pub(super) digest: Digest,
-    pub(super) manifest: ManifestId,
-    /// When.
-    pub(super) at: Timestamp,
 }
 
 /// Changes a tag and nothing else. The manifest that it has left, unless the tag belongs to another manifest itself.
@@ -257,91 +179,4 @@ pub(crate) fn may_amend<L>(
     tag::still_immutable(immutable, amendment, context.granted.role)
         .map(drop)
         .map_err(|refusal| Error::Tag { name: name.clone(), refusal })
-}
-
-/// What a tag was before the change.
-struct Before {
-    digest: Digest,
-    lifetime: Lifetime<ManifestId>,
-}
-
-/// Leaves the audit entries of a change that was made.
-fn record<L>(
-    tx: &mut Tx<'_>,
-    context: Context<'_, L>,
-    change: &TagChange,
-    before: Option<&Before>,
-) -> Result<()> {
-    let old = before.map(|before| before.digest.as_str());
-    let mut write = |kind: &str, mut metadata: Value| {
-        let common = [
-            ("repo", context.granted.name.name()),
-            ("namespace", context.granted.name.namespace()),
-            ("tag", change.name.as_str()),
-        ];
-        for (key, value) in common {
-            metadata[key] = json!(value);
-        }
-        audit::write(tx, context.caller, Subject::repository(context.granted), kind, metadata, context.now)
-    };
-    match &change.cause {
-        Cause::Push { digest, media_type } => {
-            let metadata = json!({
-                "mediaType": media_type, "manifest_digest": digest, "original_manifest_digest": old,
-            });
-            write("push_repo", metadata)
-        }
-        Cause::Restore { digest } => {
-            write("revert_tag", json!({"manifest_digest": digest, "original_manifest_digest": old}))
-        }
-        Cause::Policy => Ok(()),
-        Cause::Delete => write("delete_tag", json!({"digest": old})),
-        Cause::Purge { digest } => {
-            let digest = digest.as_ref().map(Digest::as_str).or(old);
-            write("permanently_delete_tag", json!({"manifest_digest": digest}))
-        }
-        Cause::DeleteManifest { digest } => write("delete_tag", json!({"digest": digest})),
-        Cause::Prune { policy, reason } => {
-            let metadata = json!({
-                "performer": "autoprune worker", "manifest_digest": old, "policy_uuid": policy, "reason": reason,
-            });
-            write("autoprune_tag_delete", metadata)
-        }
-        Cause::Update { digest } => {
-            if let Some(digest) = digest {
-                let kind = if before.is_some() { "move_tag" } else { "create_tag" };
-                write(kind, json!({"manifest_digest": digest, "original_manifest_digest": old}))?;
-            }
-            amendments(change.change, before)
-                .into_iter()
-                .try_for_each(|(kind, metadata)| write(kind, metadata))
-        }
-    }
-}
-
-/// The entries for what was amended, whether or not it changed anything; clearing what was not set is not worth one.
-fn amendments(change: Change<ManifestId>, before: Option<&Before>) -> Vec<(&'static str, Value)> {
-    let (Change::Point { amendment, .. } | Change::Amend(amendment)) = change else { return Vec::new() };
-    let Amendment { expiration, protection } = amendment;
-    let was = before.map(|before| before.lifetime);
-    let old_end = was.and_then(|was| was.end);
-    let mut entries = Vec::new();
-    let new_end = match expiration {
-        Some(tag::Expiration::At(end)) => Some(end),
-        Some(tag::Expiration::Never) | None => None,
-    };
-    if expiration.is_some() && (new_end, old_end) != (None, None) {
-        // Quay writes the new instant in seconds and the old one in milliseconds.
-        let metadata = json!({
-            "expiration_date": new_end.map(Timestamp::as_seconds), "old_expiration_date": old_end.map(Timestamp::as_ms),
-        });
-        entries.push(("change_tag_expiration", metadata));
-    }
-    if let Some(protection) = protection {
-        let metadata = json!({
-            "immutable": protection == tag::Protection::Set, "previous_immutable": was.is_some_and(|was| was.immutable),
-        });
-        entries.push(("change_tag_immutability", metadata));
-    }
-    entries
 }

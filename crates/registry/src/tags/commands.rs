@@ -6,7 +6,8 @@ use wharfinger_model::tag::{Amendment, Change, Purge};
 use wharfinger_model::{Digest, RepositoryName, RepositoryState, TagName};
 use wharfinger_store::{Tx, manifest, repository};
 
-use super::change::{Cause, Context, TagChange, apply, may_amend};
+use super::asked::{Cause, Context, TagChange};
+use super::change::{apply, may_amend};
 use crate::access::{Granted, Read, Write, check};
 use crate::manifests::{self, Reach};
 use crate::{Caller, Error, Registry, Result};

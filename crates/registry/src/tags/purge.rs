@@ -5,7 +5,7 @@ use wharfinger_model::tag::{Purge, Refusal};
 use wharfinger_store::lifetime::{self, Recorded};
 use wharfinger_store::{ManifestId, Tx, manifest, pulls};
 
-use super::change::Context;
+use super::asked::Context;
 use crate::{Error, Result};
 
 /// Purges lifetimes of a tag whose newest one is `newest` and whose living one is `current`. What nothing else reaches

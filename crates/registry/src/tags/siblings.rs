@@ -1,13 +1,20 @@
 //! Tags that belong to a manifest and go with the last ordinary tag that points at it: Cosign's signatures, attestations
 //! and bills of materials.
 
-use wharfinger_model::Timestamp;
 use wharfinger_model::rules::{is_sibling, siblings_of};
+use wharfinger_model::{Digest, Timestamp};
 use wharfinger_store::{ManifestId, Tx, lifetime};
 
-use super::change::Left;
 use crate::Result;
 use crate::access::Granted;
+
+/// A manifest that an ordinary tag has left.
+pub(super) struct Left {
+    pub(super) digest: Digest,
+    pub(super) manifest: ManifestId,
+    /// When.
+    pub(super) at: Timestamp,
+}
 
 /// Ends the siblings of a manifest that an ordinary tag has left, if no other points at it. Immutable ones stay. Like
 /// Quay, it leaves neither entries in the log, nor does it forget their pulls.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream;
 use wharfinger_model::{Algorithm, Digest, Reference, RepositoryState, Role};
+use wharfinger_registry::blobs::uploads::{self, BodyError, Part};
+use wharfinger_registry::blobs::{self, mounts};
 use wharfinger_registry::manifests::ReferrersQuery;
-use wharfinger_registry::permissions::Grantee;
+use wharfinger_registry::repositories::permissions;
+use wharfinger_registry::repositories::permissions::Grantee;
 use wharfinger_registry::repositories::{self, Stats, Tags, Visibility};
 use wharfinger_registry::tags::{self, ListQuery, Living, ManifestWanted, TagUpdate};
-use wharfinger_registry::uploads::{self, BodyError, Part};
-use wharfinger_registry::{Caller, Error, Registry, Result, blobs, manifests, mounts, permissions, pulls};
+use wharfinger_registry::{Caller, Error, Registry, Result, manifests, pulls};
 
 use crate::support::{Repository, index, tag};
 

@@ -7,10 +7,12 @@ use bytes::Bytes;
 use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::tag::{Amendment, Protection, Refusal};
 use wharfinger_model::{Digest, Reference, RepositoryName, Role, Scope};
+use wharfinger_registry::blobs::mounts;
 use wharfinger_registry::identity::registry_token::{issue, verify};
+use wharfinger_registry::repositories::catalog;
 use wharfinger_registry::repositories::{self, Stats, Tags};
 use wharfinger_registry::tags::{self, TagUpdate};
-use wharfinger_registry::{Caller, Error, Origin, Registry, catalog, manifests, mounts, superuser};
+use wharfinger_registry::{Caller, Error, Origin, Registry, manifests, superuser};
 use wharfinger_store::repository;
 use wharfinger_store::testing::each_engine;
 

@@ -57,7 +57,7 @@ pub fn holding(tx: &mut Tx<'_>, namespace: AccountId, repository: RepositoryId) 
 }
 
 /// The policy of that name, if it is laid down for exactly this.
-pub fn find(tx: &mut Tx<'_>, domain: Domain, uuid: &str) -> Result<Option<Policy>> {
+pub fn get(tx: &mut Tx<'_>, domain: Domain, uuid: &str) -> Result<Option<Policy>> {
     tx.optional(
         sql!(
             "SELECT uuid, pattern, matches FROM immutability_policy

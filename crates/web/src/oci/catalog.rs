@@ -4,7 +4,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::LINK;
 use serde::Serialize;
 use wharfinger_model::RepositoryName;
-use wharfinger_registry::catalog;
+use wharfinger_registry::repositories::catalog;
 
 use super::page::Page;
 use super::{Call, require_token};

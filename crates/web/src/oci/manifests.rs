@@ -7,8 +7,8 @@ use axum::response::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use wharfinger_model::{InvalidTagName, Reference, RepositoryName, TagName};
+use wharfinger_registry::blobs::uploads::BodyError;
 use wharfinger_registry::manifests::Push;
-use wharfinger_registry::uploads::BodyError;
 use wharfinger_registry::{manifests, tags};
 
 use super::{CONTENT_DIGEST, Call, created, empty, etag, header, refuse_encoded};

@@ -6,8 +6,8 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use wharfinger_model::range::Chunk;
 use wharfinger_model::{Algorithm, Digest, InvalidDigest, RepositoryName};
-use wharfinger_registry::uploads::{Part, UploadStatus};
-use wharfinger_registry::{mounts, uploads};
+use wharfinger_registry::blobs::uploads::{Part, UploadStatus};
+use wharfinger_registry::blobs::{mounts, uploads};
 
 use super::{Call, created, digest, empty, header, refuse_encoded, upload_range};
 use crate::body::Incoming;

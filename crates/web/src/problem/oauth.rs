@@ -5,7 +5,7 @@ use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use wharfinger_registry::Error;
-use wharfinger_registry::uploads::BodyError;
+use wharfinger_registry::blobs::uploads::BodyError;
 
 use crate::oauth::refusal;
 use crate::quay::wire;

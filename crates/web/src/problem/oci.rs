@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wharfinger_model::manifest::InvalidManifest;
 use wharfinger_model::tag::Refusal;
 use wharfinger_model::{InvalidTagName, RepositoryName, TagName};
-use wharfinger_registry::uploads::BodyError;
+use wharfinger_registry::blobs::uploads::BodyError;
 use wharfinger_registry::{Error, ManifestError, UploadError};
 
 use super::RETRY_AFTER_S;
@@ -124,6 +124,28 @@ impl Problem {
         Self::new(status, "MANIFEST_INVALID", message).with_detail(detail)
     }
 
+    fn mount_needs_pull(from: RepositoryName) -> Self {
+        let mut problem = Self::unauthorized(format!("mounting needs a token to pull from `{from}`, too"));
+        problem.0.mount_from = Some(from);
+        problem
+    }
+
+    fn read_only(name: &RepositoryName) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "DENIED", format!("{name} is in read-only mode."))
+            .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"))
+    }
+
+    fn full() -> Self {
+        super::report_full();
+        let message = "the registry's storage is full; its operator has to make room";
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "DENIED", message)
+    }
+
+    /// 503: what is refused now may be done soon.
+    fn for_now(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message).with_header(RETRY_AFTER, RETRY_AFTER_S)
+    }
+
     fn internal(error: &dyn std::fmt::Display) -> Self {
         let id = super::report(error);
         let message = format!("internal error; the registry's operator finds it in the log as {id}");
@@ -146,17 +168,9 @@ impl From<Error> for Problem {
             Error::Unauthenticated | Error::Forbidden => {
                 Self::unauthorized("access to the requested resource is not authorized")
             }
-            Error::MountNeedsPull(from) => {
-                let mut problem =
-                    Self::unauthorized(format!("mounting needs a token to pull from `{from}`, too"));
-                problem.0.mount_from = Some(from);
-                problem
-            }
+            Error::MountNeedsPull(from) => Self::mount_needs_pull(from),
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
-            Error::ReadOnly(name) => {
-                Self::new(StatusCode::METHOD_NOT_ALLOWED, "DENIED", format!("{name} is in read-only mode."))
-                    .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"))
-            }
+            Error::ReadOnly(name) => Self::read_only(&name),
             Error::NoNotification => Self::not_found("UNSUPPORTED", "no such notification"),
             Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
             Error::NoApplication | Error::NoToken | Error::RedirectUri | Error::UnknownScope => {
@@ -186,19 +200,11 @@ impl From<Error> for Problem {
                 "GET, HEAD",
             ),
             Error::InvalidRequest(message) | Error::Message(message) => Self::invalid_request(message),
-            Error::Full => {
-                super::report_full();
-                let message = "the registry's storage is full; its operator has to make room";
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "DENIED", message)
+            Error::Full => Self::full(),
+            Error::Unavailable => {
+                Self::for_now("UNAVAILABLE", "the registry can't reach its database; try again soon")
             }
-            Error::Unavailable => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "UNAVAILABLE",
-                "the registry can't reach its database; try again soon",
-            )
-            .with_header(RETRY_AFTER, RETRY_AFTER_S),
-            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "TOOMANYREQUESTS", error.to_string())
-                .with_header(RETRY_AFTER, RETRY_AFTER_S),
+            Error::Busy => Self::for_now("TOOMANYREQUESTS", error.to_string()),
             Error::Internal(_) => Self::internal(&error),
         }
     }

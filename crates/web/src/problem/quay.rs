@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use wharfinger_model::TagName;
 use wharfinger_model::tag::Refusal;
 use wharfinger_registry::Error;
-use wharfinger_registry::uploads::BodyError;
+use wharfinger_registry::blobs::uploads::BodyError;
 
 use super::RETRY_AFTER_S;
 use crate::auth::Refused;

@@ -6,7 +6,8 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
-use wharfinger_registry::immutability::{self, Domain, PolicyView};
+use wharfinger_registry::policies::immutability;
+use wharfinger_registry::policies::{self, Domain};
 
 use super::Call;
 use super::field::{Field, Kind};
@@ -157,7 +158,7 @@ async fn list(call: &Call<'_>) -> Result<Response, Problem> {
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let domain = domain(call)?;
-    immutability::authorize(call.registry, &call.caller, &domain).await?;
+    policies::authorize(call.registry, &call.caller, &domain).await?;
     let body = call.document(body).await?;
     let (pattern, matches) = asked(&body)?;
     let uuid = immutability::create(call.registry, &call.caller, &domain, pattern, matches).await?;
@@ -172,7 +173,7 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let (domain, uuid) = (domain(call)?, call.param("policy_uuid"));
-    immutability::authorize(call.registry, &call.caller, &domain).await?;
+    policies::authorize(call.registry, &call.caller, &domain).await?;
     let body = call.document(body).await?;
     let (pattern, matches) = asked(&body)?;
     immutability::update(call.registry, &call.caller, &domain, uuid, pattern, matches).await?;
@@ -217,8 +218,8 @@ struct Policy<'a> {
     tag_pattern_matches: bool,
 }
 
-impl<'a> From<&'a PolicyView> for Policy<'a> {
-    fn from(policy: &'a PolicyView) -> Self {
+impl<'a> From<&'a immutability::Policy> for Policy<'a> {
+    fn from(policy: &'a immutability::Policy) -> Self {
         Self { uuid: &policy.uuid, tag_pattern: &policy.pattern, tag_pattern_matches: policy.matches }
     }
 }

@@ -2,23 +2,16 @@
 
 mod app_token;
 mod application;
-mod authorization;
 mod autoprune;
 pub(crate) mod documents;
 mod error_type;
-mod federation;
 mod field;
 mod immutability;
-mod label;
 mod logs;
 mod manifest;
-mod member;
 mod message;
-mod notification;
 mod operation;
 mod organization;
-mod permission;
-mod prototype;
 mod repository;
 mod request;
 mod robot;
@@ -27,7 +20,6 @@ mod session;
 mod superuser;
 mod table;
 mod tag;
-mod team;
 mod user;
 pub(crate) mod wire;
 

@@ -7,9 +7,8 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    app_token, application, authorization, autoprune, documents, error_type, federation, immutability, label,
-    logs, manifest, member, message, notification, organization, permission, prototype, repository, robot,
-    search, session, superuser, tag, team, user,
+    app_token, application, autoprune, documents, error_type, immutability, logs, manifest, message,
+    organization, repository, robot, search, session, superuser, tag, user,
 };
 
 /// Where the API begins.
@@ -38,17 +37,17 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "manifest",
         about: "Look at manifests, and label them.",
-        operations: &[manifest::OPERATIONS, label::OPERATIONS],
+        operations: &[manifest::OPERATIONS, manifest::label::OPERATIONS],
     },
     Chapter {
         name: "repositorynotification",
         about: "Say who is told of what happens in a repository.",
-        operations: &[notification::OPERATIONS],
+        operations: &[repository::notification::OPERATIONS],
     },
     Chapter {
         name: "permission",
         about: "Say who may do what with a repository.",
-        operations: &[permission::OPERATIONS],
+        operations: &[repository::permission::OPERATIONS],
     },
     Chapter {
         name: "immutability",
@@ -63,22 +62,26 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "organization",
         about: "Create, describe and set up organizations.",
-        operations: &[organization::OPERATIONS, member::OPERATIONS],
+        operations: &[organization::OPERATIONS, organization::member::OPERATIONS],
     },
     Chapter {
         name: "team",
         about: "Say what groups of people and robots may do in an organization.",
-        operations: &[team::OPERATIONS],
+        operations: &[organization::team::OPERATIONS],
     },
     Chapter {
         name: "prototype",
         about: "Permissions that are given on each new repository of an organization.",
-        operations: &[prototype::OPERATIONS],
+        operations: &[organization::prototype::OPERATIONS],
     },
     Chapter {
         name: "robot",
         about: "Logins of machines.",
-        operations: &[robot::OPERATIONS_OF_USER, robot::OPERATIONS_OF_ORGANIZATION, federation::OPERATIONS],
+        operations: &[
+            robot::OPERATIONS_OF_USER,
+            robot::OPERATIONS_OF_ORGANIZATION,
+            robot::federation::OPERATIONS,
+        ],
     },
     Chapter { name: "user", about: "The first user, oneself, and others.", operations: &[user::OPERATIONS] },
     Chapter {
@@ -99,7 +102,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     Chapter {
         name: "oauth",
         about: "Applications that act for people, and their tokens.",
-        operations: &[application::OPERATIONS, application::TOKENS, authorization::OPERATIONS],
+        operations: &[
+            application::OPERATIONS,
+            application::token::OPERATIONS,
+            application::authorization::OPERATIONS,
+        ],
     },
     Chapter {
         name: "search",

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::prune::Verdict;
-use wharfinger_registry::prune::{Judged, Page, PolicyView, Preview, Summaries};
+use wharfinger_registry::policies::prune::{Judged, Page, PolicyView, Preview, Summaries};
 
 /// The auto-prune policies of something.
 #[derive(Serialize, ToSchema)]

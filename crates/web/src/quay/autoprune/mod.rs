@@ -8,7 +8,8 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 use wharfinger_model::Scope;
 use wharfinger_model::prune as rules;
-use wharfinger_registry::prune::{self, Domain, NewPolicy, Page};
+use wharfinger_registry::policies::prune::{self, NewPolicy, Page};
+use wharfinger_registry::policies::{self, Domain};
 
 use self::answers::{Policies, Policy, Previewed, Summarized, Tried};
 use super::Call;
@@ -268,7 +269,7 @@ async fn list(call: &Call<'_>) -> Result<Response, Problem> {
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let domain = domain(call)?;
-    prune::authorize(call.registry, &call.caller, &domain).await?;
+    policies::authorize(call.registry, &call.caller, &domain).await?;
     let new = new_policy(&call.document(body).await?)?;
     if is_trial(call)? {
         return dry_run(call, &domain, new).await;
@@ -285,7 +286,7 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
 
 async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let domain = domain(call)?;
-    prune::authorize(call.registry, &call.caller, &domain).await?;
+    policies::authorize(call.registry, &call.caller, &domain).await?;
     nothing_to_try(call)?;
     let new = new_policy(&call.document(body).await?)?;
     prune::update(call.registry, &call.caller, &domain, call.param("policy_uuid"), new).await?;
@@ -294,7 +295,7 @@ async fn update(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     let (domain, uuid) = (domain(call)?, call.param("policy_uuid"));
-    prune::authorize(call.registry, &call.caller, &domain).await?;
+    policies::authorize(call.registry, &call.caller, &domain).await?;
     nothing_to_try(call)?;
     prune::delete(call.registry, &call.caller, &domain, uuid).await?;
     Ok(wire::json(StatusCode::OK, &PolicyId { uuid }))
@@ -320,7 +321,7 @@ fn nothing_to_try(call: &Call<'_>) -> Result<(), Problem> {
 
 async fn preview(call: &Call<'_>) -> Result<Response, Problem> {
     let name = call.repository()?;
-    prune::authorize(call.registry, &call.caller, &Domain::Repository(name.clone())).await?;
+    policies::authorize(call.registry, &call.caller, &Domain::Repository(name.clone())).await?;
     let page = page(call, TAGS, MOST_TAGS)?;
     let preview = prune::preview(call.registry, &call.caller, &name, page).await?;
     Ok(wire::json(StatusCode::OK, &Previewed::new(&preview, page)))

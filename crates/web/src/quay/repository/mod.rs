@@ -1,6 +1,8 @@
 //! Chapter "repository": creating, reading, describing, showing and deleting.
 
 mod list;
+pub(super) mod notification;
+pub(super) mod permission;
 
 use axum::body::Body;
 use axum::response::Response;

@@ -1,0 +1,91 @@
+//! What a caller may do beyond the roles that it was given, and what it hears when it may not.
+
+use serde::{Deserialize, Serialize};
+use wharfinger_model::Scope;
+use wharfinger_store::account::{Account, Kind};
+
+use super::{Authority, Caller};
+use crate::{Error, Result, Settings};
+
+/// What an account may do beyond its roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Privilege {
+    /// Nothing.
+    #[default]
+    None,
+    /// To read everything; it writes nothing but about itself, whatever its roles are.
+    ReadOnlySuperuser,
+    /// Everything.
+    Superuser,
+}
+
+impl Privilege {
+    /// What an account may do: the operator's word counts before what stands in its row.
+    pub(crate) fn of(account: &Account, settings: &Settings) -> Self {
+        let named = |names: &[String]| account.kind == Kind::User && names.contains(&account.name);
+        if named(&settings.global_readonly_superusers) {
+            Self::ReadOnlySuperuser
+        } else if account.superuser || named(&settings.superusers) {
+            Self::Superuser
+        } else {
+            Self::None
+        }
+    }
+}
+
+impl Caller {
+    /// Whether the caller may do everything: the registry itself, and a superuser by session, or by a token that says
+    /// so.
+    pub fn is_superuser(&self) -> bool {
+        let superuser = self.privilege() == Privilege::Superuser;
+        match &self.authority {
+            Authority::Itself => true,
+            Authority::Session { .. } => superuser,
+            Authority::Token { scopes } => superuser && scopes.contains(Scope::SuperUser),
+            Authority::Password | Authority::Login | Authority::Grant(_) => false,
+        }
+    }
+
+    /// Whether the caller may read everything: a superuser, or a read-only one by session, password, or a token that
+    /// says so.
+    pub(crate) fn reads_everything(&self) -> bool {
+        self.is_superuser()
+            || self.is_read_only()
+                && match &self.authority {
+                    Authority::Session { .. } | Authority::Password => true,
+                    Authority::Token { scopes } => scopes.contains(Scope::SuperUser),
+                    Authority::Itself | Authority::Login | Authority::Grant(_) => false,
+                }
+    }
+
+    /// Whether the caller must not write, whatever its roles are.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.privilege() == Privilege::ReadOnlySuperuser
+    }
+
+    fn privilege(&self) -> Privilege {
+        self.account.as_ref().map_or(Privilege::None, |account| account.privilege)
+    }
+
+    /// What somebody hears who may not do what was asked.
+    pub(crate) fn refused(&self) -> Error {
+        if self.is_anonymous() { Error::Unauthenticated } else { Error::Forbidden }
+    }
+
+    /// Checks that the caller may do everything.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Forbidden`].
+    pub(crate) fn check_superuser(&self) -> Result<()> {
+        if self.is_superuser() { Ok(()) } else { Err(self.refused()) }
+    }
+
+    /// Checks that the caller may read everything.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] or [`Error::Forbidden`].
+    pub(crate) fn check_reads_everything(&self) -> Result<()> {
+        if self.reads_everything() { Ok(()) } else { Err(self.refused()) }
+    }
+}

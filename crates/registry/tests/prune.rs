@@ -139,6 +139,25 @@ async fn a_read_only_repository_is_passed_over_until_it_is_normal_again() {
 }
 
 #[tokio::test]
+async fn a_disabled_user_keeps_its_tags_until_it_is_enabled_again() {
+    each_engine(async |store| {
+        let scene = Scene::on(store).await;
+        scene.push("v1").await;
+        scene.push("v2").await;
+        scene.lay_down(&scene.here(), newest(1)).await;
+        let owner = scene.owner.0;
+        let enable = async |enabled| {
+            scene.place.db.write(move |tx| account::set_enabled(tx, owner, enabled)).await.unwrap();
+        };
+        enable(false).await;
+        assert_eq!(scene.prune().await, 0);
+        enable(true).await;
+        assert_eq!(scene.prune().await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_tag_is_pruned_when_nobody_has_pulled_it_by_its_name() {
     each_engine(async |store| {
         let scene = Scene::on(store).await;

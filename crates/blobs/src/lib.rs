@@ -62,6 +62,9 @@ pub trait Blobs: Send + Sync + 'static {
     fn abort(&self, id: Uuid) -> BoxFuture<'_, Result<()>>;
 
     /// Opens a blob, if there is one. What was opened can be read to its end even if it is deleted meanwhile.
+    ///
+    /// # Errors
+    /// When nothing can be told of it, as while the storage is out of reach.
     fn open<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<Reader>>>;
 
     /// Deletes a blob; one that is not there already is. Against a commit of the same digest either may win: the caller

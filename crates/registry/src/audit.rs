@@ -55,6 +55,9 @@ pub(crate) fn write(
     if let Some(token) = caller.access_token() {
         metadata.insert("oauth_token_id".into(), json!(token.id));
         metadata.insert("oauth_token_application".into(), json!(token.application));
+        if let Some(client_id) = &token.client_id {
+            metadata.insert("oauth_token_application_id".into(), json!(client_id));
+        }
     }
     if caller.has_grant() {
         metadata.insert("user-agent".into(), json!(caller.origin.user_agent));

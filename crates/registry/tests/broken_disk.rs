@@ -6,6 +6,7 @@ mod support;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,10 +21,11 @@ use wharfinger_store::testing::{Engine, TestStore};
 
 use support::{Place, Repository, image};
 
-/// A disk on which one blob can be neither read nor deleted.
+/// A disk on which one blob can be neither read nor deleted, or none can be listed.
 struct Broken {
     disk: Disk,
     at: Mutex<Option<Digest>>,
+    unlisted: AtomicBool,
 }
 
 impl Broken {
@@ -67,6 +69,9 @@ impl Blobs for Broken {
     }
 
     fn list<'a>(&'a self, after: Option<&'a Digest>) -> BoxFuture<'a, Result<Vec<Listed>>> {
+        if self.unlisted.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(io::Error::other("the disk is broken there").into()) });
+        }
         self.disk.list(after)
     }
 
@@ -99,7 +104,11 @@ impl Scene {
         let mut place = Place::on(store).await;
         let owner = place.user("owner").await;
         let repository = place.repository(("owner", owner), &[]).await;
-        let disk = Arc::new(Broken { disk: place.disk.clone(), at: Mutex::new(None) });
+        let disk = Arc::new(Broken {
+            disk: place.disk.clone(),
+            at: Mutex::new(None),
+            unlisted: AtomicBool::new(false),
+        });
         let (db, clock) = (place.db.clone(), place.clock.clone());
         let blobs = Arc::clone(&disk) as Arc<dyn Blobs>;
         place.registry = Registry::open(db, blobs, clock, Settings::default()).await.unwrap();
@@ -145,6 +154,19 @@ async fn a_file_that_can_not_be_deleted_keeps_no_other_and_is_tried_again() {
         let freed = collect::collect(registry, Strays::Leave).await.unwrap();
         assert_eq!(freed, Freed { bytes: size, ..Freed::default() });
         scene.place.assert_bytes_agree().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_that_can_not_be_listed_keeps_no_doomed_file() {
+    each_engine(async |scene| {
+        scene.push_blobs().await;
+        scene.place.clock.advance(Duration::from_secs(3600));
+        scene.disk.unlisted.store(true, Ordering::Relaxed);
+        collect::collect(&scene.place.registry, Strays::Sweep).await.unwrap_err();
+        scene.disk.unlisted.store(false, Ordering::Relaxed);
+        assert_eq!(scene.place.files().await, []);
     })
     .await;
 }

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wharfinger_model::tag::{Amendment, Protection, Refusal};
-use wharfinger_model::{Scope, TagName};
+use wharfinger_model::{RepositoryState, Scope, TagName};
 use wharfinger_registry::manifests::{self, Push};
 use wharfinger_registry::policies::{Domain, immutability};
+use wharfinger_registry::repositories;
 use wharfinger_registry::tags::{self, ManifestWanted, TagUpdate};
 use wharfinger_registry::{Caller, Error};
 use wharfinger_store::immutability::Policy;
@@ -174,6 +175,28 @@ async fn a_policy_that_was_taken_away_makes_nothing_more_immutable() {
             tokio::task::yield_now().await;
         }
         assert_eq!((scene.frozen().await, scene.entries().await.len()), (then, then / 100));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_policy_holds_for_a_read_only_repository_and_is_not_applied_again_when_that_is_normal() {
+    each_engine(async |store| {
+        let scene = Scene::on(store).await;
+        let (registry, name) = (&scene.place.registry, &scene.repository.name);
+        let set = async |state| repositories::set_state(registry, &scene.caller, name, state).await.unwrap();
+        set(RepositoryState::ReadOnly).await;
+        scene.lay_down("v.*").await.unwrap();
+        scene.assert_all_frozen().await;
+
+        set(RepositoryState::Normal).await;
+        scene.change(&scene.caller, "v007", Some(Protection::Unset)).await.unwrap();
+        for state in [RepositoryState::ReadOnly, RepositoryState::Normal] {
+            set(state).await;
+        }
+        scene.place.clock.advance(PATIENCE * 2);
+        immutability::finish_forgotten(registry).await.unwrap();
+        assert_eq!(scene.frozen().await, TAGS - 1, "what an administrator has unset stays so");
     })
     .await;
 }

@@ -12,9 +12,8 @@ use wharfinger_model::prune::{Side, Value as MethodValue};
 use wharfinger_model::tag::{Amendment, Expiration, Lifetime, Protection};
 use wharfinger_model::{Reference, RepositoryState, Scope, Timestamp};
 use wharfinger_registry::policies::Domain;
-use wharfinger_registry::policies::immutability;
 use wharfinger_registry::policies::prune::{self, NewPolicy, Page};
-use wharfinger_registry::tags::{self, ListQuery, Living, TagUpdate};
+use wharfinger_registry::tags::{self, TagUpdate};
 use wharfinger_registry::{Caller, Error, manifests, repositories};
 use wharfinger_store::account::Kind;
 use wharfinger_store::testing::{TestStore, each_engine};
@@ -118,7 +117,7 @@ async fn a_tag_is_pruned_by_its_age_when_it_has_pointed_there_for_longer() {
 }
 
 #[tokio::test]
-async fn a_read_only_repository_is_passed_over_by_policies_until_it_is_normal_again() {
+async fn a_read_only_repository_is_passed_over_until_it_is_normal_again() {
     each_engine(async |store| {
         let scene = Scene::on(store).await;
         let (registry, name) = (&scene.place.registry, &scene.repository.name);
@@ -131,26 +130,30 @@ async fn a_read_only_repository_is_passed_over_by_policies_until_it_is_normal_ag
         assert_eq!(scene.prune().await, 0);
         assert_eq!(scene.living().await, ["v1", "v2"]);
 
-        immutability::create(registry, &scene.caller, &scene.here(), "v1", true).await.unwrap();
-        let is_immutable = async |wanted: &str| {
-            let query = ListQuery {
-                page: 1,
-                limit: 10,
-                living: Living::Only,
-                specific: Some(wanted.to_owned()),
-                filter: None,
-            };
-            let listed = tags::list(registry, &scene.caller, name, query).await.unwrap();
-            listed.tags.iter().any(|tag| tag.immutable)
-        };
-        assert!(!is_immutable("v1").await);
         set(RepositoryState::Normal).await;
         scene.place.clock.advance(HOUR);
-        immutability::finish_forgotten(registry).await.unwrap();
-        assert!(is_immutable("v1").await && !is_immutable("v2").await);
         scene.push("v3").await;
+        assert_eq!(scene.prune().await, 2);
+        assert_eq!(scene.living().await, ["v3"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_disabled_user_keeps_its_tags_until_it_is_enabled_again() {
+    each_engine(async |store| {
+        let scene = Scene::on(store).await;
+        scene.push("v1").await;
+        scene.push("v2").await;
+        scene.lay_down(&scene.here(), newest(1)).await;
+        let owner = scene.owner.0;
+        let enable = async |enabled| {
+            scene.place.db.write(move |tx| account::set_enabled(tx, owner, enabled)).await.unwrap();
+        };
+        enable(false).await;
+        assert_eq!(scene.prune().await, 0);
+        enable(true).await;
         assert_eq!(scene.prune().await, 1);
-        assert_eq!(scene.living().await, ["v1", "v3"]);
     })
     .await;
 }

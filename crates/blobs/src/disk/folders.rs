@@ -59,6 +59,11 @@ impl Folders {
         self.blobs.join(digest.algorithm().as_str()).join(&digest.hex()[..2])
     }
 
+    /// Checks that blobs of the algorithm can lie here at all: where a disk is not mounted any more, none is lost.
+    pub(super) fn check_there(&self, algorithm: Algorithm) -> io::Result<()> {
+        fs::metadata(self.blobs.join(algorithm.as_str())).map(drop)
+    }
+
     /// What lies in a folder of the storage, which need not be there: names, in no order.
     pub(super) fn entries(&self, folder: &Path) -> io::Result<Vec<OsString>> {
         let entries = optional(fs::read_dir(self.root.join(folder)))?;

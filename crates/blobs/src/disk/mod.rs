@@ -73,6 +73,9 @@ impl Disk {
     async fn open_blob(self, digest: Digest) -> Result<Option<Reader>> {
         blocking(move || {
             let file = folders::open(OpenOptions::new().read(true), &self.folders.blob(&digest))?;
+            if file.is_none() {
+                self.folders.check_there(digest.algorithm())?;
+            }
             file.map(Reader::new).transpose()
         })
         .await

@@ -41,6 +41,9 @@ pub(crate) struct AccessToken {
     pub(crate) id: i64,
     /// What it was made for.
     pub(crate) application: String,
+    /// What that is known by, if it is an organization's.
+    #[serde(default)]
+    pub(crate) client_id: Option<String>,
 }
 
 /// The account that a caller acts for.

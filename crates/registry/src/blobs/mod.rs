@@ -19,8 +19,8 @@ use crate::{Caller, Error, Registry, Result};
 
 pub(crate) use claims::Claims;
 
-/// The blob's length in bytes, if the repository has it. For somebody who may push it then stays at least for half
-/// a lease: the answer makes clients leave out the upload.
+/// The blob's length in bytes, if the repository has it and its bytes are there. For somebody who may push it then stays
+/// at least for half a lease: the answer makes clients leave out the upload.
 ///
 /// # Errors
 /// [`Error::NoBlob`] when it has not.
@@ -34,10 +34,11 @@ pub async fn head(
     let lease_end = now + registry.settings().blob_lease;
     let renew_before = now + registry.settings().blob_lease / 2;
     let visible = visible(registry, caller, repository, digest).await?;
+    let reader = read(registry, digest, visible.size).await?.ok_or(Error::NoBlob)?;
     if visible.lease_end < renew_before {
         renew(registry, caller, repository, digest, lease_end).await?;
     }
-    Ok(u64::try_from(visible.size).unwrap_or(0))
+    Ok(reader.len())
 }
 
 /// Lengthens the blob's lease, if the caller may push; readers don't keep content alive.
@@ -87,9 +88,39 @@ pub async fn open(
     digest: &Digest,
 ) -> Result<Reader> {
     let visible = visible(registry, caller, repository, digest).await?;
+    read(registry, digest, visible.size).await?.ok_or(Error::NoBlob)
+}
+
+/// Opens the bytes of a blob that has a row, if they are there. Should they be gone, that is remembered: nobody is told any
+/// more that the blob is there, and so the next push brings them again.
+///
+/// # Errors
+/// When the storage fails as a whole.
+pub(crate) async fn read(registry: &Registry, digest: &Digest, size: i64) -> Result<Option<Reader>> {
+    if let Some(reader) = open_whole(registry, digest, size).await? {
+        return Ok(Some(reader));
+    }
+    let (registry, digest) = (registry.clone(), digest.clone());
+    // It goes on to its end even if nobody waits for it: the claim must last until the row is written.
+    let looking = tokio::spawn(async move {
+        // A push or a collection of the same digest may have been under way.
+        let _claim = registry.0.claims.take(&digest).await;
+        let reader = open_whole(&registry, &digest, size).await?;
+        if reader.is_none() {
+            let row = digest.clone();
+            if registry.write(move |tx| Ok(blob::set_lost(tx, &row, true)?)).await? {
+                tracing::error!(%digest, "the bytes of a blob are lost; it is told to be missing until it is pushed again");
+            }
+        }
+        Ok(reader)
+    });
+    looking.await.map_err(|_| Error::Internal("a look at the bytes of a blob was broken off".into()))?
+}
+
+/// Opens a file that is as long as the blob. One that was cut short is as good as none.
+async fn open_whole(registry: &Registry, digest: &Digest, size: i64) -> Result<Option<Reader>> {
     let reader = registry.bytes().open(digest).await?;
-    let reader = reader.filter(|reader| i64::try_from(reader.len()) == Ok(visible.size));
-    reader.ok_or_else(|| Error::Internal(format!("blob {digest} has a row, but not its bytes")))
+    Ok(reader.filter(|reader| i64::try_from(reader.len()) == Ok(size)))
 }
 
 async fn visible(

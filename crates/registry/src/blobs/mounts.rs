@@ -8,7 +8,7 @@ use wharfinger_store::{Tx, repository};
 
 use crate::access::{Read, Write, check};
 use crate::blobs::wait_for_pushes;
-use crate::{Caller, Error, Registry, Result};
+use crate::{Caller, Error, Registry, Result, blobs};
 
 /// A repository to mount the blob from, for a client that does not name one: the target itself, one that the caller's
 /// token names, or a public one. Others are not looked for: to send the client for another token, as [`mount`] does,
@@ -67,15 +67,18 @@ pub async fn mount(
     let (caller, repository, digest) = (Arc::clone(caller), repository.clone(), digest.clone());
     let (from, now, sparse) = (from.clone(), registry.now(), registry.settings().sparse_manifests);
     let lease_end = now + registry.settings().blob_lease;
-    registry
+    let wanted = digest.clone();
+    let mounted = registry
         .write(move |tx| {
             let granted = check::<Write>(tx, &caller, &repository)?;
             wait_for_pushes(tx, &granted, sparse)?;
-            let Some(source) = source(tx, &caller, &from, &digest, now)? else { return Ok(false) };
+            let Some(source) = source(tx, &caller, &from, &wanted, now)? else { return Ok(None) };
             blob::lease(tx, granted.id(), source.id, lease_end)?;
-            Ok(true)
+            Ok(Some(source))
         })
-        .await
+        .await?;
+    let Some(source) = mounted else { return Ok(false) };
+    Ok(blobs::read(registry, &digest, source.size).await?.is_some())
 }
 
 fn source(

@@ -66,8 +66,8 @@ async fn put_aside(registry: &Registry, blob: &Blob) -> Result<()> {
 }
 
 async fn set_lost(registry: &Registry, blob: &Blob, lost: bool) -> Result<()> {
-    let id = blob.id;
-    registry.write(move |tx| Ok(row::set_lost(tx, id, lost)?)).await
+    let digest = blob.digest.clone();
+    registry.write(move |tx| Ok(row::set_lost(tx, &digest, lost).map(drop)?)).await
 }
 
 /// Forgets a blob that nobody has, and keeps its bytes.

@@ -121,10 +121,13 @@ pub async fn collect(registry: &Registry, strays: Strays) -> Result<Freed> {
             None => break,
         }
     }
-    if strays == Strays::Sweep {
-        freed.strays += strays::doom(registry).await?;
-    }
+    let swept = match strays {
+        Strays::Sweep => strays::doom(registry).await,
+        Strays::Leave => Ok(0),
+    };
+    // What is doomed already need not be looked for: a folder that can't be read keeps nobody from freeing that.
     freed += bytes::delete(registry).await?;
+    freed.strays += swept?;
     Ok(freed)
 }
 

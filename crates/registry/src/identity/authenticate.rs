@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharfinger_model::Timestamp;
+use wharfinger_store::access_token::StoredToken;
 use wharfinger_store::account::{Account, Kind};
 use wharfinger_store::{
     access_token as tokens, account, app_token as app_tokens, robot as robots, session as sessions,
@@ -41,7 +42,8 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
         registry.0.last_used.note(stored.id, now);
         let authority = Authority::Token { scopes: stored.scopes };
         let caller = Caller::new(stored.owner, authority, origin, registry.settings());
-        Arc::new(caller.by(Some(AccessToken { id: stored.id, application: stored.application })))
+        let StoredToken { id, application, client_id, .. } = stored;
+        Arc::new(caller.by(Some(AccessToken { id, application, client_id })))
     }))
 }
 

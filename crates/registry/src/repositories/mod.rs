@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde_json::json;
 use wharfinger_model::{NamespaceRole, RepositoryName, RepositoryState, Role, Timestamp};
 use wharfinger_store::account::Kind;
-use wharfinger_store::{Tx, audit as stored_audit, immutability, permission, repository, star};
+use wharfinger_store::{Tx, audit as stored_audit, permission, repository, star};
 
 pub use list::{
     RepositoryEntry, RepositoryPage, Selection, add_star, authorize_stars, list, list_starred, remove_star,
@@ -307,10 +307,6 @@ pub async fn set_state(
         .write(move |tx| {
             let granted = check::<Admin>(tx, &caller, &name)?;
             repository::set_state(tx, granted.id(), state)?;
-            if state == RepositoryState::Normal {
-                // What policies would have made immutable meanwhile still has to be.
-                immutability::set_unapplied(tx, granted.namespace(), granted.id(), now)?;
-            }
             let metadata =
                 json!({"repo": name.name(), "namespace": name.namespace(), "state_changed": state.as_str()});
             audit::write(tx, &caller, Subject::repository(&granted), "change_repo_state", metadata, now)

@@ -141,9 +141,9 @@ pub fn newest(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Digest>> {
     })
 }
 
-/// Records whether the blob's bytes are lost.
-pub fn set_lost(tx: &mut Tx<'_>, blob: BlobId, lost: bool) -> Result<()> {
-    tx.execute(sql!("UPDATE blob SET lost = ?2 WHERE id = ?1"), params![blob, lost]).map(drop)
+/// Records whether the blob's bytes are lost; whether the blob has a row.
+pub fn set_lost(tx: &mut Tx<'_>, digest: &Digest, lost: bool) -> Result<bool> {
+    Ok(tx.execute(sql!("UPDATE blob SET lost = ?2 WHERE digest = ?1"), params![digest, lost])? > 0)
 }
 
 /// A blob whose bytes are lost and that the manifest needs, or anything that it lists. Nearly always none is lost at all,

@@ -159,21 +159,3 @@ pub fn set_applied(tx: &mut Tx<'_>, unapplied: &Unapplied) -> Result<()> {
     )
     .map(drop)
 }
-
-/// Remembers that the policies which hold for a repository may not be applied in it. Whoever is applying one has to begin
-/// anew.
-pub fn set_unapplied(
-    tx: &mut Tx<'_>,
-    namespace: AccountId,
-    repository: RepositoryId,
-    now: Timestamp,
-) -> Result<()> {
-    tx.execute(
-        sql!(
-            "UPDATE immutability_policy SET applied = FALSE, changed_ms = ?3
-             WHERE namespace_id = ?1 AND (repository_id IS NULL OR repository_id = ?2)"
-        ),
-        params![namespace, repository, now],
-    )
-    .map(drop)
-}

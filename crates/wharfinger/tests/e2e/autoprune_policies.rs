@@ -251,9 +251,11 @@ fn what_makes_no_sense_is_told_so_and_changes_nothing() {
             assert_eq!(answer.status, 400, "{answer:?}");
         }
         assert_eq!(server.by_admin("POST", path).body("text/plain", "{}").send().status, 415);
-        // What is misspelt would make a policy for every tag, or lay down what was only to be tried.
+        // What is passed over would make a policy for every tag or repository, or lay down what was only to be tried.
         let good = json!({"method": "number_of_tags", "value": 5});
-        for query in ["dryrun=true", "dry_run=true", "dryRun=", "dryRun"] {
+        for query in
+            ["dryrun=true", "dry_run=true", "dryRun=", "dryRun", "repository=app", "dryRun=0&repository=app"]
+        {
             let answer = server.by_admin("POST", &format!("{path}?{query}")).json(&good).send();
             assert_eq!(answer.status, 400, "{query}: {answer:?}");
         }
@@ -456,6 +458,12 @@ fn what_is_rewritten_or_removed_can_not_be_tried() {
             if path != OWN {
                 assert_eq!(server.call(method, &one).bearer(&stranger).json(&new).send().status, 403);
             }
+        }
+        let misspelt = format!("{path}{uuid}?dryrun=true");
+        for method in ["PUT", "DELETE"] {
+            let answer = server.by_admin(method, &misspelt).json(&new).send();
+            let detail = "'dryrun' is not known here: write 'dryRun'";
+            answer.is_problem(&server.url, 400, "invalid_request", detail);
         }
         assert_eq!(list(&server, path), before);
         let one = format!("{path}{uuid}?dryRun=false");

@@ -267,6 +267,59 @@ fn a_client_that_asks_first_pushes_again_what_was_lost() {
 }
 
 #[test]
+fn bytes_that_are_gone_are_missed_by_whoever_asks_for_them_and_a_push_brings_them_back() {
+    for (engine, method) in engines().into_iter().flat_map(|it| ["GET", "HEAD", "POST"].map(|by| (it, by))) {
+        let server = Server::start_with(engine, &[]);
+        let image = Image::of("image");
+        server.push("admin/app", "v1", &image);
+        let (config, layer) = (Digest::sha256(&image.blobs[0]), Digest::sha256(&image.blobs[1]));
+        fs::write(file(&server, &config), "cut").unwrap();
+        fs::remove_file(file(&server, &layer)).unwrap();
+
+        let token = server.push_token("admin/app");
+        let both = server.registry_token(
+            "$oauthtoken",
+            &server.admin,
+            &["repository:admin/new:pull,push", "repository:admin/app:pull"],
+        );
+        for digest in [&config, &layer] {
+            if method == "POST" {
+                let mount = format!("blobs/uploads/?mount={digest}&from=admin/app");
+                server.v2(&both, method, "admin/new", &mount).send().is_empty(202);
+            } else {
+                let asked = server.v2(&token, method, "admin/app", &format!("blobs/{digest}")).send();
+                assert_eq!(asked.status, 404, "{method}: {asked:?}");
+            }
+        }
+        push_asking(&server, Asks::ForManifests, &token, "admin/app", "v1", &[&image]);
+        for blob in &image.blobs {
+            let rest = format!("blobs/{}", Digest::sha256(blob));
+            assert_eq!(server.v2(&token, "GET", "admin/app", &rest).send().body, *blob);
+        }
+        server.forgive("the bytes of a blob are lost", 2);
+    }
+}
+
+#[test]
+fn nothing_is_lost_while_the_storage_is_out_of_reach() {
+    let server = Server::start(Engine::Sqlite);
+    let image = Image::of("image");
+    server.push("admin/app", "v1", &image);
+    let token = server.push_token("admin/app");
+    let blob = format!("blobs/{}", Digest::sha256(&image.blobs[1]));
+    let (there, away) = (storage(&server).join("blobs"), server.data.path().join("away"));
+    fs::rename(&there, &away).unwrap();
+    for method in ["HEAD", "GET"] {
+        assert_eq!(server.v2(&token, method, "admin/app", &blob).send().status, 500, "{method}");
+    }
+    server.forgive("No such file or directory", 2);
+    fs::rename(&away, &there).unwrap();
+    for method in ["HEAD", "GET"] {
+        assert_eq!(server.v2(&token, method, "admin/app", &blob).send().status, 200, "{method}");
+    }
+}
+
+#[test]
 fn a_file_that_was_put_back_is_given_out_again() {
     for engine in engines() {
         let mut server = Server::start_with(engine, &[]);

@@ -274,6 +274,11 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     if is_trial(call)? {
         return dry_run(call, &domain, new).await;
     }
+    if call.query().text("repository").is_some() {
+        return Err(Problem::invalid_request(
+            "repository is for dryRun alone, and the policy would hold for all of them: nothing was changed",
+        ));
+    }
     let uuid = prune::create(call.registry, &call.caller, &domain, new).await?;
     Ok(wire::json(StatusCode::CREATED, &PolicyId { uuid: &uuid }))
 }
@@ -311,6 +316,7 @@ fn is_trial(call: &Call<'_>) -> Result<bool, Problem> {
 
 /// Refuses to try what would be done for good.
 fn nothing_to_try(call: &Call<'_>) -> Result<(), Problem> {
+    call.query().check_spelling()?;
     if is_trial(call)? {
         return Err(Problem::invalid_request(
             "dryRun is for POST alone, which tells what a policy would do beside those that hold: nothing was changed",

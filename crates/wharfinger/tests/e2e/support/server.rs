@@ -190,6 +190,18 @@ impl Server {
         self.count_said(text) > 0
     }
 
+    /// Waits until the program has told of a fault that was made on purpose, so often, and forgets it.
+    #[track_caller]
+    pub(crate) fn forgive(&self, text: &str, times: usize) {
+        let begun = Instant::now();
+        while self.count_said(text) < times {
+            assert!(begun.elapsed() < PATIENCE, "it was not told: {text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(self.count_said(text), times, "{text}");
+        self.said.lock().unwrap().retain(|line| !line.contains(text));
+    }
+
     /// Lets the program open as many files as it has open now, and no more.
     pub(crate) fn freeze_open_files(&self) {
         let process = self.child.as_ref().unwrap().id();

@@ -100,9 +100,14 @@ pub struct SignedIn {
 /// caller in a session gets a new one.
 ///
 /// # Errors
-/// When the caller may not, or has not shown the password lately; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
+/// When the caller may not, or has not shown the password lately; [`Error::NeedsEveryScope`] when its token is not enough
+/// for password or e-mail address; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
 pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdate) -> Result<SignedIn> {
     let id = authorize_admin(caller)?;
+    // Who sets the password has it, and an address may get it back.
+    if update.password.is_some() || update.namespace.email.is_some() {
+        caller.with_every_scope()?;
+    }
     caller.require_fresh_login(registry.now())?;
     let hash = match &update.password {
         Some(password) => Some(registry.0.passwords.hash(password).await?),

@@ -191,6 +191,9 @@ impl From<Error> for Problem {
             Error::Forbidden | Error::MountNeedsPull(_) => {
                 Self::typed(StatusCode::FORBIDDEN, "insufficient_scope", "Unauthorized")
             }
+            Error::NeedsEveryScope => {
+                Self::typed(StatusCode::FORBIDDEN, "insufficient_scope", error.to_string())
+            }
             Error::NoRepository
             | Error::NoTag
             | Error::TagDead(_)

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{ADMIN_PASSWORD, Engine, Server, each_engine};
+use crate::support::{ADMIN_PASSWORD, EVERY_SCOPE, Engine, Server, each_engine};
 
 const USER: &str = "/api/v1/user/";
 
@@ -123,7 +123,7 @@ fn another_password_ends_every_other_session() {
     assert_eq!(server.call("GET", USER).header("cookie", &new).send().status, 200);
     server.ask_token("alice", "eight-or-more", &[]).is_oci_error(401, "UNAUTHORIZED");
     assert_eq!(server.ask_token("alice", "quite-another", &[]).status, 200);
-    let weak = server.call("PUT", USER).bearer(&server.token("alice", "user:admin"));
+    let weak = server.call("PUT", USER).bearer(&server.token("alice", EVERY_SCOPE));
     let weak = weak.json(&json!({"password": "short"})).send();
     assert_eq!((weak.status, weak.json()["message"].is_string()), (400, true), "{weak:?}");
     assert!(!server.has_said("quite-another"));
@@ -133,7 +133,7 @@ fn another_password_ends_every_other_session() {
 fn whoever_leaves_leaves_the_name_to_others_and_nothing_else() {
     each_engine(|server| {
         server.add_user("alice");
-        let alice = server.token("alice", "user:admin repo:admin repo:create");
+        let alice = server.token("alice", EVERY_SCOPE);
         server.create_repository_by(&alice, "alice/web", "public");
         server.create_repository("admin/app", "private");
         server.give_role("admin/app", "alice", "write");

@@ -82,6 +82,12 @@ pub enum Error {
         /// How long, at least.
         retry_after: Duration,
     },
+    /// Too many accounts were made from the client's address lately.
+    #[error("too many accounts were made from this address; try again later")]
+    TooManySignUps {
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// The change of a tag was refused.
     #[error("tag `{name}`: {refusal}")]
     Tag {

@@ -141,7 +141,7 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
 ///
 /// # Errors
 /// [`Error::NoAccount`] where the operator does not want that; [`Error::InvalidRequest`] when the name is taken or will
-/// not do, is one that the operator has given rights to, or while the first user is awaited; [`Error::Message`] when the password will not do.
+/// not do, is one that the operator has given rights to, or while the first user is awaited; [`Error::TooManySignUps`].
 pub async fn sign_up(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -162,6 +162,8 @@ pub async fn sign_up(
                     `wharfinger user create`";
         return Err(Error::InvalidRequest(hint.into()));
     }
+    let most = registry.settings().sign_ups_per_address;
+    registry.0.sign_ups.admit(caller.origin.address, most, registry.now())?;
     let new = prepare(registry, username, password, email).await?;
     let (caller, now, cookie) = (Arc::clone(caller), registry.now(), new_cookie()?);
     let settings = registry.settings().clone();

@@ -163,7 +163,7 @@ impl From<Error> for Problem {
                 Self::not_found("UNSUPPORTED", error.to_string())
             }
             Error::FreshLoginRequired | Error::NeedsEveryScope => Self::unauthorized(error.to_string()),
-            Error::TooManyAttempts { retry_after } => {
+            Error::TooManyAttempts { retry_after } | Error::TooManySignUps { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error.to_string())
                     .with_header(RETRY_AFTER, super::retry_after(retry_after))
             }

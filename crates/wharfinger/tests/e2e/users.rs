@@ -168,3 +168,27 @@ fn whoever_leaves_leaves_the_name_to_others_and_nothing_else() {
         );
     });
 }
+
+#[test]
+fn nobody_fills_the_registry_with_accounts_from_one_address() {
+    let settings = [("max-sign-ups-per-address", "3"), ("trusted-proxies", "127.0.0.1")];
+    let server = Server::start_with(Engine::Sqlite, &settings);
+    let sign_up = |from: &str, name: &str| {
+        let body = json!({"username": name, "password": "eight-or-more"});
+        server.call("POST", USER).header("x-forwarded-for", from).json(&body).send()
+    };
+    assert_eq!(sign_up("192.0.2.1", "alice").status, 200);
+    assert_eq!(sign_up("192.0.2.1", "alice").status, 400, "taken, but tried");
+    assert_eq!(sign_up("192.0.2.1", "bob").status, 200);
+    let refused = sign_up("192.0.2.1", "carol");
+    refused.is(429, json!({"message": "too many accounts were made from this address; try again later"}));
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((3000..=3600).contains(&wait), "{wait}");
+    assert_eq!(sign_up("192.0.2.2", "carol").status, 200);
+    // Superusers make as many as they like.
+    for name in ["dan", "eve", "fay", "guy"] {
+        let body = json!({"username": name, "password": "eight-or-more"});
+        let call = server.by_admin("POST", "/api/v1/superuser/users/").header("x-forwarded-for", "192.0.2.1");
+        assert_eq!(call.json(&body).send().status, 200);
+    }
+}

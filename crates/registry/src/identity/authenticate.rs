@@ -95,18 +95,27 @@ pub(super) async fn account(
     if !Passwords::can_be_one(password) {
         return Ok(None);
     }
-    let pair = registry.0.backoff.admit(user, address, registry.now())?;
+    let attempt = registry.0.backoff.admit(user, address, || registry.now()).await?;
     let name = user.to_owned();
-    let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
-    let (account, hash) = match found {
-        Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
-        _ => (None, None),
+    let looked = async {
+        let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
+        let (account, hash) = match found {
+            Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
+            _ => (None, None),
+        };
+        Ok((account, registry.0.passwords.verify(password, hash).await?))
     };
-    let right = registry.0.passwords.verify(password, hash).await?;
+    let (account, right) = match looked.await {
+        Ok(looked) => looked,
+        Err(error) => {
+            attempt.withdraw();
+            return Err(error);
+        }
+    };
     if right {
-        registry.0.backoff.succeeded(pair);
+        attempt.right(registry.now());
     } else {
-        registry.0.backoff.failed(pair, registry.now());
+        attempt.wrong(registry.now());
     }
     Ok(account.filter(|_| right))
 }

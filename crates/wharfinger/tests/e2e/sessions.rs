@@ -1,5 +1,7 @@
 //! Signing in and out as a browser does, and what protects it.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::support::{ADMIN_PASSWORD, Answer, Browser, EVERY_SCOPE, Engine, Server, each_engine};
@@ -237,4 +239,29 @@ fn no_secret_is_logged_and_none_is_taken_from_a_query() {
     ] {
         assert!(!server.has_said(secret), "{secret} is logged");
     }
+}
+
+#[test]
+fn of_many_passwords_at_once_no_more_are_looked_at_than_one_after_the_other() {
+    let server = Server::start(Engine::Sqlite);
+    server.add_user_with_password("bob", "bobs-own-password");
+    let at_once = |user: &str, password: &str| {
+        let begun = Instant::now();
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let ask = || server.call("GET", "/api/v1/user/").basic(user, password).send().status;
+            let threads: Vec<_> = (0..60).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        // Each second of waiting lets one more in, then each two, four and so on.
+        let pauses = begun.elapsed().as_secs().checked_ilog2().map_or(0, |log| log as usize + 1);
+        (answers, 5 + pauses)
+    };
+    for user in ["bob", "nobody"] {
+        let (answers, most) = at_once(user, "wrong");
+        let looked_at = answers.iter().filter(|status| **status == 401).count();
+        assert!(looked_at <= most && answers.iter().all(|status| [401, 429].contains(status)), "{answers:?}");
+    }
+    // Whoever has the right password is not held up by being quick.
+    let (answers, _) = at_once("admin", ADMIN_PASSWORD);
+    assert!(answers.iter().all(|status| *status == 200), "{answers:?}");
 }

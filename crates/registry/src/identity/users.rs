@@ -7,7 +7,7 @@ use wharfinger_model::{Namespace, Scope, Timestamp};
 pub use wharfinger_store::account::Organization;
 use wharfinger_store::account::{self, Account, Kind, NewAccount};
 use wharfinger_store::profile::{self, Profile};
-use wharfinger_store::{AccountId, Tx, session};
+use wharfinger_store::{AccountId, Tx, oidc_identity, session};
 
 use super::authenticate::new_cookie;
 use super::first_user::{self, is_email};
@@ -122,6 +122,9 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
     registry
         .write(move |tx| {
             let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
+            if hash.is_some() {
+                refuse_second_way(tx, id)?;
+            }
             namespaces::update(tx, &caller, &account, &update.namespace, &settings, now)?;
             if let Some(hash) = &hash {
                 kept::set_password(tx, id, hash)?;
@@ -135,6 +138,17 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
             Ok(SignedIn { user: view(tx, account, privilege, true)?, cookie: cookie.clone() })
         })
         .await
+}
+
+/// Refuses a first password to whoever signs in at an OIDC issuer: it would go on when the issuer lets them in no more.
+/// The operator may give them one.
+fn refuse_second_way(tx: &mut Tx<'_>, user: AccountId) -> Result<()> {
+    if oidc_identity::is_linked(tx, user)? && !account::has_password(tx, user)? {
+        let hint = "this account signs in at the identity provider: only the registry's operator or a superuser can \
+                    give it a password";
+        return Err(Error::InvalidRequest(hint.into()));
+    }
+    Ok(())
 }
 
 /// Makes an account for whoever asks, and signs them in.

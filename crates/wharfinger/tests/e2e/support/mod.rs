@@ -16,7 +16,7 @@ mod tls;
 pub(crate) use answer::{Answer, Call};
 pub(crate) use browser::Browser;
 pub(crate) use image::{INDEX, Image, MANIFEST};
-pub(crate) use issuer::{Exchange, Issuer, ServedIssuer};
+pub(crate) use issuer::{Exchange, Issuer, ServedIssuer, thumbprint};
 pub(crate) use people::{ADMIN_PASSWORD, EVERY_SCOPE};
 pub(crate) use schema::Schemas;
 pub(crate) use server::{Engine, PATIENCE, Server};

@@ -180,10 +180,13 @@ fn sent_csrf_token(parts: &Parts) -> Option<String> {
         .find_map(|(name, value)| (name == CSRF_PARAMETER).then(|| value.into_owned()))
 }
 
-/// The cookie that a page's forms belong to, the browser's or a new one, and what they repeat to prove that.
-pub(crate) fn page_cookie(parts: &Parts) -> Result<(String, String)> {
-    let sent = session_cookie(&parts.headers);
-    let cookie = sent.map_or_else(authenticate::new_cookie, |cookie| Ok(cookie.to_owned()))?;
+/// The cookie that a page's forms belong to, the browser's if it is from us, or a new one, and what they repeat to prove
+/// that.
+pub(crate) async fn page_cookie(registry: &Registry, parts: &Parts) -> Result<(String, String)> {
+    let cookie = match session_cookie(&parts.headers) {
+        Some(cookie) if authenticate::gave_out(registry, cookie).await? => cookie.to_owned(),
+        _ => authenticate::new_page_cookie(registry)?,
+    };
     let token = authenticate::csrf_token(&cookie);
     Ok((cookie, token))
 }

@@ -25,10 +25,12 @@ pub(super) async fn ask(registry: &Registry, parts: &Parts) -> Result<Response, 
     let question = match authorize::consider(registry, &caller, request.clone(), &own_page).await {
         Ok(Decision::Redirect(location)) => return Ok(redirect(StatusCode::FOUND, location.expose_secret())),
         Ok(Decision::Ask(question)) => question,
-        Err(Error::Unauthenticated | Error::FreshLoginRequired) => return sign_in::form(registry, parts),
+        Err(Error::Unauthenticated | Error::FreshLoginRequired) => {
+            return sign_in::form(registry, parts).await;
+        }
         Err(error) => return Err(error.into()),
     };
-    let (cookie, csrf) = auth::page_cookie(parts)?;
+    let (cookie, csrf) = auth::page_cookie(registry, parts).await?;
     let mut response = match fields.get("format") {
         Some("json") => wire::json(StatusCode::OK, &document(&fields, &request, &question, &csrf)),
         _ => page::consent(&request, &question, &csrf),

@@ -49,6 +49,31 @@ fn whoever_signs_in_gets_a_new_session_and_the_old_id_is_worth_nothing() {
 }
 
 #[test]
+fn a_page_takes_no_cookie_that_somebody_else_made_up() {
+    let server = Server::start(Engine::Sqlite);
+    let page = "/oauth/authorize?response_type=token&client_id=x&redirect_uri=x&scope=repo%3Aread";
+    let given = |path: &str, cookie: &str| {
+        let answer = server.call("GET", path).header("cookie", cookie).send();
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    };
+    let mut browser = Browser::open(&server);
+    let ours = browser.cookie.clone();
+    let altered = format!("{}{}", &ours[..ours.len() - 1], if ours.ends_with('A') { 'B' } else { 'A' });
+    for path in ["/csrf_token", page] {
+        assert_eq!(given(path, &ours), ours, "{path}");
+        for planted in ["_csrf_token=planted", &altered, &ours[..ours.len() - 1], "_csrf_token=\u{e9}"] {
+            let new = given(path, planted);
+            assert!(new != planted && given(path, &new) == new, "{path}: {planted}");
+        }
+    }
+    browser.sign_in("admin", ADMIN_PASSWORD);
+    assert_eq!(given("/csrf_token", &browser.cookie), browser.cookie, "a session goes on");
+    let left = browser.cookie.clone();
+    browser.post("/api/v1/signout", &json!({}));
+    assert_ne!(given("/csrf_token", &left), left, "and its cookie ends with it");
+}
+
+#[test]
 fn the_cookie_is_for_tls_alone_where_the_registry_is_reached_by_it() {
     let settings = [("public-url", "https://registry.example.com")];
     let server = Server::start_with(Engine::Sqlite, &settings);

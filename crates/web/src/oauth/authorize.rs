@@ -18,6 +18,10 @@ use crate::scopes::explained;
 
 /// Asks whoever is signed in, or sends them on if there is nothing to ask.
 pub(super) async fn ask(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
+    // Whoever agreed before is not asked again, but must see where they are sent.
+    if auth::is_part_of_foreign_page(parts) {
+        return Err(Problem::ForeignPage);
+    }
     let fields = Fields::of(parts.uri.query().unwrap_or_default().as_bytes());
     let request = read(&fields)?;
     let caller = auth::page_caller(registry, parts).await?;

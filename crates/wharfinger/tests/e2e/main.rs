@@ -16,6 +16,7 @@ mod collection;
 mod default_permissions;
 mod discovery;
 mod durability;
+mod foreign_pages;
 mod guide;
 mod http2;
 mod image_rules;

@@ -68,7 +68,8 @@ struct Count {
     pause_until: Timestamp,
 }
 
-/// What an attempt hears.
+/// What an attempt hears; of two the later counts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Now,
     /// When one of those that are under way has ended.
@@ -81,9 +82,9 @@ impl Count {
         Self { wrong: 0, under_way: 0, known: false, began: now, last: now, pause_until: now }
     }
 
-    /// The count without what is forgotten by now.
-    fn at(self, over: bool, now: Timestamp) -> Self {
-        if over { Self { under_way: self.under_way, ..Self::new(now) } } else { self }
+    /// What is left of the count when it is remembered for so long.
+    fn remembered(self, until: Timestamp, now: Timestamp) -> Self {
+        if now < until { self } else { Self { under_way: self.under_way, ..Self::new(now) } }
     }
 
     fn judge(&self, allowance: &Allowance, now: Timestamp) -> Verdict {
@@ -189,18 +190,13 @@ impl Backoff {
         let mut counts = self.lock();
         let count = |key| counts.get(&key).copied().unwrap_or_else(|| Count::new(now));
         let (of_pair, of_client) = (count(pair), count(client));
-        let mut of_pair = of_pair.at(of_pair.last + MEMORY <= now, now);
-        let mut of_client = of_client.at(of_client.began + CLIENT_MEMORY <= now, now);
+        let mut of_pair = of_pair.remembered(of_pair.last + MEMORY, now);
+        let mut of_client = of_client.remembered(of_client.began + CLIENT_MEMORY, now);
         let whatever_name = if of_pair.known { Verdict::Now } else { of_client.judge(&OF_CLIENT, now) };
-        match (of_pair.judge(&OF_PAIR, now), whatever_name) {
-            (Verdict::After(one), Verdict::After(other)) => {
-                return Err(Error::TooManyAttempts { retry_after: one.max(other) });
-            }
-            (Verdict::After(retry_after), _) | (_, Verdict::After(retry_after)) => {
-                return Err(Error::TooManyAttempts { retry_after });
-            }
-            (Verdict::AfterOthers, _) | (_, Verdict::AfterOthers) => return Ok(None),
-            (Verdict::Now, Verdict::Now) => {}
+        match of_pair.judge(&OF_PAIR, now).max(whatever_name) {
+            Verdict::Now => {}
+            Verdict::AfterOthers => return Ok(None),
+            Verdict::After(retry_after) => return Err(Error::TooManyAttempts { retry_after }),
         }
         of_pair.under_way += 1;
         of_client.under_way += 1;

@@ -17,6 +17,11 @@ pub enum Error {
     /// The caller's role or scope is too low. Also what callers without rights hear of a repository that is missing.
     #[error("the caller may not do this")]
     Forbidden,
+    /// The caller's access token is for less than all that its account may do, and what is asked for gives all of it.
+    #[error(
+        "this gives all that the account may do: sign in, show name and password, or send an access token with every scope"
+    )]
+    NeedsEveryScope,
     /// The caller could read the repository that a blob shall be mounted from, but its token does not say so.
     #[error("the token does not cover pulling from `{0}`")]
     MountNeedsPull(RepositoryName),
@@ -75,6 +80,12 @@ pub enum Error {
     #[error("too many failed attempts to sign in")]
     TooManyAttempts {
         /// How long, at least.
+        retry_after: Duration,
+    },
+    /// Too many accounts were made from the client's address lately.
+    #[error("too many accounts were made from this address; try again later")]
+    TooManySignUps {
+        /// How long to wait.
         retry_after: Duration,
     },
     /// The change of a tag was refused.

@@ -1,5 +1,6 @@
 //! What an operator can choose.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub global_readonly_superusers: Vec<String>,
     /// Whether anybody may make an account.
     pub user_creation: bool,
+    /// How often one client may try to make an account in an hour.
+    pub sign_ups_per_address: NonZeroUsize,
     /// How long app-specific tokens are good; for ever if it is not set.
     pub app_token_expiration: Option<Duration>,
 }
@@ -96,6 +99,7 @@ impl Default for Settings {
             superusers: Vec::new(),
             global_readonly_superusers: Vec::new(),
             user_creation: true,
+            sign_ups_per_address: const { NonZeroUsize::new(20).unwrap() },
             app_token_expiration: None,
         }
     }

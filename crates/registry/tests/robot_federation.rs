@@ -166,8 +166,11 @@ async fn a_token_that_the_robot_trusts_lets_in_as_the_robot() {
         assert!(scene.admits(&scene.token(json!({"aud": audience}))).await, "{audience}");
     }
     // GitHub names the certificate's thumbprint, which says nothing of the key.
-    let head = json!({"typ": "JWT", "alg": "RS256", "kid": "rsa", "x5t": thumbprint(b"certificate")});
-    assert!(scene.admits(&scene.issuer.sign_as(&head, "rsa", &scene.claims(json!({})))).await);
+    for name in ["x5t", "x5t#S256"] {
+        let mut head = json!({"typ": "JWT", "alg": "RS256", "kid": "rsa"});
+        head[name] = json!(thumbprint(b"certificate"));
+        assert!(scene.admits(&scene.issuer.sign_as(&head, "rsa", &scene.claims(json!({})))).await, "{name}");
+    }
     let token = scene.token(json!({}));
     for name in ["alice", "acme+other", "acme", "other+ci", "ACME+ci", "+", ""] {
         assert_eq!(scene.login(name, &token).await, None, "{name}");

@@ -125,7 +125,7 @@ async fn what_is_sensitive_needs_a_session_whose_password_was_shown_lately() {
 
     // Other credentials are shown each time.
     let alice = support::Person(caller.account().unwrap().id);
-    let token = place.with_token(alice, &[Scope::UserAdmin]).await;
+    let token = place.with_token(alice, &Scope::ALL).await;
     place.clock.advance(DAY);
     users::update(registry, &token, update()).await.unwrap();
     let refused = sessions::verify(registry, &token, PASSWORD, "").await;

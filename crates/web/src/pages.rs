@@ -39,6 +39,7 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
         "/health/endtoend" if reads => health(registry, Storage::LookedAt).await,
         "/config" if reads => ui_config::answer(registry, &auth::base_url(registry, &parts)),
         "/csrf_token" if reads => csrf_token(registry, &parts)
+            .await
             .unwrap_or_else(|error| Problem::from(error).into_response(&auth::base_url(registry, &parts))),
         _ => page(StatusCode::NOT_FOUND, NOTHING),
     }
@@ -71,8 +72,8 @@ async fn health(registry: &Registry, storage: Storage) -> Response {
 }
 
 /// What a script must repeat with every write of its session, which begins here if there is none.
-fn csrf_token(registry: &Registry, parts: &Parts) -> wharfinger_registry::Result<Response> {
-    let (cookie, token) = auth::page_cookie(parts)?;
+async fn csrf_token(registry: &Registry, parts: &Parts) -> wharfinger_registry::Result<Response> {
+    let (cookie, token) = auth::page_cookie(registry, parts).await?;
     let document = json!({"csrf_token": token});
     let mut response = wire::json(StatusCode::OK, &document);
     wire::set_session(&mut response, &cookie, auth::session_scheme(registry, parts));

@@ -52,7 +52,7 @@ fn explain(scope: Scope) -> ScopeInfo {
         Scope::UserAdmin => (
             "Administer user",
             "fa-gear",
-            "The application can administer your account and make robots and tokens that act for you. Trust it \
+            "The application can administer your account and make robots that act in your namespace. Trust it \
              absolutely before you agree.",
         ),
         Scope::OrgAdmin => (

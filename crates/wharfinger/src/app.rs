@@ -80,6 +80,7 @@ fn settings(config: &Config) -> Settings {
         superusers: config.people.superusers.clone(),
         global_readonly_superusers: config.people.global_readonly_superusers.clone(),
         user_creation: config.people.user_creation,
+        sign_ups_per_address: config.people.max_sign_ups_per_address,
         app_token_expiration: config.people.app_token_expiration,
     }
 }

@@ -102,6 +102,7 @@ storage = "./wharfinger-data/blobs"  # default
 # superusers: the first user
 # global_readonly_superusers: none
 user_creation = "true"  # default
+max_sign_ups_per_address = "20"  # default
 # app_token_expiration: never
 trusted_issuers = "https://token.actions.githubusercontent.com,https://gitlab.com"  # default
 # internal_issuers: none

@@ -183,6 +183,19 @@ impl Caller {
         if self.has_scope(scope) { Ok(account) } else { Err(Error::Forbidden) }
     }
 
+    /// The account, when nothing limits what the caller may do for it: so whoever gets a password out of this has no
+    /// more than the caller. `super:user` limits only those who are superusers.
+    ///
+    /// # Errors
+    /// As [`Self::with_scope`]; [`Error::NeedsEveryScope`] when the caller's token has not all.
+    pub(crate) fn with_every_scope(&self) -> Result<&Identity> {
+        let account = self.with_scope(Scope::UserAdmin)?;
+        let Authority::Token { scopes } = &self.authority else { return Ok(account) };
+        let counts = |scope: &Scope| *scope != Scope::SuperUser || account.privilege != Privilege::None;
+        let all = Scope::ALL.into_iter().filter(counts).all(|scope| scopes.covers(scope));
+        if all { Ok(account) } else { Err(Error::NeedsEveryScope) }
+    }
+
     /// Whether the caller could give this away: it is within its scopes, and what only superusers have it has.
     pub(crate) fn holds(&self, scope: Scope) -> bool {
         let in_scope = match &self.authority {

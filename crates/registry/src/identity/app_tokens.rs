@@ -52,12 +52,20 @@ impl AppTokenView {
     }
 }
 
-/// The caller, a user who may look after its own account.
+/// The caller, a user who may look after its own tokens.
+fn owner(caller: &Caller) -> Result<&Identity> {
+    user(caller.with_scope(Scope::UserAdmin)?)
+}
+
+/// The caller, a user who may see what is secret of its tokens: an app-specific token knows no scopes.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] or [`Error::Forbidden`].
+/// [`Error::Unauthenticated`], [`Error::Forbidden`], or [`Error::NeedsEveryScope`].
 pub fn authorize(caller: &Caller) -> Result<&Identity> {
-    let account = caller.with_scope(Scope::UserAdmin)?;
+    user(caller.with_every_scope()?)
+}
+
+fn user(account: &Identity) -> Result<&Identity> {
     if account.kind == Kind::User { Ok(account) } else { Err(Error::Forbidden) }
 }
 
@@ -69,7 +77,7 @@ const EXPIRING: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 36
 /// # Errors
 /// When the caller may not look after its account.
 pub async fn list(registry: &Registry, caller: &Arc<Caller>, expiring: bool) -> Result<Vec<AppTokenView>> {
-    let (id, limit) = (authorize(caller)?.id, registry.settings().list_limit);
+    let (id, limit) = (owner(caller)?.id, registry.settings().list_limit);
     let soon = registry.now() + EXPIRING;
     registry
         .scan(move |tx| {
@@ -83,7 +91,7 @@ pub async fn list(registry: &Registry, caller: &Arc<Caller>, expiring: bool) -> 
 /// Makes a token.
 ///
 /// # Errors
-/// When the caller may not look after its account; [`Error::InvalidRequest`] when the title is too long.
+/// As [`authorize`]; [`Error::InvalidRequest`] when the title is too long.
 pub async fn create(registry: &Registry, caller: &Arc<Caller>, title: &str) -> Result<AppTokenView> {
     let id = authorize(caller)?.id;
     caller.require_fresh_login(registry.now())?;
@@ -115,7 +123,7 @@ pub async fn create(registry: &Registry, caller: &Arc<Caller>, title: &str) -> R
 /// One of the caller's tokens, with what is secret of it.
 ///
 /// # Errors
-/// When the caller may not look after its account; [`Error::NoToken`] when it has none of that name.
+/// As [`authorize`]; [`Error::NoToken`] when it has none of that name.
 pub async fn get(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Result<AppTokenView> {
     let (id, uuid, shared) = (authorize(caller)?.id, uuid.to_owned(), registry.clone());
     caller.require_fresh_login(registry.now())?;
@@ -130,10 +138,9 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Resul
 /// Takes one of the caller's tokens away.
 ///
 /// # Errors
-/// As [`get`].
+/// When the caller may not look after its account; [`Error::NoToken`] when it has none of that name.
 pub async fn revoke(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Result<()> {
-    let (id, uuid, caller, now) =
-        (authorize(caller)?.id, uuid.to_owned(), Arc::clone(caller), registry.now());
+    let (id, uuid, caller, now) = (owner(caller)?.id, uuid.to_owned(), Arc::clone(caller), registry.now());
     caller.require_fresh_login(now)?;
     registry
         .write(move |tx| {

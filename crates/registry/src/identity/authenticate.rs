@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use wharfinger_model::Timestamp;
 use wharfinger_store::access_token::StoredToken;
 use wharfinger_store::account::{Account, Kind};
@@ -11,7 +12,7 @@ use wharfinger_store::{
     access_token as tokens, account, app_token as app_tokens, robot as robots, session as sessions,
 };
 
-use super::derived::Purpose;
+use super::derived::{NONCE_LENGTH, Purpose, new_nonce};
 use super::{Passwords, robot_federation};
 use crate::access::{AccessToken, Authority, Caller, Origin};
 use crate::{Registry, Result, secrets};
@@ -97,18 +98,27 @@ pub(super) async fn account(
     if !Passwords::can_be_one(password) {
         return Ok(None);
     }
-    let pair = registry.0.backoff.admit(user, address, registry.now())?;
+    let attempt = registry.0.backoff.admit(user, address, || registry.now()).await?;
     let name = user.to_owned();
-    let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
-    let (account, hash) = match found {
-        Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
-        _ => (None, None),
+    let looked = async {
+        let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
+        let (account, hash) = match found {
+            Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
+            _ => (None, None),
+        };
+        Ok((account, registry.0.passwords.verify(password, hash).await?))
     };
-    let right = registry.0.passwords.verify(password, hash).await?;
+    let (account, right) = match looked.await {
+        Ok(looked) => looked,
+        Err(error) => {
+            attempt.withdraw();
+            return Err(error);
+        }
+    };
     if right {
-        registry.0.backoff.succeeded(pair);
+        attempt.right(registry.now());
     } else {
-        registry.0.backoff.failed(pair, registry.now());
+        attempt.wrong(registry.now());
     }
     Ok(account.filter(|_| right))
 }
@@ -162,12 +172,37 @@ fn note(written: Result<()>) {
     }
 }
 
-/// The cookie of a session in which nobody has signed in yet.
+/// The cookie of a session.
 ///
 /// # Errors
 /// When the operating system has no randomness.
 pub fn new_cookie() -> Result<String> {
     secrets::random_text(43)
+}
+
+/// The cookie of a browser in which nobody has signed in yet. It stands in no store, so it shows itself by whom it was
+/// given out.
+///
+/// # Errors
+/// When the operating system has no randomness.
+pub fn new_page_cookie(registry: &Registry) -> Result<String> {
+    let nonce = new_nonce()?;
+    let mark = registry.0.secret_key.derive(Purpose::PageCookie, &nonce);
+    Ok(format!("{nonce}{}", mark.expose_secret()))
+}
+
+/// Whether this registry gave the cookie out: to a page, or for a session that goes on. Forms that are bound to another
+/// would be bound to what somebody else has made up.
+///
+/// # Errors
+/// When the store fails.
+pub async fn gave_out(registry: &Registry, cookie: &str) -> Result<bool> {
+    let halves = cookie.split_at_checked(NONCE_LENGTH);
+    if halves.is_some_and(|(nonce, mark)| registry.0.secret_key.matches(Purpose::PageCookie, nonce, mark)) {
+        return Ok(true);
+    }
+    let (hash, now) = (secrets::hash(cookie), registry.now());
+    Ok(registry.read(move |tx| Ok(sessions::find(tx, &hash, now)?)).await?.is_some())
 }
 
 /// What a form or script must repeat to show that it comes from the page that holds the cookie.

@@ -1,7 +1,12 @@
 //! Wrong passwords, and how long they make the next one wait.
 //!
 //! What is counted is the pair of a name and the client that tries it, so that nobody can lock another out by guessing
-//! at their password. Names that nobody has are counted like others, or the waiting would tell which exist.
+//! at their password. Names that nobody has are counted like others, or the waiting would tell which exist. Besides, a
+//! client's wrong passwords are counted whatever the name is, or one could try each of many names a few times: that
+//! holds up only those of its names whose password was not right there lately.
+//!
+//! An attempt counts from its beginning: of many at once no more are let in than could be one after the other. The
+//! others wait for what comes of those, because all may be of somebody who has the right password.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,215 +14,239 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use wharfinger_model::{Timestamp, client};
 
 use crate::{Error, Result};
 
-/// So many wrong passwords may follow each other without a pause.
-const FREE: u32 = 5;
-/// The first pause. Each further wrong password doubles it.
+/// For how much an allowance is.
+struct Allowance {
+    /// So many wrong passwords may follow each other without a pause.
+    free: u32,
+    /// The longest pause. The first takes [`FIRST_PAUSE`], and each further wrong password doubles it.
+    longest_pause: Duration,
+}
+
+/// What a name has from one client.
+const OF_PAIR: Allowance = Allowance { free: 5, longest_pause: Duration::from_secs(900) };
+/// What a client has for all names together. Many people may be behind one address, so it is more, and the pauses short.
+const OF_CLIENT: Allowance = Allowance { free: 100, longest_pause: Duration::from_secs(60) };
+
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(900);
-/// After so long without a wrong password all are forgotten.
+/// After so long without a wrong password those of a pair are forgotten, and so long it is known for its right one.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
-/// So many pairs are remembered. To make this forget one by filling it up, one would have to wait for more password
+/// After so long a client's count begins anew: from a large office a wrong password comes at any time.
+const CLIENT_MEMORY: Duration = Duration::from_secs(3600);
+/// So many counts are remembered. To make this forget one by filling it up, one would have to wait for more password
 /// hashes than the pause takes.
 const CAPACITY: usize = 1 << 16;
 
 /// Who has failed lately.
 pub(crate) struct Backoff {
     hasher: RandomState,
-    failures: Mutex<HashMap<Pair, Failures>>,
+    counts: Mutex<HashMap<Key, Count>>,
+    /// Told whenever an attempt ends.
+    ended: Notify,
     capacity: usize,
 }
 
-/// A name and a client, by a hash that nobody else can compute: a name may be long.
+/// A pair of name and client, or a client, by a hash that nobody else can compute: a name may be long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Pair(u64);
+struct Key(u64);
 
 #[derive(Debug, Clone, Copy)]
-struct Failures {
-    count: u32,
+struct Count {
+    wrong: u32,
+    /// Attempts whose outcome is not known yet.
+    under_way: u32,
+    /// Whether the password was right lately.
+    known: bool,
+    /// When the count began.
+    began: Timestamp,
     last: Timestamp,
     /// Until then no password is looked at.
     pause_until: Timestamp,
 }
 
+/// What an attempt hears; of two the later counts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Now,
+    /// When one of those that are under way has ended.
+    AfterOthers,
+    After(Duration),
+}
+
+impl Count {
+    fn new(now: Timestamp) -> Self {
+        Self { wrong: 0, under_way: 0, known: false, began: now, last: now, pause_until: now }
+    }
+
+    /// What is left of the count when it is remembered for so long.
+    fn remembered(self, until: Timestamp, now: Timestamp) -> Self {
+        if now < until { self } else { Self { under_way: self.under_way, ..Self::new(now) } }
+    }
+
+    fn judge(&self, allowance: &Allowance, now: Timestamp) -> Verdict {
+        if now < self.pause_until {
+            let ms = self.pause_until.as_ms().saturating_sub(now.as_ms());
+            Verdict::After(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+        } else if self.under_way == 0 || self.wrong.saturating_add(self.under_way) < allowance.free {
+            Verdict::Now
+        } else {
+            Verdict::AfterOthers
+        }
+    }
+
+    fn add_wrong(&mut self, allowance: &Allowance, now: Timestamp) {
+        self.wrong = self.wrong.saturating_add(1);
+        self.last = now;
+        self.pause_until = now + allowance.pause(self.wrong);
+    }
+}
+
+impl Allowance {
+    fn pause(&self, wrong: u32) -> Duration {
+        match wrong.checked_sub(self.free) {
+            None => Duration::ZERO,
+            Some(beyond) => FIRST_PAUSE.saturating_mul(1 << beyond.min(16)).min(self.longest_pause),
+        }
+    }
+}
+
+/// A password that is being looked at. One that is given up counts as wrong: whoever hangs up has had a hash computed.
+pub(crate) struct Attempt<'a> {
+    backoff: &'a Backoff,
+    pair: Key,
+    client: Key,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Right(Timestamp),
+    Wrong(Timestamp),
+    /// It was not looked at.
+    None,
+}
+
+impl Attempt<'_> {
+    /// The password was right: the pair's count begins anew.
+    pub(crate) fn right(mut self, now: Timestamp) {
+        self.outcome = Outcome::Right(now);
+    }
+
+    /// The password was wrong.
+    pub(crate) fn wrong(mut self, now: Timestamp) {
+        self.outcome = Outcome::Wrong(now);
+    }
+
+    /// The password was not looked at.
+    pub(crate) fn withdraw(mut self) {
+        self.outcome = Outcome::None;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.backoff.end(self.pair, self.client, self.outcome);
+    }
+}
+
 impl Default for Backoff {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), failures: Mutex::default(), capacity: CAPACITY }
+        let (hasher, counts, ended) = (RandomState::new(), Mutex::default(), Notify::new());
+        Self { hasher, counts, ended, capacity: CAPACITY }
     }
 }
 
 impl Backoff {
-    /// Lets the client behind `address` try a password of `user`, or says how long it has to wait. While there are
-    /// pauses, those who try at the same time are let in one by one.
+    /// Lets the client behind `address` try a password of `user`, perhaps after others that it tries at the same time, or
+    /// says how long it has to wait.
     ///
     /// # Errors
     /// [`Error::TooManyAttempts`].
-    pub(crate) fn admit(&self, user: &str, address: Option<IpAddr>, now: Timestamp) -> Result<Pair> {
-        let pair = Pair(self.hasher.hash_one((user, address.map(client::behind))));
-        let mut failures = self.lock();
-        let Some(found) = failures.get_mut(&pair) else { return Ok(pair) };
-        if found.last + MEMORY <= now {
-            failures.remove(&pair);
-            return Ok(pair);
+    pub(crate) async fn admit(
+        &self,
+        user: &str,
+        address: Option<IpAddr>,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Attempt<'_>> {
+        loop {
+            // Whoever asks for it first misses no end that comes between the look and the waiting.
+            let ended = self.ended.notified();
+            if let Some(attempt) = self.try_admit(user, address, now())? {
+                return Ok(attempt);
+            }
+            ended.await;
         }
-        if now < found.pause_until {
-            let ms = found.pause_until.as_ms().saturating_sub(now.as_ms());
-            return Err(Error::TooManyAttempts {
-                retry_after: Duration::from_millis(u64::try_from(ms).unwrap_or(0)),
-            });
-        }
-        found.pause_until = now + pause(found.count);
-        Ok(pair)
     }
 
-    /// Counts a wrong password.
-    pub(crate) fn failed(&self, pair: Pair, now: Timestamp) {
-        let mut failures = self.lock();
-        if failures.len() >= self.capacity && !failures.contains_key(&pair) {
-            forget_half(&mut failures);
+    /// `None` if that depends on attempts that are under way.
+    fn try_admit(&self, user: &str, address: Option<IpAddr>, now: Timestamp) -> Result<Option<Attempt<'_>>> {
+        let address = address.map(client::behind);
+        let pair = Key(self.hasher.hash_one((user, address)));
+        let client = Key(self.hasher.hash_one(address));
+        let mut counts = self.lock();
+        let count = |key| counts.get(&key).copied().unwrap_or_else(|| Count::new(now));
+        let (of_pair, of_client) = (count(pair), count(client));
+        let mut of_pair = of_pair.remembered(of_pair.last + MEMORY, now);
+        let mut of_client = of_client.remembered(of_client.began + CLIENT_MEMORY, now);
+        let whatever_name = if of_pair.known { Verdict::Now } else { of_client.judge(&OF_CLIENT, now) };
+        match of_pair.judge(&OF_PAIR, now).max(whatever_name) {
+            Verdict::Now => {}
+            Verdict::AfterOthers => return Ok(None),
+            Verdict::After(retry_after) => return Err(Error::TooManyAttempts { retry_after }),
         }
-        let fresh = Failures { count: 0, last: now, pause_until: now };
-        let found = failures.entry(pair).or_insert(fresh);
-        found.count = found.count.saturating_add(1);
-        found.last = now;
-        found.pause_until = now + pause(found.count);
+        of_pair.under_way += 1;
+        of_client.under_way += 1;
+        if counts.len() + 2 > self.capacity {
+            forget_half(&mut counts);
+        }
+        counts.insert(pair, of_pair);
+        counts.insert(client, of_client);
+        Ok(Some(Attempt { backoff: self, pair, client, outcome: Outcome::Wrong(now) }))
     }
 
-    /// Forgets what was counted: the password was right.
-    pub(crate) fn succeeded(&self, pair: Pair) {
-        self.lock().remove(&pair);
+    fn end(&self, pair: Key, client: Key, outcome: Outcome) {
+        let mut counts = self.lock();
+        for (key, allowance) in [(pair, &OF_PAIR), (client, &OF_CLIENT)] {
+            let Some(count) = counts.get_mut(&key) else { continue };
+            count.under_way = count.under_way.saturating_sub(1);
+            match outcome {
+                Outcome::Wrong(now) => count.add_wrong(allowance, now),
+                // Else whoever has an account could guess at others' without a pause.
+                Outcome::Right(now) if key == pair => {
+                    *count = Count { known: true, under_way: count.under_way, ..Count::new(now) };
+                }
+                Outcome::Right(_) | Outcome::None => {}
+            }
+            if count.under_way == 0 && count.wrong == 0 && !count.known {
+                counts.remove(&key);
+            }
+        }
+        drop(counts);
+        self.ended.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Pair, Failures>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Count>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Forgets the half that has been quiet for longest.
-fn forget_half(failures: &mut HashMap<Pair, Failures>) {
-    let mut last: Vec<_> = failures.values().map(|failures| failures.last).collect();
+/// Forgets the half that has been quiet for longest, but nobody who is under way.
+fn forget_half(counts: &mut HashMap<Key, Count>) {
+    let mut last: Vec<_> = counts.values().map(|count| count.last).collect();
     let middle = last.len() / 2;
     let (_, median, _) = last.select_nth_unstable(middle);
     let median = *median;
     let mut spare = middle;
-    failures.retain(|_, failures| {
-        let goes = failures.last <= median && spare > 0;
+    counts.retain(|_, count| {
+        let goes = count.last <= median && spare > 0 && count.under_way == 0;
         spare -= usize::from(goes);
         !goes
     });
 }
 
-fn pause(failures: u32) -> Duration {
-    match failures.checked_sub(FREE) {
-        None => Duration::ZERO,
-        Some(beyond) => FIRST_PAUSE.saturating_mul(1 << beyond.min(16)).min(LONGEST_PAUSE),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests fail by it")]
-
-    use super::*;
-
-    const START: Timestamp = Timestamp::from_ms(1_795_000_000_000);
-
-    fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
-    }
-
-    /// Fails so often, waiting as long as told each time; when the next try is let in.
-    fn fail(backoff: &Backoff, user: &str, from: &str, times: u32) -> Timestamp {
-        let mut now = START;
-        for _ in 0..times {
-            let pair = loop {
-                match backoff.admit(user, address(from), now) {
-                    Ok(pair) => break pair,
-                    Err(Error::TooManyAttempts { retry_after }) => now = now + retry_after,
-                    Err(other) => panic!("{other:?}"),
-                }
-            };
-            backoff.failed(pair, now);
-        }
-        now
-    }
-
-    fn wait(backoff: &Backoff, user: &str, from: &str, now: Timestamp) -> Option<u64> {
-        match backoff.admit(user, address(from), now) {
-            Err(Error::TooManyAttempts { retry_after }) => Some(retry_after.as_secs()),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn pauses_begin_after_some_failures_and_double_to_a_limit() {
-        for (failures, expected) in [
-            (4, None),
-            (5, Some(1)),
-            (6, Some(2)),
-            (9, Some(16)),
-            (14, Some(512)),
-            (15, Some(900)),
-            (40, Some(900)),
-        ] {
-            let backoff = Backoff::default();
-            let now = fail(&backoff, "alice", "192.0.2.1", failures);
-            assert_eq!(wait(&backoff, "alice", "192.0.2.1", now), expected, "{failures}");
-        }
-    }
-
-    #[test]
-    fn only_the_same_name_from_the_same_client_waits() {
-        let backoff = Backoff::default();
-        let now = fail(&backoff, "alice", "2001:db8::1", 10);
-        assert!(wait(&backoff, "alice", "2001:db8::ffff:2", now).is_some(), "the same network of a client");
-        for (user, from) in [("bob", "2001:db8::1"), ("alice", "2001:db8:0:1::1"), ("alice", "192.0.2.1")] {
-            assert_eq!(wait(&backoff, user, from, now), None, "{user} {from}");
-        }
-        let now = fail(&backoff, "alice", "192.0.2.1", 10);
-        assert!(wait(&backoff, "alice", "::ffff:192.0.2.1", now).is_some(), "the same address in IPv6");
-        assert_eq!(wait(&backoff, "alice", "192.0.2.2", now), None);
-    }
-
-    #[test]
-    fn a_right_password_and_a_day_of_rest_clear_the_count() {
-        let backoff = Backoff::default();
-        let now = fail(&backoff, "alice", "192.0.2.1", 8);
-        let pair = backoff.admit("alice", address("192.0.2.1"), now + Duration::from_secs(8)).unwrap();
-        backoff.succeeded(pair);
-        assert_eq!(wait(&backoff, "alice", "192.0.2.1", now), None);
-        let now = fail(&backoff, "alice", "192.0.2.1", 8);
-        let pair = backoff.admit("alice", address("192.0.2.1"), now + MEMORY).unwrap();
-        backoff.failed(pair, now + MEMORY);
-        assert_eq!(wait(&backoff, "alice", "192.0.2.1", now + MEMORY), None);
-    }
-
-    #[test]
-    fn those_who_try_at_once_are_let_in_one_by_one_when_there_are_pauses() {
-        let backoff = Backoff::default();
-        let now = fail(&backoff, "alice", "192.0.2.1", 7) + Duration::from_secs(4);
-        assert_eq!(wait(&backoff, "alice", "192.0.2.1", now), None, "the pause is over");
-        assert_eq!(wait(&backoff, "alice", "192.0.2.1", now), Some(4), "somebody is in");
-    }
-
-    #[test]
-    fn the_memory_is_bounded_and_keeps_who_failed_last() {
-        let backoff = Backoff { capacity: 100, ..Backoff::default() };
-        for number in 0..1000 {
-            let name = format!("user{number}");
-            let now = START + Duration::from_secs(number);
-            for _ in 0..5 {
-                let pair = backoff.admit(&name, None, now).unwrap();
-                backoff.failed(pair, now);
-            }
-        }
-        assert!(backoff.lock().len() <= 100);
-        let now = START + Duration::from_secs(999);
-        assert!(backoff.admit("user999", None, now).is_err());
-        assert!(backoff.admit("user0", None, START).is_ok());
-    }
-}
+mod tests;

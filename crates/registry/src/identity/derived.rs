@@ -13,7 +13,7 @@ const ALPHABET: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 /// Bytes from here on are thrown away, so that every letter is as likely.
 const FAIR: u8 = 252;
 /// Length of a nonce in letters and digits: about 190 bits.
-const NONCE_LENGTH: usize = 32;
+pub(crate) const NONCE_LENGTH: usize = 32;
 
 /// What a secret is for. Equal nonces for different purposes give different secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     ClientSecret,
     /// The secret half of an app-specific token.
     AppToken,
+    /// The half of a page's cookie that shows that this registry gave it out.
+    PageCookie,
     /// What proves to an OIDC issuer that who comes back is who was sent (RFC 7636).
     CodeVerifier,
 }
@@ -35,6 +37,7 @@ impl Purpose {
             Self::RobotToken => b"robot token",
             Self::ClientSecret => b"client secret",
             Self::AppToken => b"app token",
+            Self::PageCookie => b"page cookie",
             Self::CodeVerifier => b"code verifier",
         }
     }
@@ -43,7 +46,7 @@ impl Purpose {
     fn length(self) -> usize {
         match self {
             Self::RobotToken | Self::CodeVerifier => 64,
-            Self::ClientSecret => 40,
+            Self::ClientSecret | Self::PageCookie => 40,
             Self::AppToken => 60,
         }
     }

@@ -4,7 +4,7 @@
 use serde_json::json;
 use wharfinger_model::Timestamp;
 use wharfinger_store::account::{self, Account};
-use wharfinger_store::{AccountId, Tx, session};
+use wharfinger_store::{AccountId, Tx, authorization_code, session};
 
 use super::operator::Standing;
 use crate::audit::{self, Subject};
@@ -39,7 +39,7 @@ pub(crate) fn change(
         }
         Change::Standing(Standing::Disabled) => {
             account::set_enabled(tx, user.id, false)?;
-            session::delete_all(tx, user.id)?;
+            end_sign_ins(tx, user.id)?;
             "user_disable"
         }
     };
@@ -49,8 +49,13 @@ pub(crate) fn change(
 /// Gives a user another password, by its hash, and ends their sessions. Their access tokens stay.
 pub(crate) fn set_password(tx: &mut Tx<'_>, user: AccountId, hash: &str) -> Result<()> {
     account::set_password(tx, user, hash)?;
+    end_sign_ins(tx, user)
+}
+
+/// Ends a user's sessions, and what was agreed to in them but not exchanged yet.
+fn end_sign_ins(tx: &mut Tx<'_>, user: AccountId) -> Result<()> {
     session::delete_all(tx, user)?;
-    Ok(())
+    Ok(authorization_code::delete_all(tx, user)?)
 }
 
 /// Tells of what was done to a user in their log, and which superuser did it, if one did.

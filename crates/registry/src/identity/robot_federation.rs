@@ -106,6 +106,11 @@ fn check(registry: &Registry, list: &[Trust]) -> Result<()> {
             let text = format!("the operator of this registry does not let `{}` be trusted", trust.issuer);
             return Err(Error::InvalidRequest(text));
         }
+        if trust.audience.is_none() && registry.settings().public_url.is_none() {
+            let text = "name an `audience` that no other registry has: this one has no `public_url` for which tokens \
+                        could be made";
+            return Err(Error::InvalidRequest(text.into()));
+        }
         if list[..number].contains(trust) {
             return Err(Error::InvalidRequest("Duplicate federation config entry".into()));
         }
@@ -246,11 +251,14 @@ async fn judge(
     let signed = Signed::read(token)?;
     let issuer = issuer(registry, trusts, signed.issuer()).ok_or(Rejection::UntrustedIssuer)?;
     let verified = signed.verify(&registry.0.issuers, issuer, registry.now()).await?;
-    let mut covering = trusts.iter().filter(|(_, trust)| trust.covers(verified.claims())).peekable();
-    covering.peek().ok_or(Rejection::NotCovered)?;
-    let meant =
-        covering.find(|(_, trust)| is_meant(registry, trust, &verified)).ok_or(Rejection::Audience)?;
-    Ok((meant.0, verified))
+    let covering: Vec<_> = trusts.iter().filter(|(_, trust)| trust.covers(verified.claims())).collect();
+    let unnamed = covering.iter().any(|(_, trust)| trust.audience.is_none());
+    match covering.iter().find(|(_, trust)| is_meant(registry, trust, &verified)) {
+        Some((trust, _)) => Ok((*trust, verified)),
+        None if covering.is_empty() => Err(Rejection::NotCovered),
+        None if unnamed && registry.settings().public_url.is_none() => Err(Rejection::NoAudience),
+        None => Err(Rejection::Audience),
+    }
 }
 
 fn issuer<'a>(registry: &Registry, trusts: &'a [(RobotTrustId, Trust)], name: &str) -> Option<&'a Issuer> {
@@ -258,14 +266,13 @@ fn issuer<'a>(registry: &Registry, trusts: &'a [(RobotTrustId, Trust)], name: &s
     issuers.find(|issuer| issuer.as_str() == name && registry.settings().lets_trust(issuer))
 }
 
-/// Whether the token was made for whom the trust says, or else for this registry: its host, or its address.
+/// Whether the token was made for whom the trust says, or else for this registry: its host, or its address. Without an
+/// address nobody is meant: what every registry is called until it has one would be meant for all of them.
 fn is_meant(registry: &Registry, trust: &Trust, verified: &Verified) -> bool {
     let settings = registry.settings();
-    match &trust.audience {
-        Some(audience) => verified.is_for(audience),
-        None => {
-            let url = settings.public_url.as_deref();
-            verified.is_for(settings.service()) || url.is_some_and(|url| verified.is_for(url))
-        }
+    match (&trust.audience, &settings.public_url) {
+        (Some(audience), _) => verified.is_for(audience),
+        (None, Some(url)) => verified.is_for(settings.service()) || verified.is_for(url),
+        (None, None) => false,
     }
 }

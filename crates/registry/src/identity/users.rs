@@ -7,7 +7,7 @@ use wharfinger_model::{Namespace, Scope, Timestamp};
 pub use wharfinger_store::account::Organization;
 use wharfinger_store::account::{self, Account, Kind, NewAccount};
 use wharfinger_store::profile::{self, Profile};
-use wharfinger_store::{AccountId, Tx, session};
+use wharfinger_store::{AccountId, Tx, oidc_identity, session};
 
 use super::authenticate::new_cookie;
 use super::first_user::{self, is_email};
@@ -100,9 +100,14 @@ pub struct SignedIn {
 /// caller in a session gets a new one.
 ///
 /// # Errors
-/// When the caller may not, or has not shown the password lately; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
+/// When the caller may not, or has not shown the password lately; [`Error::NeedsEveryScope`] when its token is not enough
+/// for password or e-mail address; [`Error::InvalidRequest`] or [`Error::Message`] when a value will not do.
 pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdate) -> Result<SignedIn> {
     let id = authorize_admin(caller)?;
+    // Who sets the password has it, and an address may get it back.
+    if update.password.is_some() || update.namespace.email.is_some() {
+        caller.with_every_scope()?;
+    }
     caller.require_fresh_login(registry.now())?;
     let hash = match &update.password {
         Some(password) => Some(registry.0.passwords.hash(password).await?),
@@ -117,6 +122,9 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
     registry
         .write(move |tx| {
             let account = account::by_id(tx, id)?.ok_or(Error::NoAccount)?;
+            if hash.is_some() {
+                refuse_second_way(tx, id)?;
+            }
             namespaces::update(tx, &caller, &account, &update.namespace, &settings, now)?;
             if let Some(hash) = &hash {
                 kept::set_password(tx, id, hash)?;
@@ -132,11 +140,22 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
         .await
 }
 
+/// Refuses a first password to whoever signs in at an OIDC issuer: it would go on when the issuer lets them in no more.
+/// The operator may give them one.
+fn refuse_second_way(tx: &mut Tx<'_>, user: AccountId) -> Result<()> {
+    if oidc_identity::is_linked(tx, user)? && !account::has_password(tx, user)? {
+        let hint = "this account signs in at the identity provider: only the registry's operator or a superuser can \
+                    give it a password";
+        return Err(Error::InvalidRequest(hint.into()));
+    }
+    Ok(())
+}
+
 /// Makes an account for whoever asks, and signs them in.
 ///
 /// # Errors
 /// [`Error::NoAccount`] where the operator does not want that; [`Error::InvalidRequest`] when the name is taken or will
-/// not do, is one that the operator has given rights to, or while the first user is awaited; [`Error::Message`] when the password will not do.
+/// not do, is one that the operator has given rights to, or while the first user is awaited; [`Error::TooManySignUps`].
 pub async fn sign_up(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -157,6 +176,8 @@ pub async fn sign_up(
                     `wharfinger user create`";
         return Err(Error::InvalidRequest(hint.into()));
     }
+    let most = registry.settings().sign_ups_per_address;
+    registry.0.sign_ups.admit(caller.origin.address, most, registry.now())?;
     let new = prepare(registry, username, password, email).await?;
     let (caller, now, cookie) = (Arc::clone(caller), registry.now(), new_cookie()?);
     let settings = registry.settings().clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use wharfinger_store::access_token;
+use wharfinger_store::{access_token, authorization_code};
 
 use crate::audit::{self, Subject};
 use crate::identity::users;
@@ -32,7 +32,12 @@ pub async fn revoke(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Re
     let (caller, uuid) = (Arc::clone(caller), uuid.to_owned());
     registry
         .write(move |tx| {
-            let application = access_token::delete_of_account(tx, id, &uuid)?.ok_or(Error::NoToken)?;
+            let (application, client) =
+                access_token::delete_of_account(tx, id, &uuid)?.ok_or(Error::NoToken)?;
+            // Else what it has not exchanged yet would be a token again.
+            if let Some(client) = client {
+                authorization_code::delete_of(tx, id, client)?;
+            }
             let metadata = json!({"application_name": application, "token_uuid": uuid});
             audit::write(tx, &caller, Subject::namespace(id), "revoke_oauth_token", metadata, now)
         })

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use wharfinger_model::{Scopes, Timestamp};
 use wharfinger_store::account::{self, Kind};
-use wharfinger_store::{Tx, access_token};
+use wharfinger_store::{Tx, access_token, authorization_code};
 
 use super::{LONGEST_LIFE, Lent, NewAccessToken, applications};
 use crate::audit::{self, Subject};
@@ -145,9 +145,8 @@ pub async fn delete(
     registry
         .write(move |tx| {
             let application = applications::find(tx, &caller, &organization, &client_id)?;
-            if !access_token::delete_of_application(tx, application.id, &uuid)? {
-                return Err(Error::NoToken);
-            }
+            let lender = access_token::delete_of_application(tx, application.id, &uuid)?;
+            authorization_code::delete_of(tx, lender.ok_or(Error::NoToken)?, application.id)?;
             let metadata = json!({
                 "application_name": application.profile.name, "client_id": application.client_id,
                 "token_uuid": uuid,

@@ -11,9 +11,10 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
-use wharfinger_model::{Namespace, Timestamp};
+use wharfinger_model::{Namespace, TeamRole, Timestamp};
 use wharfinger_store::account::{self, Account, Kind, NewAccount};
-use wharfinger_store::{AccountId, Tx, oidc_identity, team};
+use wharfinger_store::team::{self, Team};
+use wharfinger_store::{AccountId, Tx, oidc_identity};
 
 use super::{Form, Rejection, Signed, Verified};
 use crate::access::Authority;
@@ -283,7 +284,7 @@ fn groups(claims: &Map<String, Value>, claim: &str) -> HashSet<String> {
 }
 
 /// Lets the user into each team that one of their groups is in, and takes them out of each that none is in. Teams without
-/// groups are left alone.
+/// groups are left alone, and the last who administers an organization stays: nobody could let anybody in again.
 fn set_teams(
     tx: &mut Tx<'_>,
     caller: &Caller,
@@ -310,6 +311,16 @@ fn set_teams(
         let member = mapped.iter().filter(here).any(|of| groups.contains(&of.group));
         let (changed, kind) = match member {
             true => (team::add_member(tx, team.id, user.id)?, "org_add_team_member"),
+            false if is_last_admin_by(tx, found.id, &team, user.id)? => {
+                tracing::warn!(
+                    organization,
+                    team = name,
+                    user = user.name,
+                    "the groups of the OIDC issuer would leave an organization without an administrator: its last one \
+                     stays in the team"
+                );
+                (true, "org_keep_team_member")
+            }
             false => (team::remove_member(tx, team.id, user.id)?, "org_remove_team_member"),
         };
         if changed {
@@ -318,6 +329,17 @@ fn set_teams(
         }
     }
     Ok(())
+}
+
+/// Whether nobody would administer the organization if the user left this team. Nobody changes its teams meanwhile.
+fn is_last_admin_by(tx: &mut Tx<'_>, organization: AccountId, team: &Team, user: AccountId) -> Result<bool> {
+    if team.role != TeamRole::Admin {
+        return Ok(false);
+    }
+    account::lock(tx, organization)?;
+    let teams = team::of_member(tx, organization, user)?;
+    let by = teams.iter().filter(|of| of.role == TeamRole::Admin).map(|of| of.id);
+    Ok(by.eq([team.id]) && team::admins(tx, organization, 2)? == [user])
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub(crate) enum Rejection {
     NotCovered,
     #[error("it was made for somebody else")]
     Audience,
+    #[error("its trust names no audience, and the registry has no `public_url` for which it could be made")]
+    NoAudience,
 }
 
 /// A token of which nothing is known yet but what it says.

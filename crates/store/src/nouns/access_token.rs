@@ -153,10 +153,17 @@ pub fn of_application(
     )
 }
 
-/// Removes a token of an application; whether there was one.
-pub fn delete_of_application(tx: &mut Tx<'_>, application: ApplicationId, uuid: &str) -> Result<bool> {
-    let sql = sql!("DELETE FROM access_token WHERE application_id = ?1 AND uuid = ?2");
-    Ok(tx.execute(sql, params![application, uuid])? > 0)
+/// Removes a token of an application: whose rights it lent, if there was one.
+pub fn delete_of_application(
+    tx: &mut Tx<'_>,
+    application: ApplicationId,
+    uuid: &str,
+) -> Result<Option<AccountId>> {
+    tx.optional(
+        sql!("DELETE FROM access_token WHERE application_id = ?1 AND uuid = ?2 RETURNING account_id"),
+        params![application, uuid],
+        |row| row.get(0),
+    )
 }
 
 /// A token as whoever lent it their rights sees it.
@@ -221,12 +228,19 @@ pub fn of_account(
     )
 }
 
-/// Removes a token that lends an account's rights: what it was made for, if there was one.
-pub fn delete_of_account(tx: &mut Tx<'_>, account: AccountId, uuid: &str) -> Result<Option<String>> {
+/// Removes a token that lends an account's rights: what it was made for, by name, and the organization's application if
+/// it was one. `None` if there was no such token.
+pub fn delete_of_account(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    uuid: &str,
+) -> Result<Option<(String, Option<ApplicationId>)>> {
     tx.optional(
-        sql!("DELETE FROM access_token WHERE account_id = ?1 AND uuid = ?2 RETURNING application"),
+        sql!(
+            "DELETE FROM access_token WHERE account_id = ?1 AND uuid = ?2 RETURNING application, application_id"
+        ),
         params![account, uuid],
-        |row| row.get(0),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }
 

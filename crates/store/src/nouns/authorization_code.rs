@@ -61,6 +61,18 @@ pub fn take(
     )
 }
 
+/// Forgets every code that an account gave.
+pub fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<()> {
+    let sql = sql!("DELETE FROM authorization_code WHERE account_id = ?1");
+    tx.execute(sql, params![account]).map(drop)
+}
+
+/// Forgets the codes that an account gave an application.
+pub fn delete_of(tx: &mut Tx<'_>, account: AccountId, application: ApplicationId) -> Result<()> {
+    let sql = sql!("DELETE FROM authorization_code WHERE account_id = ?1 AND application_id = ?2");
+    tx.execute(sql, params![account, application]).map(drop)
+}
+
 /// Forgets up to `limit` codes that have expired; how many there were.
 pub fn delete_expired(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<u64> {
     tx.execute(

@@ -17,6 +17,12 @@ pub fn account(tx: &mut Tx<'_>, issuer: &str, subject: &str) -> Result<Option<(A
     )
 }
 
+/// Whether an account belongs to some issuer's subject.
+pub fn is_linked(tx: &mut Tx<'_>, account: AccountId) -> Result<bool> {
+    let sql = sql!("SELECT EXISTS (SELECT 1 FROM oidc_identity WHERE account_id = ?1)");
+    tx.one(sql, params![account], |row| row.get(0))
+}
+
 /// Gives an issuer's subject an account, instead of the one that it had before, which is gone.
 pub fn insert(tx: &mut Tx<'_>, issuer: &str, subject: &str, account: AccountId) -> Result<()> {
     tx.execute(

@@ -172,13 +172,13 @@ pub fn memberships(tx: &mut Tx<'_>, organization: AccountId, limit: i64) -> Resu
     )
 }
 
-/// Who administers the organization through its teams: at most `limit` users.
+/// Who can administer the organization through its teams: at most `limit` users, none of them disabled.
 pub fn admins(tx: &mut Tx<'_>, organization: AccountId, limit: i64) -> Result<Vec<AccountId>> {
     tx.all(
         sql!(
             "SELECT DISTINCT m.account_id
              FROM team t JOIN team_member m ON m.team_id = t.id JOIN account a ON a.id = m.account_id
-             WHERE t.organization_id = ?1 AND t.role = 'admin' AND a.kind = 'user' LIMIT ?2"
+             WHERE t.organization_id = ?1 AND t.role = 'admin' AND a.kind = 'user' AND a.enabled = TRUE LIMIT ?2"
         ),
         params![organization, limit],
         |row| row.get(0),

@@ -160,8 +160,8 @@ async fn an_applications_tokens_are_listed_newest_first_and_told_by_its_present_
 
             application::update(tx, ci.id, &Profile { name: "new".into(), ..Profile::default() })?;
             assert_eq!(access_token::by_lookup(tx, "one", NOW)?.unwrap().application, "new");
-            assert!(!access_token::delete_of_application(tx, other.id, "one")?);
-            assert!(access_token::delete_of_application(tx, ci.id, "one")?);
+            assert_eq!(access_token::delete_of_application(tx, other.id, "one")?, None);
+            assert_eq!(access_token::delete_of_application(tx, ci.id, "one")?, Some(alice));
             assert!(access_token::by_lookup(tx, "one", NOW)?.is_none());
             application::delete(tx, ci.id)?;
             assert!(access_token::by_lookup(tx, "two", NOW)?.is_none());
@@ -193,7 +193,8 @@ async fn whoever_lent_their_rights_sees_to_whom_and_takes_them_back() {
             assert_eq!(access_token::consented(tx, ci.id, alice, NOW)?, [given.scopes]);
             assert_eq!(access_token::consented(tx, ci.id, bob, NOW)?, []);
             assert_eq!(access_token::delete_of_account(tx, bob, "given")?, None);
-            assert!(access_token::delete_of_account(tx, alice, "given")?.is_some());
+            let gone = access_token::delete_of_account(tx, alice, "given")?;
+            assert_eq!(gone, Some(("ci".to_owned(), Some(ci.id))));
             assert_eq!(access_token::consented(tx, ci.id, alice, NOW)?, []);
             Ok(())
         })

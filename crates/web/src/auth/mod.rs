@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::header::{COOKIE, ORIGIN, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use wharfinger_registry::identity::{authenticate, registry_token};
 use wharfinger_registry::{Caller, Origin, Registry, Result};
 
@@ -20,6 +20,11 @@ pub(crate) const SESSION_COOKIE: &str = "_csrf_token";
 pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
 /// The same, in a query.
 const CSRF_PARAMETER: &str = "_csrf_token";
+
+/// Who asks for what a browser loads (Fetch Metadata Request Headers).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What the browser will make of it.
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Why a request to Quay's API is refused before anybody looks at what it asks for.
 #[derive(Debug)]
@@ -171,6 +176,20 @@ pub(crate) fn is_foreign_page(registry: &Registry, parts: &Parts) -> bool {
     origin.to_str().ok().and_then(host) != host(&base_url(registry, parts))
 }
 
+/// Whether a browser says that a page of another origin asks for this (Fetch Metadata), by a link, too. Programs say
+/// nothing.
+pub(crate) fn is_asked_by_foreign_page(parts: &Parts) -> bool {
+    let sites = parts.headers.get_all(SEC_FETCH_SITE).into_iter();
+    sites.map(http::HeaderValue::as_bytes).any(|site| site != b"same-origin" && site != b"none")
+}
+
+/// The same, unless it is a page of its own that the browser shows: what another page loads as a part of itself, as a
+/// picture or a frame.
+pub(crate) fn is_part_of_foreign_page(parts: &Parts) -> bool {
+    let page = parts.headers.get(SEC_FETCH_DEST).is_none_or(|what| what == "document");
+    is_asked_by_foreign_page(parts) && !page
+}
+
 fn sent_csrf_token(parts: &Parts) -> Option<String> {
     if let Some(header) = parts.headers.get(CSRF_HEADER) {
         return header.to_str().ok().map(str::to_owned);
@@ -180,10 +199,13 @@ fn sent_csrf_token(parts: &Parts) -> Option<String> {
         .find_map(|(name, value)| (name == CSRF_PARAMETER).then(|| value.into_owned()))
 }
 
-/// The cookie that a page's forms belong to, the browser's or a new one, and what they repeat to prove that.
-pub(crate) fn page_cookie(parts: &Parts) -> Result<(String, String)> {
-    let sent = session_cookie(&parts.headers);
-    let cookie = sent.map_or_else(authenticate::new_cookie, |cookie| Ok(cookie.to_owned()))?;
+/// The cookie that a page's forms belong to, the browser's if it is from us, or a new one, and what they repeat to prove
+/// that.
+pub(crate) async fn page_cookie(registry: &Registry, parts: &Parts) -> Result<(String, String)> {
+    let cookie = match session_cookie(&parts.headers) {
+        Some(cookie) if authenticate::gave_out(registry, cookie).await? => cookie.to_owned(),
+        _ => authenticate::new_page_cookie(registry)?,
+    };
     let token = authenticate::csrf_token(&cookie);
     Ok((cookie, token))
 }

@@ -25,6 +25,11 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return Problem::method_not_allowed("GET, HEAD").into_response();
     }
+    // A browser that remembers a password sends it along, and asking for a token can make a repository.
+    if super::is_asked_by_foreign_page(&parts) {
+        let message = "a page of another origin can't ask for tokens";
+        return Problem::new(StatusCode::FORBIDDEN, "DENIED", message).into_response();
+    }
     issue(registry, &parts).await.unwrap_or_else(|problem| match problem.status() {
         StatusCode::UNAUTHORIZED => problem
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"wharfinger\""))

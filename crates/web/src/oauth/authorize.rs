@@ -18,6 +18,10 @@ use crate::scopes::explained;
 
 /// Asks whoever is signed in, or sends them on if there is nothing to ask.
 pub(super) async fn ask(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
+    // Whoever agreed before is not asked again, but must see where they are sent.
+    if auth::is_part_of_foreign_page(parts) {
+        return Err(Problem::ForeignPage);
+    }
     let fields = Fields::of(parts.uri.query().unwrap_or_default().as_bytes());
     let request = read(&fields)?;
     let caller = auth::page_caller(registry, parts).await?;
@@ -25,10 +29,12 @@ pub(super) async fn ask(registry: &Registry, parts: &Parts) -> Result<Response, 
     let question = match authorize::consider(registry, &caller, request.clone(), &own_page).await {
         Ok(Decision::Redirect(location)) => return Ok(redirect(StatusCode::FOUND, location.expose_secret())),
         Ok(Decision::Ask(question)) => question,
-        Err(Error::Unauthenticated | Error::FreshLoginRequired) => return sign_in::form(registry, parts),
+        Err(Error::Unauthenticated | Error::FreshLoginRequired) => {
+            return sign_in::form(registry, parts).await;
+        }
         Err(error) => return Err(error.into()),
     };
-    let (cookie, csrf) = auth::page_cookie(parts)?;
+    let (cookie, csrf) = auth::page_cookie(registry, parts).await?;
     let mut response = match fields.get("format") {
         Some("json") => wire::json(StatusCode::OK, &document(&fields, &request, &question, &csrf)),
         _ => page::consent(&request, &question, &csrf),

@@ -27,6 +27,8 @@ const FORM_LIMIT: usize = 16 * 1024;
 const OWN_PAGE: &str = "/oauth/localapp";
 /// What that page runs.
 const OWN_SCRIPT: &str = "/oauth/localapp.js";
+/// How the pages look.
+const OWN_STYLE: &str = "/oauth/page.css";
 
 /// Answers a request below `/oauth`.
 pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
@@ -42,8 +44,9 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
         "/oauth/signin" if posts => sign_in::sign_in(registry, &parts, body).await,
         OWN_PAGE if reads => Ok(page::token()),
         OWN_SCRIPT if reads => Ok(page::script()),
+        OWN_STYLE if reads => Ok(page::style()),
         "/oauth/authorize" => Err(Problem::Method("GET")),
-        OWN_PAGE | OWN_SCRIPT => Err(Problem::Method("GET, HEAD")),
+        OWN_PAGE | OWN_SCRIPT | OWN_STYLE => Err(Problem::Method("GET, HEAD")),
         "/oauth/authorizeapp" | "/oauth/denyapp" | "/oauth/access_token" | "/oauth/signin" => {
             Err(Problem::Method("POST"))
         }

@@ -1,4 +1,5 @@
-//! The pages. They run no script but the one of the page that shows a token, and nobody may put them into a frame.
+//! The pages. They run no script but the one of the page that shows a token, load nothing but their own style, and nobody
+//! may put them into a frame.
 
 use axum::response::{Html, IntoResponse as _, Response};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
@@ -6,7 +7,7 @@ use http::{HeaderValue, StatusCode};
 use maud::{DOCTYPE, Markup, html};
 use wharfinger_registry::oauth::authorize::{AuthorizationRequest, Question};
 
-use super::OWN_SCRIPT;
+use super::{OWN_SCRIPT, OWN_STYLE};
 use crate::scopes::explained;
 
 /// Shows the token that its address holds behind the `#`, and takes it out of the browser's history.
@@ -19,6 +20,9 @@ if (token) {
 }
 ";
 
+/// How all of them look.
+const STYLE: &str = include_str!("page.css");
+
 /// Asks whether an application gets what it asks for.
 pub(super) fn consent(request: &AuthorizationRequest, question: &Question, csrf: &str) -> Response {
     let (profile, scopes) = (&question.application.profile, explained(question.scopes));
@@ -29,8 +33,10 @@ pub(super) fn consent(request: &AuthorizationRequest, question: &Question, csrf:
         p { "Wherever you may do these things, the application may do them, too:" }
         dl {
             @for scope in &scopes {
-                dt { strong { (scope.title) } @if scope.dangerous { " (dangerous)" } }
-                dd { (scope.description) }
+                div {
+                    dt { (scope.title) @if scope.dangerous { " " span.danger { "(dangerous)" } } }
+                    dd { (scope.description) }
+                }
             }
         }
         p { "The answer goes to " code { (question.target) } "." }
@@ -43,7 +49,7 @@ pub(super) fn consent(request: &AuthorizationRequest, question: &Question, csrf:
             (hidden("_csrf_token", csrf))
             button type="submit" { "Allow" }
             " "
-            button type="submit" formaction="/oauth/denyapp" { "Deny" }
+            button.second type="submit" formaction="/oauth/denyapp" { "Deny" }
         }
     };
     // Where a form's answer redirects to counts as where it goes.
@@ -67,9 +73,9 @@ pub(super) fn sign_in(
 ) -> Response {
     let body = html! {
         h1 { "Sign in" }
-        @if let Some(fault) = fault { p { strong { (fault) } } }
+        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
         form method="post" action="/oauth/signin" {
-            p { label { "User name " input name="username" autocomplete="username" required; } }
+            p { label { "User name " input name="username" autocomplete="username" autocapitalize="none" autofocus required; } }
             p {
                 label {
                     "Password "
@@ -93,15 +99,22 @@ pub(super) fn token() -> Response {
     let body = html! {
         h1 { "Your access token" }
         p { "Copy it now: it is shown this once. Whoever has it can act for you." }
-        p { code #token { "No token came with this address, or the browser runs no scripts." } }
+        p { code.token #token { "No token came with this address, or the browser runs no scripts." } }
         script src=(OWN_SCRIPT) defer {}
     };
     page(StatusCode::OK, "Access token", &body, "script-src 'self'")
 }
 
 pub(super) fn script() -> Response {
-    let headers = [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    (headers, SCRIPT).into_response()
+    part("text/javascript; charset=utf-8", SCRIPT)
+}
+
+pub(super) fn style() -> Response {
+    part("text/css; charset=utf-8", STYLE)
+}
+
+fn part(media_type: &'static str, text: &'static str) -> Response {
+    ([(CONTENT_TYPE, media_type), (X_CONTENT_TYPE_OPTIONS, "nosniff")], text).into_response()
 }
 
 /// A page that says no.
@@ -114,16 +127,22 @@ fn hidden(name: &str, value: &str) -> Markup {
     html! { input type="hidden" name=(name) value=(value); }
 }
 
-/// A whole page that may load nothing and be framed by nobody; `policy` says what it may besides.
+/// A whole page that may load its style alone and be framed by nobody; `policy` says what it may besides.
 fn page(status: StatusCode, title: &str, body: &Markup, policy: &str) -> Response {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
-            head { meta charset="utf-8"; title { (title) " - Wharfinger" } }
-            body { (body) }
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " - Wharfinger" }
+                link rel="stylesheet" href=(OWN_STYLE);
+            }
+            body { main { (body) } }
         }
     };
-    let policy = format!("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; {policy}");
+    let policy =
+        format!("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; style-src 'self'; {policy}");
     let policy = HeaderValue::try_from(policy.trim_end_matches([';', ' ']));
     let strictest = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     let headers = [

@@ -15,19 +15,19 @@ use crate::problem::quay::TOO_MANY_ATTEMPTS;
 use crate::quay::wire;
 
 /// 401 with a form, which leads back to where it was asked for.
-pub(super) fn form(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
+pub(super) async fn form(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
     let next = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    again(registry, parts, StatusCode::UNAUTHORIZED, next, None)
+    again(registry, parts, StatusCode::UNAUTHORIZED, next, None).await
 }
 
-fn again(
+async fn again(
     registry: &Registry,
     parts: &Parts,
     status: StatusCode,
     next: &str,
     fault: Option<&str>,
 ) -> Result<Response, Problem> {
-    let (cookie, csrf) = auth::page_cookie(parts)?;
+    let (cookie, csrf) = auth::page_cookie(registry, parts).await?;
     let elsewhere = registry.settings().oidc_login.as_ref().map(|login| page::Elsewhere {
         name: login.name.clone(),
         address: crate::oauth2::login_address(&login.name, next),
@@ -54,11 +54,11 @@ pub(super) async fn sign_in(registry: &Registry, parts: &Parts, body: Body) -> R
         }
         Ok(None) => {
             let fault = Some("Invalid Username or Password");
-            again(registry, parts, StatusCode::FORBIDDEN, next, fault)
+            again(registry, parts, StatusCode::FORBIDDEN, next, fault).await
         }
         Err(Error::TooManyAttempts { retry_after }) => {
             let status = StatusCode::TOO_MANY_REQUESTS;
-            let mut response = again(registry, parts, status, next, Some(TOO_MANY_ATTEMPTS))?;
+            let mut response = again(registry, parts, status, next, Some(TOO_MANY_ATTEMPTS)).await?;
             response.headers_mut().insert(RETRY_AFTER, crate::problem::retry_after(retry_after));
             Ok(response)
         }

@@ -15,6 +15,9 @@ use crate::quay::wire;
 
 /// Exchanges a signed token, shown as the robot's password, for a robot token.
 pub(super) async fn robot_token(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
+    if auth::is_asked_by_foreign_page(parts) {
+        return Err(Problem::ForeignPage);
+    }
     let Some((robot, signed)) = auth::client_credentials(&parts.headers) else {
         return Ok(refused("show the robot's full name and a signed token by HTTP Basic"));
     };

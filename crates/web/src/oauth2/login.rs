@@ -29,7 +29,7 @@ pub(super) async fn begin(
 ) -> Result<Response, Problem> {
     let query = Fields::of(parts.uri.query().unwrap_or_default().as_bytes());
     let next = own_path(query.get("next").unwrap_or("/"));
-    let (cookie, _) = auth::page_cookie(parts)?;
+    let (cookie, _) = auth::page_cookie(registry, parts).await?;
     let callback = callback(registry, login, parts);
     let mut response = match login::begin(registry, login, &cookie, &callback, next).await? {
         Ok(page) => redirect(StatusCode::FOUND, &page),

@@ -21,6 +21,8 @@ pub(crate) enum Problem {
     Body(BodyError),
     /// The form does not come from a page of ours.
     Csrf,
+    /// A page of another origin wants this for itself.
+    ForeignPage,
     /// There is nothing here.
     NotFound,
     /// The resource has other methods only, which this lists.
@@ -54,6 +56,7 @@ impl Problem {
                 said(status, &error.to_string())
             }
             Self::Csrf => said(StatusCode::FORBIDDEN, "CSRF token was invalid or missing."),
+            Self::ForeignPage => said(StatusCode::FORBIDDEN, "a page of another origin can't ask for this"),
             Self::NotFound => {
                 refusal(StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.")
             }

@@ -176,8 +176,8 @@ impl From<Error> for Problem {
             Error::NoApplication | Error::NoToken | Error::RedirectUri | Error::UnknownScope => {
                 Self::not_found("UNSUPPORTED", error.to_string())
             }
-            Error::FreshLoginRequired => Self::unauthorized(error.to_string()),
-            Error::TooManyAttempts { retry_after } => {
+            Error::FreshLoginRequired | Error::NeedsEveryScope => Self::unauthorized(error.to_string()),
+            Error::TooManyAttempts { retry_after } | Error::TooManySignUps { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error.to_string())
                     .with_header(RETRY_AFTER, super::retry_after(retry_after))
             }

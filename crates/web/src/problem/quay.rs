@@ -42,8 +42,8 @@ pub(crate) enum Problem {
     Message(StatusCode, Value),
     /// Shape E: a bare error.
     Error(StatusCode, String),
-    /// 429: so long no password is looked at.
-    TooManyAttempts(Duration),
+    /// 429: too much of something, and for how long it is refused.
+    TooMany(String, Duration),
     /// 405: the resource has other methods only, which this lists.
     Method(String),
 }
@@ -149,8 +149,8 @@ impl Problem {
                 response
             }
             Self::Error(status, error) => wire::json(status, &ApiFailure { error }),
-            Self::TooManyAttempts(wait) => {
-                let document = ApiMessage { message: json!(TOO_MANY_ATTEMPTS) };
+            Self::TooMany(text, wait) => {
+                let document = ApiMessage { message: json!(text) };
                 let mut response = wire::json(StatusCode::TOO_MANY_REQUESTS, &document);
                 response.headers_mut().insert(RETRY_AFTER, super::retry_after(wait));
                 response
@@ -191,6 +191,9 @@ impl From<Error> for Problem {
             Error::Forbidden | Error::MountNeedsPull(_) => {
                 Self::typed(StatusCode::FORBIDDEN, "insufficient_scope", "Unauthorized")
             }
+            Error::NeedsEveryScope => {
+                Self::typed(StatusCode::FORBIDDEN, "insufficient_scope", error.to_string())
+            }
             Error::NoRepository
             | Error::NoTag
             | Error::TagDead(_)
@@ -214,7 +217,8 @@ impl From<Error> for Problem {
             Error::FreshLoginRequired => {
                 Self::typed(StatusCode::UNAUTHORIZED, "fresh_login_required", "Requires fresh login")
             }
-            Error::TooManyAttempts { retry_after } => Self::TooManyAttempts(retry_after),
+            Error::TooManyAttempts { retry_after } => Self::TooMany(TOO_MANY_ATTEMPTS.into(), retry_after),
+            Error::TooManySignUps { retry_after } => Self::TooMany(error.to_string(), retry_after),
             Error::Tag { name, refusal } => tag_refused(&name, refusal),
             Error::InvalidRequest(detail) => Self::invalid_request(detail),
             Error::Message(text) => Self::message(text),

@@ -61,6 +61,8 @@ pub(super) enum Access {
     Anybody,
     /// A role which tokens let through that have this scope, or a higher one of its kind.
     Scope(Scope),
+    /// All that an account may do: no token that lets through less.
+    EveryScope,
 }
 
 /// A parameter of a query.

@@ -124,6 +124,8 @@ pub struct People {
     pub global_readonly_superusers: Vec<String>,
     /// Whether anybody may make an account.
     pub user_creation: bool,
+    /// How often one client may try to make an account in an hour.
+    pub max_sign_ups_per_address: NonZeroUsize,
     /// How long app-specific tokens are good; for ever when absent.
     pub app_token_expiration: Option<Duration>,
 }

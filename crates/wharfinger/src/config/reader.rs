@@ -98,11 +98,13 @@ impl Reader {
         let global_readonly_superusers =
             self.optional(setting::GLOBAL_READONLY_SUPERUSERS, value::users).unwrap_or_default();
         let user_creation = self.value(setting::USER_CREATION, value::switch);
+        let max_sign_ups_per_address = self.value(setting::MAX_SIGN_UPS_PER_ADDRESS, value::count);
         let app_token_expiration = self.optional(setting::APP_TOKEN_EXPIRATION, value::positive_duration);
         Some(People {
             superusers,
             global_readonly_superusers,
             user_creation: user_creation?,
+            max_sign_ups_per_address: max_sign_ups_per_address?,
             app_token_expiration,
         })
     }

@@ -72,6 +72,8 @@ settings! {
     GLOBAL_READONLY_SUPERUSERS = "global_readonly_superusers" "NAMES", Follows("none"),
         "Users who may read everything and write nothing, with commas between";
     USER_CREATION = "user_creation" "SWITCH", Value("true"), "Whether anybody may make an account: true or false";
+    MAX_SIGN_UPS_PER_ADDRESS = "max_sign_ups_per_address" "COUNT", Value("20"),
+        "How often one client's address may try to make an account in an hour";
     APP_TOKEN_EXPIRATION = "app_token_expiration" "DURATION", Follows("never"),
         "How long app-specific tokens are good";
     TRUSTED_ISSUERS = "trusted_issuers" "URLS",

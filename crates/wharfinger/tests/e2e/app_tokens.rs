@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Engine, Image, Server, each_engine};
+use crate::support::{ADMIN_PASSWORD, Browser, EVERY_SCOPE, Engine, Image, Server, each_engine};
 
 const ALL: &str = "/api/v1/user/apptoken";
 
@@ -75,7 +75,7 @@ fn a_token_is_nobodys_business_but_its_owners() {
     let made = server.by_admin("POST", ALL).json(&json!({"title": "laptop"})).send().json();
     let one = format!("{ALL}/{}", made["token"]["uuid"].as_str().unwrap());
     server.add_user("bob");
-    let bob = server.token("bob", "user:admin");
+    let bob = server.token("bob", EVERY_SCOPE);
     for method in ["GET", "DELETE"] {
         server.call(method, &one).bearer(&bob).send().is_problem(&server.url, 404, "not_found", "Not Found");
     }
@@ -94,4 +94,51 @@ fn a_token_ends_when_the_operator_says_so() {
     server.eventually(|server| server.ask_token("$app", &code, &[]), |answer| answer.status == 401);
     let listed = server.by_admin("GET", &format!("{ALL}?expiring=true")).send().json();
     assert_eq!((listed["tokens"].as_array().unwrap().len(), &listed["only_expiring"]), (1, &json!(true)));
+}
+
+#[test]
+fn no_token_makes_a_password_that_knows_fewer_limits_than_itself() {
+    const HOW: &str = "this gives all that the account may do: sign in, show name and password, or send an access \
+                       token with every scope";
+    let server = Server::start(Engine::Sqlite);
+    server.add_user_with_password("bob", "bobs-own-password");
+    let made = server.by_admin("POST", ALL).json(&json!({"title": "laptop"})).send().json();
+    let one = format!("{ALL}/{}", made["token"]["uuid"].as_str().unwrap());
+    let almost = EVERY_SCOPE.replace("repo:admin ", "");
+    for scopes in
+        ["user:admin", "user:admin repo:read org:admin", &almost, &EVERY_SCOPE.replace("super:user ", "")]
+    {
+        let token = server.token("admin", scopes);
+        for (method, path, body) in [
+            ("POST", ALL, json!({"title": "another"})),
+            ("POST", ALL, json!({})),
+            ("GET", one.as_str(), json!(null)),
+            ("PUT", "/api/v1/user/", json!({"password": "quite-another"})),
+            ("PUT", "/api/v1/user/", json!({"email": "thief@example.com"})),
+        ] {
+            let call = server.call(method, path).bearer(&token);
+            let answer = if body.is_null() { call.send() } else { call.json(&body).send() };
+            answer.is_problem(&server.url, 403, "insufficient_scope", HOW);
+        }
+        // What gives nothing away goes on.
+        assert_eq!(server.call("GET", ALL).bearer(&token).send().status, 200, "{scopes}");
+        let told = server.call("PUT", "/api/v1/user/").bearer(&token).json(&json!({"company": "x"})).send();
+        assert_eq!(told.status, 200, "{scopes}: {told:?}");
+    }
+    let without = server.token("admin", "org:admin repo:admin");
+    let refused = server.call("POST", ALL).bearer(&without).json(&json!({"title": "another"})).send();
+    refused.is_problem(&server.url, 403, "insufficient_scope", "Unauthorized");
+    assert_eq!(server.by_admin("GET", ALL).send().json()["tokens"].as_array().unwrap().len(), 1);
+
+    // Whoever is no superuser lacks nothing without `super:user`, and a wider scope stands for the narrower.
+    let bobs = server.token("bob", "org:admin repo:admin user:admin");
+    let title = json!({"title": "laptop"});
+    assert_eq!(server.call("POST", ALL).bearer(&bobs).json(&title).send().status, 200);
+    assert_eq!(server.call("POST", ALL).basic("bob", "bobs-own-password").json(&title).send().status, 200);
+    let mut browser = Browser::open(&server);
+    browser.sign_in("admin", ADMIN_PASSWORD);
+    assert_eq!(browser.post(ALL, &title).status, 200);
+    assert_eq!(browser.get(&one).status, 200);
+    let weak = server.token("admin", "user:admin");
+    server.call("DELETE", &one).bearer(&weak).send().is_empty(204);
 }

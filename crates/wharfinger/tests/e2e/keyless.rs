@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, Issuer, ServedIssuer, Server, engines, now_s};
+use crate::support::{Answer, Engine, Issuer, ServedIssuer, Server, engines, now_s, thumbprint};
 
 const FEDERATION: &str = "/api/v1/organization/acme/robots/ci/federation";
 const EXCHANGE: &str = "/oauth2/federation/robot/token";
@@ -138,7 +138,7 @@ fn an_issuer_inside_is_not_asked_unless_the_operator_says_so() {
 
 #[test]
 fn a_federation_that_can_not_be_meant_is_refused() {
-    let server = start(&[]);
+    let server = start(&[("public-url", "https://registry.example")]);
     let entry = json!({"issuer": "https://ci.example", "subject": "s"});
     for body in [
         json!({}),
@@ -165,4 +165,56 @@ fn a_federation_that_can_not_be_meant_is_refused() {
         assert_eq!(answer.status, 400, "{method}: {answer:?}");
     }
     server.by_admin("GET", FEDERATION).send().is(200, json!([]));
+}
+
+#[test]
+fn a_registry_without_an_address_of_its_own_takes_no_token_that_names_none_either() {
+    let issuer = ServedIssuer::start();
+    let settings =
+        [("internal-issuers", &*issuer.url), ("public-url", "https://registry.example"), ("log", "info")];
+    let mut server = start(&settings);
+    let own = json!([{"issuer": issuer.url, "subject": SUBJECT}]);
+    assert_eq!(server.by_admin("POST", FEDERATION).json(&own).send().status, 200);
+    // The address is taken away, and the trust is still there.
+    server.settings.retain(|(key, _)| key != "public-url");
+    assert_eq!(server.stop(), Some(0));
+    server.spawn();
+    for audience in ["wharfinger", "registry.example", server.address()] {
+        let signed = issuer.sign("ec", &claims(&issuer, audience));
+        assert_eq!(exchange(&server, "acme+ci", &signed).status, 401, "{audience}");
+        assert_eq!(granted(&server, &signed), 401, "{audience}");
+    }
+    server.says("the registry has no `public_url`");
+    let hint = "name an `audience` that no other registry has: this one has no `public_url` for which tokens could be \
+                made";
+    let refused = server.by_admin("POST", FEDERATION).json(&own).send();
+    refused.is_problem(&server.url, 400, "invalid_request", hint);
+    let named = json!([{"issuer": issuer.url, "subject": SUBJECT, "audience": "acme-registry"}]);
+    assert_eq!(server.by_admin("POST", FEDERATION).json(&named).send().status, 200);
+    assert_eq!(granted(&server, &issuer.sign("ec", &claims(&issuer, "acme-registry"))), 202);
+}
+
+#[test]
+fn a_head_may_name_a_certificates_thumbprint_but_bring_no_key() {
+    let issuer = ServedIssuer::start();
+    let server = start(&[("internal-issuers", &issuer.url)]);
+    let trusts = json!([{"issuer": issuer.url, "subject": SUBJECT, "audience": "us"}]);
+    assert_eq!(server.by_admin("POST", FEDERATION).json(&trusts).send().status, 200);
+    let jwk = issuer.keys()["keys"][0].clone();
+    for (name, value, status) in [
+        // As GitHub Actions and Entra ID write it.
+        ("x5t", json!("ykNaY4qM_ta4k2TgZOCEYLkcYlA"), 200),
+        ("x5t#S256", json!(thumbprint(b"certificate")), 200),
+        ("x5u", json!("https://ci.example/certificate"), 401),
+        ("x5c", json!(["MIIB"]), 401),
+        ("jwk", jwk, 401),
+        ("jku", json!(format!("{}/keys", issuer.url)), 401),
+        ("crit", json!(["exp"]), 401),
+        ("zip", json!("DEF"), 401),
+    ] {
+        let mut head = json!({"typ": "JWT", "alg": "RS256", "kid": "rsa"});
+        head[name] = value;
+        let signed = issuer.sign_as(&head, "rsa", &claims(&issuer, "us"));
+        assert_eq!(exchange(&server, "acme+ci", &signed).status, status, "{head}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{ADMIN_PASSWORD, Answer, Engine, Server, each_engine};
+use crate::support::{ADMIN_PASSWORD, Answer, Browser, Engine, Server, each_engine};
 
 const CALLBACK: &str = "https://ci.example.com/cb?from=wharfinger";
 
@@ -350,6 +350,63 @@ fn a_code_is_worth_nothing_to_anybody_else_and_for_no_other_address() {
     let moved = place.exchange(&code, &[("redirect_uri", "https://ci.example.com/other")]);
     moved.is(400, json!({"error": "invalid_grant"}));
     place.exchange(&code, &[]).is(400, json!({"error": "invalid_grant"}));
+}
+
+#[test]
+fn a_code_ends_with_what_it_rests_on() {
+    each_engine(|server| {
+        server.add_user_with_password("bob", "bobs-own-password");
+        let mut place = Place::new(server);
+        let owners = "/api/v1/organization/acme/team/owners/members/bob";
+        assert_eq!(place.server.by_admin("PUT", owners).json(&json!({})).send().status, 200);
+        let sign_in = |place: &mut Place, password: &str| {
+            let mut browser = Browser::open(&place.server);
+            assert_eq!(browser.sign_in("bob", password).status, 200);
+            (place.csrf, place.server.cookie) = (browser.csrf.clone(), browser.cookie.clone());
+        };
+        sign_in(&mut place, "bobs-own-password");
+        let worthless = json!({"error": "invalid_grant"});
+        let applications = "/api/v1/organization/acme/applications";
+        let by_bob = |place: &Place, method: &str, path: &str| {
+            let call = place.server.call(method, path).header("cookie", &place.server.cookie);
+            call.header("x-csrf-token", &place.csrf)
+        };
+
+        // The token that was had by another code is taken back: by whoever lent it, or by the application's owner.
+        for by_lender in [true, false] {
+            assert_eq!(place.exchange(&place.code(), &[]).status, 200);
+            let code = place.code();
+            let lent = by_bob(&place, "GET", "/api/v1/user/authorizations").send().json();
+            let uuid = lent["authorizations"][0]["uuid"].as_str().unwrap();
+            let (one, all) = (
+                format!("/api/v1/user/authorizations/{uuid}"),
+                format!("{applications}/{}", place.client_id),
+            );
+            let path = if by_lender { one } else { format!("{all}/tokens/{uuid}") };
+            by_bob(&place, "DELETE", &path).send().is_empty(204);
+            place.exchange(&code, &[]).is(400, worthless.clone());
+        }
+
+        let code = place.code();
+        for enabled in [false, true] {
+            let change = place.server.by_admin("PUT", "/api/v1/superuser/users/bob");
+            assert_eq!(change.json(&json!({"enabled": enabled})).send().status, 200);
+        }
+        place.exchange(&code, &[]).is(400, worthless.clone());
+
+        sign_in(&mut place, "bobs-own-password");
+        let code = place.code();
+        let change = place.server.call("PUT", "/api/v1/user/").basic("bob", "bobs-own-password");
+        assert_eq!(change.json(&json!({"password": "quite-another"})).send().status, 200);
+        place.exchange(&code, &[]).is(400, worthless);
+
+        sign_in(&mut place, "quite-another");
+        let form = place.exchange_form(&place.code(), &[]);
+        place.server.by_admin("DELETE", &format!("{applications}/{}", place.client_id)).send().is_empty(204);
+        let exchange = place.server.call("POST", "/oauth/access_token");
+        let exchange = exchange.body("application/x-www-form-urlencoded", form).send();
+        exchange.is(400, json!({"error": "invalid_client"}));
+    });
 }
 
 #[test]

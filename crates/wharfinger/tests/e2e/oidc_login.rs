@@ -149,7 +149,7 @@ fn nobody_comes_from_the_issuer_before_the_first_user() {
 }
 
 #[test]
-fn who_came_from_the_issuer_is_told_to_have_no_password() {
+fn who_comes_from_the_issuer_has_no_password_until_the_operator_gives_them_one() {
     let issuer = ServedIssuer::start();
     let server = start(&issuer, &[]);
     let session = cookie(&sign_in(&server, &issuer, &json!({})));
@@ -157,9 +157,28 @@ fn who_came_from_the_issuer_is_told_to_have_no_password() {
     assert_eq!(has(server.call("GET", "/api/v1/user/").header("cookie", &session)), false);
     assert_eq!(has(server.by_admin("GET", "/api/v1/user/")), true);
     let csrf = server.call("GET", "/csrf_token").header("cookie", &session).send().json();
-    let change = server.call("PUT", "/api/v1/user/").header("cookie", &session);
-    let change = change.header("x-csrf-token", csrf["csrf_token"].as_str().unwrap());
-    assert_eq!(has(change.json(&json!({"password": "quite-another"}))), true, "from now on there is one");
+    let set = |password: &str| {
+        let call = server.call("PUT", "/api/v1/user/").header("cookie", &session);
+        let call = call.header("x-csrf-token", csrf["csrf_token"].as_str().unwrap());
+        call.json(&json!({"password": password, "company": "ours"})).send()
+    };
+    let hint = "this account signs in at the identity provider: only the registry's operator or a superuser can give \
+                it a password";
+    set("quite-another").is_problem(&server.url, 400, "invalid_request", hint);
+    let me = server.call("GET", "/api/v1/user/").header("cookie", &session).send().json();
+    assert_eq!((&me["has_password_set"], &me["company"]), (&json!(false), &json!(null)), "nothing was done");
+    server.ask_token("alice", "quite-another", &[]).is_oci_error(401, "UNAUTHORIZED");
+
+    let reset =
+        server.run_with_input(&["user", "reset-password", "alice", "--password-stdin"], "by-the-operator");
+    assert!(reset.status.success(), "{reset:?}");
+    assert_eq!(server.ask_token("alice", "by-the-operator", &[]).status, 200);
+    let change = server.call("PUT", "/api/v1/user/").basic("alice", "by-the-operator");
+    assert_eq!(
+        change.json(&json!({"password": "quite-another"})).send().status,
+        200,
+        "who has one changes it"
+    );
 }
 
 #[test]
@@ -220,6 +239,18 @@ fn an_id_token_that_is_not_for_this_question_is_refused() {
     }
     let answer = sign_in(&server, &issuer, &json!({"aud": ["client", "another"], "azp": "client"}));
     assert_eq!(answer.status, 303, "{answer:?}");
+    // Entra ID names the certificate's thumbprint; nobody brings the key along.
+    for (name, value, status) in [
+        ("x5t", json!("dGh1bWI"), 303),
+        ("x5c", json!(["MIIB"]), 502),
+        ("x5u", json!("https://x.example"), 502),
+    ] {
+        let way = begin(&server, &issuer, "/");
+        let mut head = json!({"typ": "JWT", "alg": "RS256", "kid": "rsa"});
+        head[name] = value;
+        promise(&server, &issuer, &way, issuer.sign_as(&head, "rsa", &claims(&issuer, &way, &json!({}))));
+        assert_eq!(come_back(&server, &way.cookie, &way.asked["state"]).status, status, "{name}");
+    }
     let way = begin(&server, &issuer, "/");
     let forged = Issuer::new(&issuer.url).sign("ec", &claims(&issuer, &way, &json!({})));
     promise(&server, &issuer, &way, forged);
@@ -270,6 +301,51 @@ fn teams_follow_groups(engine: Engine) {
         assert_eq!(found, (readers, writers), "{groups}");
         assert_eq!(members("others"), [json!("alice")], "teams without a group are left alone");
     }
+}
+
+#[test]
+fn groups_leave_no_organization_without_an_administrator() {
+    engines().into_iter().for_each(|engine| {
+        let issuer = ServedIssuer::start();
+        let server = start_on(engine, &issuer, &[("login-groups", "ops=acme/owners,ops=acme/chiefs")]);
+        let made = server.by_admin("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send();
+        assert_eq!(made.status, 201, "{made:?}");
+        let put = |path: &str, body: Value| {
+            let put = server.by_admin("PUT", &format!("/api/v1/organization/acme/team/{path}"));
+            assert_eq!(put.json(&body).send().status, 200, "{path}");
+        };
+        put("chiefs", json!({"role": "admin"}));
+        let in_teams = || {
+            ["owners", "chiefs"].map(|team| {
+                let path = format!("/api/v1/organization/acme/team/{team}/members");
+                server.by_admin("GET", &path).send().text().contains("\"alice\"")
+            })
+        };
+        let in_ops = json!({"groups": ["ops"]});
+        assert_eq!(sign_in(&server, &issuer, &in_ops).status, 303);
+        assert_eq!(in_teams(), [true, true]);
+        assert_eq!(sign_in(&server, &issuer, &json!({})).status, 303);
+        assert_eq!(in_teams(), [false, false], "there is another");
+
+        // Now alice is the last: the first team is taken from her, but not the second.
+        assert_eq!(sign_in(&server, &issuer, &in_ops).status, 303);
+        let leave = server.by_admin("DELETE", "/api/v1/organization/acme/members/admin").send();
+        leave.is_empty(204);
+        assert_eq!(sign_in(&server, &issuer, &json!({})).status, 303);
+        assert_eq!(in_teams(), [false, true]);
+        server.says("would leave an organization without an administrator");
+        let logs = server.by_admin("GET", "/api/v1/organization/acme/logs").send().json();
+        let kept = &logs["logs"][0];
+        assert_eq!(
+            (&kept["kind"], &kept["metadata"]["team"]),
+            (&json!("org_keep_team_member"), &json!("chiefs")),
+            "{logs}"
+        );
+        // Nobody else is kept for that.
+        put("owners/members/admin", json!({}));
+        assert_eq!(sign_in(&server, &issuer, &json!({})).status, 303);
+        assert_eq!(in_teams(), [false, false]);
+    });
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Signing in and out as a browser does, and what protects it.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::support::{ADMIN_PASSWORD, Answer, Browser, EVERY_SCOPE, Engine, Server, each_engine};
@@ -44,6 +46,31 @@ fn whoever_signs_in_gets_a_new_session_and_the_old_id_is_worth_nothing() {
         let left = server.call("GET", "/api/v1/user/").header("cookie", &old).send();
         assert_eq!(left.status, 401, "signing in again ends the session before");
     });
+}
+
+#[test]
+fn a_page_takes_no_cookie_that_somebody_else_made_up() {
+    let server = Server::start(Engine::Sqlite);
+    let page = "/oauth/authorize?response_type=token&client_id=x&redirect_uri=x&scope=repo%3Aread";
+    let given = |path: &str, cookie: &str| {
+        let answer = server.call("GET", path).header("cookie", cookie).send();
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    };
+    let mut browser = Browser::open(&server);
+    let ours = browser.cookie.clone();
+    let altered = format!("{}{}", &ours[..ours.len() - 1], if ours.ends_with('A') { 'B' } else { 'A' });
+    for path in ["/csrf_token", page] {
+        assert_eq!(given(path, &ours), ours, "{path}");
+        for planted in ["_csrf_token=planted", &altered, &ours[..ours.len() - 1], "_csrf_token=\u{e9}"] {
+            let new = given(path, planted);
+            assert!(new != planted && given(path, &new) == new, "{path}: {planted}");
+        }
+    }
+    browser.sign_in("admin", ADMIN_PASSWORD);
+    assert_eq!(given("/csrf_token", &browser.cookie), browser.cookie, "a session goes on");
+    let left = browser.cookie.clone();
+    browser.post("/api/v1/signout", &json!({}));
+    assert_ne!(given("/csrf_token", &left), left, "and its cookie ends with it");
 }
 
 #[test]
@@ -237,4 +264,29 @@ fn no_secret_is_logged_and_none_is_taken_from_a_query() {
     ] {
         assert!(!server.has_said(secret), "{secret} is logged");
     }
+}
+
+#[test]
+fn of_many_passwords_at_once_no_more_are_looked_at_than_one_after_the_other() {
+    let server = Server::start(Engine::Sqlite);
+    server.add_user_with_password("bob", "bobs-own-password");
+    let at_once = |user: &str, password: &str| {
+        let begun = Instant::now();
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let ask = || server.call("GET", "/api/v1/user/").basic(user, password).send().status;
+            let threads: Vec<_> = (0..60).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        // Each second of waiting lets one more in, then each two, four and so on.
+        let pauses = begun.elapsed().as_secs().checked_ilog2().map_or(0, |log| log as usize + 1);
+        (answers, 5 + pauses)
+    };
+    for user in ["bob", "nobody"] {
+        let (answers, most) = at_once(user, "wrong");
+        let looked_at = answers.iter().filter(|status| **status == 401).count();
+        assert!(looked_at <= most && answers.iter().all(|status| [401, 429].contains(status)), "{answers:?}");
+    }
+    // Whoever has the right password is not held up by being quick.
+    let (answers, _) = at_once("admin", ADMIN_PASSWORD);
+    assert!(answers.iter().all(|status| *status == 200), "{answers:?}");
 }

@@ -90,7 +90,7 @@ fn whoever_is_disabled_can_do_nothing_by_any_way() {
             .json(&json!({"username": "alice", "password": "eight-or-more"}))
             .send();
         let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        let token = server.token("alice", "user:admin repo:admin repo:create");
+        let token = server.token("alice", EVERY_SCOPE);
         server.create_repository_by(&token, "alice/web", "private");
         let robot = server.call("PUT", "/api/v1/user/robots/ci").bearer(&token).send().json();
         let robot = robot["token"].as_str().unwrap();

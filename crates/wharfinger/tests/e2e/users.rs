@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{ADMIN_PASSWORD, Engine, Server, each_engine};
+use crate::support::{ADMIN_PASSWORD, EVERY_SCOPE, Engine, Server, each_engine};
 
 const USER: &str = "/api/v1/user/";
 
@@ -123,7 +123,7 @@ fn another_password_ends_every_other_session() {
     assert_eq!(server.call("GET", USER).header("cookie", &new).send().status, 200);
     server.ask_token("alice", "eight-or-more", &[]).is_oci_error(401, "UNAUTHORIZED");
     assert_eq!(server.ask_token("alice", "quite-another", &[]).status, 200);
-    let weak = server.call("PUT", USER).bearer(&server.token("alice", "user:admin"));
+    let weak = server.call("PUT", USER).bearer(&server.token("alice", EVERY_SCOPE));
     let weak = weak.json(&json!({"password": "short"})).send();
     assert_eq!((weak.status, weak.json()["message"].is_string()), (400, true), "{weak:?}");
     assert!(!server.has_said("quite-another"));
@@ -133,7 +133,7 @@ fn another_password_ends_every_other_session() {
 fn whoever_leaves_leaves_the_name_to_others_and_nothing_else() {
     each_engine(|server| {
         server.add_user("alice");
-        let alice = server.token("alice", "user:admin repo:admin repo:create");
+        let alice = server.token("alice", EVERY_SCOPE);
         server.create_repository_by(&alice, "alice/web", "public");
         server.create_repository("admin/app", "private");
         server.give_role("admin/app", "alice", "write");
@@ -167,4 +167,28 @@ fn whoever_leaves_leaves_the_name_to_others_and_nothing_else() {
             "Cannot delete a superuser",
         );
     });
+}
+
+#[test]
+fn nobody_fills_the_registry_with_accounts_from_one_address() {
+    let settings = [("max-sign-ups-per-address", "3"), ("trusted-proxies", "127.0.0.1")];
+    let server = Server::start_with(Engine::Sqlite, &settings);
+    let sign_up = |from: &str, name: &str| {
+        let body = json!({"username": name, "password": "eight-or-more"});
+        server.call("POST", USER).header("x-forwarded-for", from).json(&body).send()
+    };
+    assert_eq!(sign_up("192.0.2.1", "alice").status, 200);
+    assert_eq!(sign_up("192.0.2.1", "alice").status, 400, "taken, but tried");
+    assert_eq!(sign_up("192.0.2.1", "bob").status, 200);
+    let refused = sign_up("192.0.2.1", "carol");
+    refused.is(429, json!({"message": "too many accounts were made from this address; try again later"}));
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((3000..=3600).contains(&wait), "{wait}");
+    assert_eq!(sign_up("192.0.2.2", "carol").status, 200);
+    // Superusers make as many as they like.
+    for name in ["dan", "eve", "fay", "guy"] {
+        let body = json!({"username": name, "password": "eight-or-more"});
+        let call = server.by_admin("POST", "/api/v1/superuser/users/").header("x-forwarded-for", "192.0.2.1");
+        assert_eq!(call.json(&body).send().status, 200);
+    }
 }

@@ -198,6 +198,10 @@ fn securities(operation: &Operation) -> Vec<SecurityRequirement> {
         Access::Open => return Vec::new(),
         Access::Anybody => Vec::new(),
         Access::Scope(scope) => vec![scope.as_str()],
+        // Only superusers have the last one, and the operation asks for it of them alone.
+        Access::EveryScope => {
+            Scope::ALL.into_iter().filter(|it| *it != Scope::SuperUser).map(Scope::as_str).collect()
+        }
     };
     let session = SecurityRequirement::new(SESSION, NO_SCOPES);
     let session = if operation.method == Method::GET { session } else { session.add(CSRF, NO_SCOPES) };

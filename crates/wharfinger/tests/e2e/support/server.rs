@@ -34,7 +34,8 @@ pub(crate) struct Server {
     pub(crate) cookie: String,
     pub(crate) data: TempDir,
     schema: Option<Schema>,
-    settings: Vec<(String, String)>,
+    /// What it is started with, beside the usual.
+    pub(crate) settings: Vec<(String, String)>,
     client: Client,
     child: Option<Child>,
     said: Arc<Mutex<Vec<String>>>,

@@ -97,6 +97,8 @@ impl Registry {
     ) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let secret_key = identity::SecretKey::load(&db).await?;
+        let pulls = Arc::new(pulls::Counter::default());
+        pulls.client_keys().renew(&db, clock.now()).await?;
         Ok(Self(Arc::new(Inner {
             db,
             blobs,
@@ -107,7 +109,7 @@ impl Registry {
             passwords: identity::Passwords::new(),
             backoff: identity::Backoff::default(),
             last_used: identity::LastUsed::default(),
-            pulls: Arc::default(),
+            pulls,
             claims: Arc::default(),
             issuers: oidc::Issuers::new(fetch),
         })))

@@ -19,6 +19,7 @@ mod operation;
 mod organization;
 mod permission;
 mod prototype;
+mod pull_series;
 mod repository;
 mod request;
 mod robot;

@@ -8,8 +8,8 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 use super::operation::Operation;
 use super::{
     app_token, application, authorization, autoprune, documents, error_type, federation, immutability, label,
-    logs, manifest, member, message, notification, organization, permission, prototype, repository, robot,
-    search, session, superuser, tag, team, user,
+    logs, manifest, member, message, notification, organization, permission, prototype, pull_series,
+    repository, robot, search, session, superuser, tag, team, user,
 };
 
 /// Where the API begins.
@@ -39,6 +39,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         name: "manifest",
         about: "Look at manifests, and label them.",
         operations: &[manifest::OPERATIONS, label::OPERATIONS],
+    },
+    Chapter {
+        name: "pullstatistics",
+        about: "Tell how often things were pulled over time.",
+        operations: &[pull_series::OPERATIONS],
     },
     Chapter {
         name: "repositorynotification",

@@ -135,6 +135,8 @@ impl Pending {
                 new.insert(Tally { repository, manifest, tag, sum: Sum::default() })
             }
         };
+        // Pruning must know of it even if there is no room to count it.
+        tally.sum.last = tally.sum.last.max(pull.at);
         let place = (Step::Hour.number(pull.at), Split { method: pull.method, client: pull.client });
         match tally.sum.by_hour.get_mut(&place) {
             Some(count) => *count += 1,
@@ -144,7 +146,6 @@ impl Pending {
                 self.sums += 1;
             }
         }
-        tally.sum.last = tally.sum.last.max(pull.at);
         let Some(client) = client else { return Room::Enough };
         if self.clients >= CLIENTS {
             return Room::NoneForClient;

@@ -3,6 +3,7 @@
 mod access;
 pub mod client;
 mod digest;
+mod distinct;
 pub mod grant;
 pub mod image;
 pub mod label;
@@ -17,12 +18,15 @@ mod redirect_uri;
 pub mod referrers;
 mod repository_state;
 pub mod rules;
+pub mod series;
 pub mod tag;
 mod time;
 pub mod trust;
 
 pub use access::{NamespaceRole, Role, Scope, Scopes, TeamRole, UnknownRole, UnknownScope, UnknownTeamRole};
+pub use client::ClientKind;
 pub use digest::{Algorithm, Digest, InvalidDigest};
+pub use distinct::Distinct;
 pub use name::{
     InvalidNamespace, InvalidReference, InvalidRepositoryName, InvalidRobotName, InvalidTagName, Namespace,
     Reference, RepositoryName, RobotName, TagName,

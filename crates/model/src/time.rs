@@ -60,6 +60,22 @@ impl Timestamp {
         self.0.div_euclid(DAY_MS)
     }
 
+    /// The month, counted from January 1970, UTC; 0 for instants that no calendar date has.
+    pub fn month(self) -> i64 {
+        let date = jiff::civil::Date::from(calendar(self));
+        (i64::from(date.year()) - 1970) * 12 + i64::from(date.month()) - 1
+    }
+
+    /// The first instant of the month, counted from January 1970; the end of the calendar for months that it has not.
+    pub fn from_month(month: i64) -> Self {
+        let (year, month) = (month.div_euclid(12).saturating_add(1970), month.rem_euclid(12) + 1);
+        let date = i16::try_from(year).ok().zip(i8::try_from(month).ok());
+        let date = date.and_then(|(year, month)| jiff::civil::Date::new(year, month, 1).ok());
+        date.map_or(Self::YEAR_10000, |date| {
+            Self::from_day(i64::from((date - jiff::civil::date(1970, 1, 1)).get_days()))
+        })
+    }
+
     /// Whole seconds since the epoch, rounded down.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1000)
@@ -88,12 +104,15 @@ pub struct QuayDate(pub Timestamp);
 
 impl fmt::Display for QuayDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The calendar reaches to the end of the year 9999; the library's instants end a day before.
-        let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
-        let since = jiff::SignedDuration::from_secs(self.0.as_seconds());
-        let date = epoch.checked_add(since).unwrap_or(epoch);
-        write!(f, "{}", date.strftime("%a, %d %b %Y %H:%M:%S -0000"))
+        write!(f, "{}", calendar(self.0).strftime("%a, %d %b %Y %H:%M:%S -0000"))
     }
+}
+
+/// What calendar and clock show in UTC, to the second; the epoch for instants that no calendar date has.
+fn calendar(instant: Timestamp) -> jiff::civil::DateTime {
+    // The calendar reaches to the end of the year 9999; the library's instants end a day before.
+    let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+    epoch.checked_add(jiff::SignedDuration::from_secs(instant.as_seconds())).unwrap_or(epoch)
 }
 
 /// As in `2026-08-03T09:05:07.120Z`: how the distribution API writes instants, in UTC (RFC 3339).

@@ -95,6 +95,8 @@ impl Registry {
     ) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let secret_key = identity::SecretKey::load(&db).await?;
+        let pulls = Arc::new(pulls::Counter::default());
+        pulls.client_keys().renew(&db, clock.now()).await?;
         Ok(Self(Arc::new(Inner {
             db,
             blobs,
@@ -106,7 +108,7 @@ impl Registry {
             backoff: identity::Backoff::default(),
             sign_ups: identity::SignUps::default(),
             last_used: identity::LastUsed::default(),
-            pulls: Arc::default(),
+            pulls,
             claims: Arc::default(),
             issuers: oidc::Issuers::new(fetch),
         })))

@@ -29,6 +29,8 @@ pub struct Settings {
     pub default_window: Duration,
     /// The windows that namespaces can be given.
     pub window_options: Vec<Duration>,
+    /// Whether pulls are counted. Policies prune by the counts, so this is off only to measure what counting costs.
+    pub count_pulls: bool,
     /// How often counted pulls are written down.
     pub pull_count_flush: Duration,
     /// How long a namespace is left alone after its tags were pruned.
@@ -90,6 +92,7 @@ impl Default for Settings {
             blob_lease: HOUR,
             default_window: 14 * 24 * HOUR,
             window_options: [0, 1, 7, 14, 28].map(|days| days * 24 * HOUR).to_vec(),
+            count_pulls: true,
             pull_count_flush: Duration::from_secs(1),
             prune_interval: HOUR,
             collect_interval: Duration::from_secs(30),

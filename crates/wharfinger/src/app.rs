@@ -71,6 +71,7 @@ fn settings(config: &Config) -> Settings {
         blob_lease: config.rhythm.blob_lease,
         default_window: config.rhythm.default_window,
         window_options: config.rhythm.window_options.clone(),
+        count_pulls: true,
         pull_count_flush: config.rhythm.pull_count_flush,
         prune_interval: config.rhythm.prune_interval,
         collect_interval: config.rhythm.collect_interval,

@@ -25,6 +25,9 @@ const LAST_USED: Duration = Duration::from_secs(60);
 /// How often policies are looked for that were laid down, but not applied to the end.
 const POLICIES: Duration = Duration::from_secs(60);
 
+/// How often pulls are looked for that are too old to be told by the hour.
+const ROLL_UP: Duration = Duration::from_secs(60);
+
 /// How often namespaces whose tags are due for pruning are looked for, unless each is due more often.
 const PRUNE_LOOK: Duration = Duration::from_secs(30);
 
@@ -51,6 +54,10 @@ impl Loops {
             "pull_counts.flush",
             |registry| async move { pulls::flush(&registry).await },
         ));
+        running.spawn(every(ROLL_UP, stopped.clone(), registry.clone(), "pull_counts.roll_up", {
+            let stopped = stopped.clone();
+            move |registry| roll_up(registry, stopped.clone())
+        }));
         running.spawn(certificate::renew(certificate, hangups, stopped.clone()));
         running.spawn(every(
             POLICIES,
@@ -116,6 +123,11 @@ fn start_identity(running: &mut JoinSet<()>, registry: &Registry, stopped: &watc
         "access_tokens.last_used",
         |registry| async move { last_used::flush(&registry).await },
     ));
+}
+
+/// Rolls up pulls that are too old to be told by the hour.
+async fn roll_up(registry: Registry, stopped: watch::Receiver<()>) -> wharfinger_registry::Result<()> {
+    unless_stopped(stopped, async { pulls::roll_up(&registry).await }).await
 }
 
 /// A round of pruning.

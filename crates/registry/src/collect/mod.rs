@@ -9,6 +9,7 @@ mod lifetimes;
 mod links;
 mod manifests;
 mod repositories;
+mod series;
 pub(crate) mod strays;
 
 use std::fmt;
@@ -93,7 +94,7 @@ impl Place {
 type Unit = fn(&mut Tx<'_>, Place) -> Result<Step>;
 
 /// What is done in a repository, each until there is nothing left to do: what one removes is what the next looks for.
-const IN_REPOSITORY: [Unit; 3] = [lifetimes::remove, manifests::remove, links::remove];
+const IN_REPOSITORY: [Unit; 4] = [lifetimes::remove, manifests::remove, links::remove, series::remove];
 /// What is done with one that was deleted.
 const TO_DELETED: [Unit; 1] = [repositories::remove];
 

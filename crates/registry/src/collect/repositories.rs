@@ -5,13 +5,13 @@ use wharfinger_store::{RepositoryId, Tx, garbage};
 use super::budget::{Budget, ROWS};
 use super::links::doom;
 use super::manifests::strip;
-use super::{Freed, Place, Step};
+use super::{Freed, Place, Step, series};
 use crate::Result;
 
 /// Removes some rows of a repository that was deleted, and at last its own. Nobody can reach it any more.
 pub(super) fn remove(tx: &mut Tx<'_>, place: Place) -> Result<Step> {
     let repository = place.repository;
-    if garbage::remove_rows_of(tx, repository, ROWS)? > 0 {
+    if series::remove_all(tx, repository)? || garbage::remove_rows_of(tx, repository, ROWS)? > 0 {
         return Ok(Step::Did(Freed::default()));
     }
     if let Some(freed) = remove_manifests(tx, repository)? {

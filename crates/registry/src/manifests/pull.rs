@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wharfinger_model::{Digest, Reference, RepositoryName, Timestamp};
-use wharfinger_store::{blob, lifetime, manifest, repository};
+use wharfinger_model::series::PullMethod;
+use wharfinger_model::{ClientKind, Digest, Reference, RepositoryName, TagName, Timestamp};
+use wharfinger_store::manifest::Stored;
+use wharfinger_store::{LifetimeId, Tx, blob, lifetime, manifest, repository};
 
-use crate::access::{Read, Write, check};
+use crate::access::{Granted, Read, Write, check};
 use crate::pulls::Pull;
-use crate::{Caller, Error, Registry, Result};
+use crate::{Caller, Error, Origin, Registry, Result};
 
 /// A manifest, ready to be sent.
 #[derive(Debug, Clone)]
@@ -31,34 +33,54 @@ pub async fn pull(
     repository: &RepositoryName,
     reference: &Reference,
 ) -> Result<Pulled> {
+    give_out(registry, caller, repository, reference, PullMethod::Get).await
+}
+
+async fn give_out(
+    registry: &Registry,
+    caller: &Arc<Caller>,
+    repository: &RepositoryName,
+    reference: &Reference,
+    method: PullMethod,
+) -> Result<Pulled> {
+    let Origin { address, user_agent } = &caller.origin;
+    let (address, client) = (*address, ClientKind::of(user_agent.as_deref()));
     let (caller, repository, reference) = (Arc::clone(caller), repository.clone(), reference.clone());
     let now = registry.now();
     let (stored, pull) = registry
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
-            match &reference {
-                Reference::Tag(name) => match manifest::by_tag(tx, granted.id(), name, now)? {
-                    Some((stored, lifetime)) => {
-                        let tag = Some((granted.id(), name.clone(), lifetime));
-                        let pull = Pull { manifest: stored.id, tag, at: now };
-                        Ok((stored, pull))
-                    }
-                    None => {
-                        // What ended before the window is forgotten, whether or not it was collected.
-                        let dead = lifetime::name_reaches(tx, granted.id(), name, now - granted.window())?;
-                        Err(if dead { Error::TagDead(name.clone()) } else { Error::NoManifest })
-                    }
-                },
-                Reference::Digest(digest) => {
-                    let stored = manifest::by_digest(tx, granted.id(), digest)?.ok_or(Error::NoManifest)?;
-                    let pull = Pull { manifest: stored.id, tag: None, at: now };
-                    Ok((stored, pull))
-                }
-            }
+            let (stored, tag) = find(tx, &granted, &reference, now)?;
+            let (repository, manifest) = (granted.id(), stored.id);
+            Ok((stored, Pull { repository, manifest, tag, method, client, address, at: now }))
         })
         .await?;
-    registry.0.pulls.count(pull);
+    if registry.settings().count_pulls {
+        registry.0.pulls.count(pull);
+    }
     Ok(Pulled { digest: stored.digest, media_type: stored.media_type, content: stored.content.into() })
+}
+
+/// What a reference leads to, and through which lifetime of a tag.
+fn find(
+    tx: &mut Tx<'_>,
+    granted: &Granted<Read>,
+    reference: &Reference,
+    now: Timestamp,
+) -> Result<(Stored, Option<(TagName, LifetimeId)>)> {
+    match reference {
+        Reference::Tag(name) => match manifest::by_tag(tx, granted.id(), name, now)? {
+            Some((stored, lifetime)) => Ok((stored, Some((name.clone(), lifetime)))),
+            None => {
+                // What ended before the window is forgotten, whether or not it was collected.
+                let dead = lifetime::name_reaches(tx, granted.id(), name, now - granted.window())?;
+                Err(if dead { Error::TagDead(name.clone()) } else { Error::NoManifest })
+            }
+        },
+        Reference::Digest(digest) => {
+            Ok((manifest::by_digest(tx, granted.id(), digest)?.ok_or(Error::NoManifest)?, None))
+        }
+    }
 }
 
 /// The same for `HEAD`. The answer makes somebody who may push leave out the push. So for them a manifest that they name
@@ -73,7 +95,7 @@ pub async fn head(
     name: &RepositoryName,
     reference: &Reference,
 ) -> Result<Pulled> {
-    let pulled = pull(registry, caller, name, reference).await?;
+    let pulled = give_out(registry, caller, name, reference, PullMethod::Head).await?;
     let Some(lease_end) = lease_end(registry, caller, name, &pulled.digest).await? else { return Ok(pulled) };
     let renew_before = registry.now() + registry.settings().blob_lease / 2;
     if matches!(reference, Reference::Digest(_)) && lease_end < renew_before {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wharfinger_model::manifest::Form;
 use wharfinger_model::{Digest, RepositoryName, TagName, Timestamp};
 use wharfinger_store::lifetime::{self, Listed, Openness, Selection};
+use wharfinger_store::pulls::Pulls;
 use wharfinger_store::{ManifestId, Tx, manifest};
 
 use crate::access::{Granted, Read, check};
@@ -63,6 +64,8 @@ pub struct TagView {
     pub layers_size: Option<i64>,
     /// What an index lists; `None` for an image. Tags at one index share it.
     pub index: Option<Arc<IndexView>>,
+    /// Pulls through the tag's name since it was last deleted.
+    pub pulls: Pulls,
 }
 
 /// A living tag, as the view of a repository has it.
@@ -172,7 +175,7 @@ pub(crate) fn newest_living(
 fn views(tx: &mut Tx<'_>, listed: Vec<Listed>) -> Result<Vec<TagView>> {
     let mut indexes: HashMap<ManifestId, Arc<IndexView>> = HashMap::new();
     let mut views = Vec::with_capacity(listed.len());
-    for Listed { name, lifetime, digest, media_type, layers_size } in listed {
+    for Listed { name, lifetime, digest, media_type, layers_size, pulls } in listed {
         let index = match indexes.get(&lifetime.manifest) {
             Some(known) => Some(Arc::clone(known)),
             None if Form::of(&media_type) == Some(Form::Index) => {
@@ -193,6 +196,7 @@ fn views(tx: &mut Tx<'_>, listed: Vec<Listed>) -> Result<Vec<TagView>> {
             digest,
             layers_size,
             index,
+            pulls,
         });
     }
     Ok(views)

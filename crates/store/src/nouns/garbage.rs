@@ -2,6 +2,7 @@
 
 use wharfinger_model::{Digest, Timestamp};
 
+use super::pulls::series;
 use super::{BlobId, ManifestId, RepositoryId};
 use crate::{Result, Tx, params, sql};
 
@@ -24,6 +25,10 @@ pub fn next_repository(tx: &mut Tx<'_>, after: Option<RepositoryId>) -> Result<O
             "SELECT repository_id FROM repository_blob WHERE held = FALSE AND repository_id > ?1
              ORDER BY repository_id LIMIT 1"
         ),
+        sql!(
+            "SELECT repository_id FROM pull_series WHERE ended = TRUE AND repository_id > ?1
+             ORDER BY repository_id LIMIT 1"
+        ),
     ];
     let mut first: Option<RepositoryId> = None;
     for look in looks {
@@ -44,7 +49,8 @@ pub fn is_due(tx: &mut Tx<'_>, repository: RepositoryId, beyond: Timestamp, now:
                            WHERE repository_id = ?1 AND deleted_ms IS NOT NULL AND deleted_ms <= ?2)
                 OR EXISTS (SELECT 1 FROM examination WHERE repository_id = ?1 AND due_ms <= ?3)
                 OR EXISTS (SELECT 1 FROM repository_blob
-                           WHERE repository_id = ?1 AND held = FALSE AND lease_end_ms <= ?3)"
+                           WHERE repository_id = ?1 AND held = FALSE AND lease_end_ms <= ?3)
+                OR EXISTS (SELECT 1 FROM pull_series WHERE repository_id = ?1 AND ended = TRUE)"
         ),
         params![repository, beyond, now],
         |_| Ok(()),
@@ -89,6 +95,7 @@ pub fn hidden(
 /// Removes a manifest with everything that still hangs on it; its length in bytes. No lifetime may point at it and no
 /// index list it.
 pub fn remove_manifest(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<i64> {
+    series::end_of_manifest(tx, manifest)?;
     let size =
         tx.optional(sql!("DELETE FROM manifest WHERE id = ?1 RETURNING size"), params![manifest], |row| {
             row.get(0)

@@ -87,6 +87,10 @@ id! {
     /// A lifetime's key; of two lifetimes of one name the later has the larger one.
     LifetimeId
 }
+id! {
+    /// The key of what is counted over time.
+    SeriesId
+}
 
 impl From<Timestamp> for Value<'_> {
     fn from(instant: Timestamp) -> Self {

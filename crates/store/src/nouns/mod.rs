@@ -38,4 +38,6 @@ pub mod team;
 pub mod upload;
 
 pub use domain::Domain;
-pub use ids::{AccountId, ApplicationId, BlobId, LifetimeId, ManifestId, RepositoryId, RobotTrustId, TeamId};
+pub use ids::{
+    AccountId, ApplicationId, BlobId, LifetimeId, ManifestId, RepositoryId, RobotTrustId, SeriesId, TeamId,
+};

@@ -91,6 +91,8 @@ const SORTING: &[&str] = &[
     "WITH RECURSIVE needed",
     // Whether there is any user: it stops at the first, which is among the first accounts.
     "FROM account WHERE kind = 'user' LIMIT 1",
+    // The most pulled tags of a namespace: every one is summed up that was pulled in that time.
+    "SELECT r.name, s.name, CAST(SUM(b.pulls)",
 ];
 
 #[tokio::test]
@@ -271,6 +273,7 @@ async fn collection_looks_at_nothing_that_is_alive() {
         ("FROM manifest WHERE deleted_ms IS NOT NULL AND repository_id > ?1", &["manifest_hidden"]),
         ("FROM examination WHERE repository_id > ?1", &["examination_due"]),
         ("FROM repository_blob WHERE held = FALSE AND repository_id > ?1", &["repository_blob_free"]),
+        ("FROM pull_series WHERE ended = TRUE AND repository_id > ?1", &["pull_series_ended"]),
         (
             "SELECT 1 WHERE\n                EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND end_ms",
             &[
@@ -279,6 +282,7 @@ async fn collection_looks_at_nothing_that_is_alive() {
                 "manifest_hidden",
                 "examination_due",
                 "repository_blob_free",
+                "pull_series_ended",
             ],
         ),
         ("FROM lifetime\n             WHERE repository_id = ?1 AND end_ms IS NOT NULL", &["lifetime_ended"]),

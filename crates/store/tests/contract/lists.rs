@@ -1,4 +1,5 @@
 use wharfinger_store::lifetime::{self, Listed, Openness, Selection};
+use wharfinger_store::pulls::{self, Pulls};
 use wharfinger_store::testing::each_engine;
 use wharfinger_store::{RepositoryId, Result, Tx, manifest};
 
@@ -40,7 +41,8 @@ async fn a_list_shows_each_lifetime_with_its_manifest() {
             let index = manifest::insert(tx, &index, NOW)?;
             let stranger = add(tx, other, "{}")?;
             lifetime::begin(tx, other, &tag("v1"), &from(1000, stranger))?;
-            lifetime::begin(tx, app, &tag("v1"), &between(1000, 4000, index))?;
+            let v1 = lifetime::begin(tx, app, &tag("v1"), &between(1000, 4000, index))?;
+            pulls::add_to_tag(tx, app, &tag("v1"), v1, 3, at(2000))?;
 
             let listed = lifetime::list(tx, &everything(app), 10, 0)?;
             let only = Listed {
@@ -49,9 +51,11 @@ async fn a_list_shows_each_lifetime_with_its_manifest() {
                 digest: digest("index"),
                 media_type: "application/vnd.oci.image.index.v1+json".into(),
                 layers_size: None,
+                pulls: Pulls { count: 3, last: Some(at(2000)) },
             };
             assert_eq!(listed, [only]);
-            assert_eq!(lifetime::list(tx, &everything(other), 10, 0)?[0].layers_size, Some(7));
+            let elsewhere = lifetime::list(tx, &everything(other), 10, 0)?.remove(0);
+            assert_eq!((elsewhere.layers_size, elsewhere.pulls), (Some(7), Pulls::default()));
             Ok(())
         })
         .await;

@@ -17,4 +17,5 @@ mod pruning;
 mod records;
 mod repositories;
 mod seeing;
+mod series;
 mod tokens;

@@ -114,8 +114,8 @@ async fn a_list_has_a_part_of_the_names_and_tells_what_there_is_to_know() {
             lifetime::begin(tx, web.id, &tag("v1"), &from(1000, image))?;
             // One that has ended by itself is not living, though nothing has closed it yet.
             lifetime::begin(tx, web.id, &tag("v2"), &between(2000, 2500, image))?;
-            pulls::add_to_repository(tx, image, 3)?;
-            pulls::add_to_repository(tx, image, 4)?;
+            pulls::add_to_repository(tx, web.id, 3)?;
+            pulls::add_to_repository(tx, web.id, 4)?;
             star::add(tx, bob, web.id)?;
             repository::set_state(tx, web.id, RepositoryState::ReadOnly)?;
             let expected = Listed {

@@ -12,6 +12,7 @@ mod manifest;
 mod message;
 mod operation;
 mod organization;
+mod pull_series;
 mod repository;
 mod request;
 mod robot;

@@ -8,7 +8,7 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 use super::operation::Operation;
 use super::{
     app_token, application, autoprune, documents, error_type, immutability, logs, manifest, message,
-    organization, repository, robot, search, session, superuser, tag, user,
+    organization, pull_series, repository, robot, search, session, superuser, tag, user,
 };
 
 /// Where the API begins.
@@ -38,6 +38,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         name: "manifest",
         about: "Look at manifests, and label them.",
         operations: &[manifest::OPERATIONS, manifest::label::OPERATIONS],
+    },
+    Chapter {
+        name: "pullstatistics",
+        about: "Tell how often things were pulled over time.",
+        operations: &[pull_series::OPERATIONS],
     },
     Chapter {
         name: "repositorynotification",

@@ -33,6 +33,7 @@ mod oidc_login;
 mod operator;
 mod organizations;
 mod proxies;
+mod pull_series;
 mod pulls;
 mod pushes;
 mod registry;

@@ -11,7 +11,7 @@ use wharfinger_store::{AccountId, LifetimeId, RepositoryId, Tx, lifetime, prune,
 use super::rules::Rules;
 use super::walk::walk;
 use crate::access::{Delete, Granted, unasked};
-use crate::pulls::Counter;
+use crate::pulls::{Counter, Pulled};
 use crate::tags::{Cause, Context, TagChange, apply_all, lock};
 use crate::{Caller, Error, Origin, Registry, Result};
 
@@ -205,7 +205,7 @@ fn is_still_overdue(
     match tag.reason {
         Overdue::NotPulledFor(period) if same => {
             // First what is not written down yet: it may be in between.
-            let counted = counter.last_pull(&(granted.id(), tag.name.clone(), tag.lifetime));
+            let counted = counter.last_pull(Pulled::ByTag(tag.lifetime));
             let last = counted.max(pulls::of_tag(tx, granted.id(), &tag.name)?.last);
             Ok(last.is_none_or(|last| last < now - period.length()))
         }

@@ -3,6 +3,7 @@
 use wharfinger_model::tag::Lifetime;
 use wharfinger_model::{Digest, TagName, Timestamp};
 
+use super::super::pulls::Pulls;
 use super::{ManifestId, RepositoryId};
 use crate::{Result, Row, Tx, like, params, sql};
 
@@ -19,6 +20,8 @@ pub struct Listed {
     pub media_type: String,
     /// Sum of the layers' sizes in bytes; an index has none.
     pub layers_size: Option<i64>,
+    /// Pulls through the tag's name since it was last deleted.
+    pub pulls: Pulls,
 }
 
 impl Listed {
@@ -35,6 +38,7 @@ impl Listed {
             digest: row.get(6)?,
             media_type: row.get(7)?,
             layers_size: row.get(8)?,
+            pulls: Pulls { count: row.get(9)?, last: row.get(10)? },
         })
     }
 }
@@ -69,10 +73,11 @@ macro_rules! listed {
     ($pick:literal) => {
         sql!(concat!(
             "SELECT l.name, l.manifest_id, l.start_ms, l.end_ms, l.reversion, l.immutable,
-                    m.digest, m.media_type, m.layers_size
+                    m.digest, m.media_type, m.layers_size, COALESCE(p.pulls, 0), p.last_ms
              FROM (",
             $pick,
             ") AS picked JOIN lifetime l ON l.id = picked.id JOIN manifest m ON m.id = l.manifest_id
+             LEFT JOIN tag_pulls p ON p.repository_id = l.repository_id AND p.name = l.name
              ORDER BY l.start_ms DESC, l.name, l.id DESC"
         ))
     };

@@ -32,6 +32,10 @@ pub(super) const QUERY: &[Parameter] = &[
         "filter_tag_name",
         "Only tags whose names are `eq:` a text, or `like:` one that is part of them.",
     ),
+    Parameter::boolean(
+        "includePullStatistics",
+        "Whether to tell how often each tag was pulled, and when last. Default false.",
+    ),
 ];
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Problem> {
@@ -45,8 +49,9 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Problem> {
         }
     };
     let page = query.page;
+    let with_pulls = call.query().flag("includePullStatistics", Flag::No);
     let listed = tags::list(call.registry, &call.caller, &name, query).await?;
-    let tags: Vec<_> = listed.tags.iter().map(Tag::from).collect();
+    let tags: Vec<_> = listed.tags.iter().map(|tag| Tag::new(tag, with_pulls)).collect();
     Ok(wire::json(StatusCode::OK, &Page { tags, page, has_additional: listed.has_additional }))
 }
 
@@ -107,6 +112,16 @@ struct Tag<'a> {
     expiration: Option<String>,
     #[serde(flatten)]
     sparse: Option<Sparse<'a>>,
+    #[serde(flatten)]
+    pulls: Option<TagPulls>,
+}
+
+/// How often a tag was pulled by its name since it was last deleted, and when last.
+#[derive(Serialize, ToSchema)]
+struct TagPulls {
+    tag_pull_count: i64,
+    #[schema(required)]
+    last_tag_pull_date: Option<String>,
 }
 
 /// How much of an index is there.
@@ -118,8 +133,10 @@ struct Sparse<'a> {
     child_manifests_presence: BTreeMap<&'a str, bool>,
 }
 
-impl<'a> From<&'a TagView> for Tag<'a> {
-    fn from(tag: &'a TagView) -> Self {
+impl<'a> Tag<'a> {
+    fn new(tag: &'a TagView, with_pulls: Flag) -> Self {
+        let pulls =
+            TagPulls { tag_pull_count: tag.pulls.count, last_tag_pull_date: tag.pulls.last.map(date) };
         Self {
             name: tag.name.as_str(),
             reversion: tag.reversion,
@@ -132,6 +149,7 @@ impl<'a> From<&'a TagView> for Tag<'a> {
             last_modified: date(tag.start),
             expiration: tag.end.map(date),
             sparse: tag.index.as_deref().map(Sparse::from),
+            pulls: (with_pulls == Flag::Yes).then_some(pulls),
         }
     }
 }
@@ -160,6 +178,7 @@ mod tests {
 
     use serde_json::{Value, json};
     use wharfinger_model::Algorithm;
+    use wharfinger_registry::pulls::Pulls;
 
     use super::*;
 
@@ -177,11 +196,12 @@ mod tests {
             digest: Algorithm::Sha256.digest(b""),
             layers_size: index.is_none().then_some(7),
             index: index.map(Arc::new),
+            pulls: Pulls { count: 3, last: Some(Timestamp::from_ms(1_785_747_908_000)) },
         }
     }
 
     fn written(tag: &TagView) -> Value {
-        serde_json::to_value(Tag::from(tag)).unwrap()
+        serde_json::to_value(Tag::new(tag, Flag::No)).unwrap()
     }
 
     #[test]
@@ -219,6 +239,15 @@ mod tests {
         let ending = written(&TagView { end: Some(Timestamp::from_ms(1_785_747_908_000)), ..tag(None) });
         assert_eq!(ending["end_ts"], json!(1_785_747_908));
         assert_eq!(ending["expiration"], json!("Mon, 03 Aug 2026 09:05:08 -0000"));
+    }
+
+    #[test]
+    fn pulls_are_told_to_those_who_ask_for_them() {
+        let tag = tag(None);
+        assert_eq!(written(&tag).get("tag_pull_count"), None);
+        let asked = serde_json::to_value(Tag::new(&tag, Flag::Yes)).unwrap();
+        assert_eq!(asked["tag_pull_count"], json!(3));
+        assert_eq!(asked["last_tag_pull_date"], json!("Mon, 03 Aug 2026 09:05:08 -0000"));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Pull statistics: sums of what was pulled, added to in batches.
 
+pub mod clients;
+pub mod series;
+
 use wharfinger_model::{TagName, Timestamp};
 
 use super::{LifetimeId, ManifestId, RepositoryId};
@@ -15,7 +18,7 @@ pub struct Pulls {
 }
 
 /// Adds pulls through a tag's name, made while it was in `lifetime`. They are dropped if the tag was deleted since, or is
-/// past the window.
+/// past the window; whether they were added.
 pub fn add_to_tag(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
@@ -23,8 +26,8 @@ pub fn add_to_tag(
     lifetime: LifetimeId,
     count: i64,
     last: Timestamp,
-) -> Result<()> {
-    tx.execute(
+) -> Result<bool> {
+    let added = tx.execute(
         sql!(
             "INSERT INTO tag_pulls (repository_id, name, pulls, last_ms, erased_through)
              SELECT CAST(?1 AS BIGINT), ?2, CAST(?4 AS BIGINT), CAST(?5 AS BIGINT), 0 WHERE EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND name = ?2)
@@ -35,13 +38,13 @@ pub fn add_to_tag(
              WHERE tag_pulls.erased_through < ?3"
         ),
         params![repository, name, lifetime, count, last],
-    )
-    .map(drop)
+    )?;
+    Ok(added > 0)
 }
 
-/// Adds pulls of a manifest by any name, unless it has been collected.
-pub fn add_to_manifest(tx: &mut Tx<'_>, manifest: ManifestId, count: i64, last: Timestamp) -> Result<()> {
-    tx.execute(
+/// Adds pulls of a manifest by any name, unless it has been collected; whether they were added.
+pub fn add_to_manifest(tx: &mut Tx<'_>, manifest: ManifestId, count: i64, last: Timestamp) -> Result<bool> {
+    let added = tx.execute(
         sql!(
             "INSERT INTO manifest_pulls (manifest_id, pulls, last_ms)
              SELECT id, CAST(?2 AS BIGINT), CAST(?3 AS BIGINT) FROM manifest WHERE id = ?1
@@ -51,21 +54,21 @@ pub fn add_to_manifest(tx: &mut Tx<'_>, manifest: ManifestId, count: i64, last: 
                                ELSE excluded.last_ms END"
         ),
         params![manifest, count, last],
-    )
-    .map(drop)
+    )?;
+    Ok(added > 0)
 }
 
-/// Adds pulls to the sum of the repository that the manifest is in, unless it has been collected.
-pub fn add_to_repository(tx: &mut Tx<'_>, manifest: ManifestId, count: i64) -> Result<()> {
-    tx.execute(
+/// Adds pulls of anything in a repository, unless it has been deleted; whether they were added.
+pub fn add_to_repository(tx: &mut Tx<'_>, repository: RepositoryId, count: i64) -> Result<bool> {
+    let added = tx.execute(
         sql!(
             "INSERT INTO repository_pulls (repository_id, pulls)
-             SELECT repository_id, CAST(?2 AS BIGINT) FROM manifest WHERE id = ?1
+             SELECT id, CAST(?2 AS BIGINT) FROM repository WHERE id = ?1 AND deleted_ms IS NULL
              ON CONFLICT (repository_id) DO UPDATE SET pulls = repository_pulls.pulls + excluded.pulls"
         ),
-        params![manifest, count],
-    )
-    .map(drop)
+        params![repository, count],
+    )?;
+    Ok(added > 0)
 }
 
 /// Begins at nothing again for a name whose lifetime `ended` was deleted; pulls made before then are dropped even if
@@ -79,8 +82,8 @@ pub fn erase(tx: &mut Tx<'_>, repository: RepositoryId, name: &TagName, ended: L
                 pulls = 0, last_ms = NULL, erased_through = excluded.erased_through"
         ),
         params![repository, name, ended],
-    )
-    .map(drop)
+    )?;
+    series::end_of_tag(tx, repository, name)
 }
 
 /// Pulls through a tag's name since it was last deleted.
@@ -105,12 +108,12 @@ pub fn of_manifest(tx: &mut Tx<'_>, manifest: ManifestId) -> Result<Pulls> {
 
 /// Forgets the pulls through a name that has no lifetime any more.
 pub fn forget_unnamed(tx: &mut Tx<'_>, repository: RepositoryId, name: &TagName) -> Result<()> {
-    tx.execute(
+    let forgotten = tx.execute(
         sql!(
             "DELETE FROM tag_pulls WHERE repository_id = ?1 AND name = ?2
              AND NOT EXISTS (SELECT 1 FROM lifetime WHERE repository_id = ?1 AND name = ?2)"
         ),
         params![repository, name],
-    )
-    .map(drop)
+    )?;
+    if forgotten > 0 { series::end_of_tag(tx, repository, name) } else { Ok(()) }
 }

@@ -1,0 +1,170 @@
+//! Counting pulls in memory, off the path of the pull.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use wharfinger_model::Timestamp;
+use wharfinger_model::series::{Split, Step};
+
+use super::client_keys::ClientKeys;
+use super::tally::{Pull, Pulled, Sum, Tally};
+
+/// How many maps pulls are counted in, so that threads seldom wait for each other.
+const SHARDS: usize = 16;
+/// How many different sums one map holds at most between two flushes; pulls that would need more are not counted.
+const SUMS: usize = 16_384;
+/// How many clients one map holds at most between two flushes, each once for everything that it pulled.
+const CLIENTS: usize = 65_536;
+
+/// Pulls that were counted and not yet written down.
+#[derive(Default)]
+pub(crate) struct Counter {
+    shards: [Mutex<Pending>; SHARDS],
+    /// What was taken out of the shards and is being written down. Taken before the lock of any shard.
+    writing: Mutex<Pending>,
+    /// Whoever writes down does that alone.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    client_keys: ClientKeys,
+    pulls_lost: AtomicU64,
+    clients_lost: AtomicU64,
+}
+
+/// What there was no room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// Pulls that were not counted.
+    pub(super) pulls: u64,
+    /// Pulls that were counted, but not by whom.
+    pub(super) clients: u64,
+}
+
+#[derive(Default)]
+struct Pending {
+    tallies: HashMap<Pulled, Tally>,
+    /// How many sums there are in all of them.
+    sums: usize,
+    /// How many clients there are in all of them.
+    clients: usize,
+}
+
+/// Whether there was room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Enough,
+    NoneForClient,
+    None,
+}
+
+impl Counter {
+    /// Counts a pull. Never waits for anything but locks that are held for nanoseconds.
+    pub(crate) fn count(&self, pull: Pull) {
+        let client = pull.address.and_then(|address| self.client_keys.hash(pull.at, address));
+        let room = lock(&self.shards[shard()]).count(pull, client);
+        match room {
+            Room::Enough => {}
+            Room::NoneForClient => drop(self.clients_lost.fetch_add(1, Ordering::Relaxed)),
+            Room::None => drop(self.pulls_lost.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// What clients are hashed with before they are counted.
+    pub(crate) fn client_keys(&self) -> &ClientKeys {
+        &self.client_keys
+    }
+
+    /// When something was last pulled, as far as that was not written down when this was asked.
+    pub(crate) fn last_pull(&self, pulled: Pulled) -> Option<Timestamp> {
+        let last = |pending: &Pending| pending.tallies.get(&pulled).map(|tally| tally.sum.last);
+        let writing = lock(&self.writing);
+        let counted = self.shards.iter().filter_map(|shard| last(&lock(shard))).max();
+        counted.max(last(&writing))
+    }
+
+    /// Takes out what waits, to be written down. Nothing else may be being written.
+    pub(super) fn take(&self) {
+        let mut writing = lock(&self.writing);
+        for shard in &self.shards {
+            let pending = std::mem::take(&mut *lock(shard));
+            for (pulled, tally) in pending.tallies {
+                match writing.tallies.entry(pulled) {
+                    Entry::Occupied(mut known) => known.get_mut().sum.merge(&tally.sum),
+                    Entry::Vacant(new) => drop(new.insert(tally)),
+                }
+            }
+        }
+    }
+
+    /// Some of what is being written down, at most `limit`.
+    pub(super) fn batch(&self, limit: usize) -> Vec<(Pulled, Tally)> {
+        let writing = lock(&self.writing);
+        writing.tallies.iter().take(limit).map(|(pulled, tally)| (*pulled, tally.clone())).collect()
+    }
+
+    /// Forgets what was written down.
+    pub(super) fn forget(&self, batch: &[(Pulled, Tally)]) {
+        let mut writing = lock(&self.writing);
+        for (pulled, _) in batch {
+            writing.tallies.remove(pulled);
+        }
+    }
+
+    /// What there was no room for since this was last asked.
+    pub(super) fn take_lost(&self) -> Lost {
+        Lost {
+            pulls: self.pulls_lost.swap(0, Ordering::Relaxed),
+            clients: self.clients_lost.swap(0, Ordering::Relaxed),
+        }
+    }
+}
+
+impl Pending {
+    fn count(&mut self, pull: Pull, client: Option<u64>) -> Room {
+        let pulled = match &pull.tag {
+            Some((_, lifetime)) => Pulled::ByTag(*lifetime),
+            None => Pulled::ByDigest(pull.manifest),
+        };
+        let full = self.sums >= SUMS;
+        let tally = match self.tallies.entry(pulled) {
+            Entry::Occupied(tally) => tally.into_mut(),
+            Entry::Vacant(_) if full => return Room::None,
+            Entry::Vacant(new) => {
+                let Pull { repository, manifest, tag, .. } = pull;
+                new.insert(Tally { repository, manifest, tag, sum: Sum::default() })
+            }
+        };
+        // Pruning must know of it even if there is no room to count it.
+        tally.sum.last = tally.sum.last.max(pull.at);
+        let place = (Step::Hour.number(pull.at), Split { method: pull.method, client: pull.client });
+        match tally.sum.by_hour.get_mut(&place) {
+            Some(count) => *count += 1,
+            None if full => return Room::None,
+            None => {
+                tally.sum.by_hour.insert(place, 1);
+                self.sums += 1;
+            }
+        }
+        let Some(client) = client else { return Room::Enough };
+        if self.clients >= CLIENTS {
+            return Room::NoneForClient;
+        }
+        let clients = tally.sum.clients.entry(pull.at.day()).or_default();
+        self.clients += usize::from(clients.insert(client));
+        Room::Enough
+    }
+}
+
+fn lock(pending: &Mutex<Pending>) -> MutexGuard<'_, Pending> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The map that this thread counts in.
+fn shard() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static SHARD: Cell<usize> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS);
+    }
+    SHARD.get()
+}

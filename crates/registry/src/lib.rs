@@ -31,6 +31,7 @@ pub mod organizations;
 pub mod permissions;
 pub mod prune;
 pub mod pulls;
+pub mod registry_size;
 pub mod repositories;
 pub mod search;
 mod secrets;

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     ClientSecret,
     /// The secret half of an app-specific token.
     AppToken,
+    /// What clients take instead of a user's password.
+    ClientKey,
     /// What proves to an OIDC issuer that who comes back is who was sent (RFC 7636).
     CodeVerifier,
 }
@@ -35,6 +37,7 @@ impl Purpose {
             Self::RobotToken => b"robot token",
             Self::ClientSecret => b"client secret",
             Self::AppToken => b"app token",
+            Self::ClientKey => b"client key",
             Self::CodeVerifier => b"code verifier",
         }
     }
@@ -42,10 +45,15 @@ impl Purpose {
     /// How many letters the secret has, as in Quay.
     fn length(self) -> usize {
         match self {
-            Self::RobotToken | Self::CodeVerifier => 64,
+            Self::RobotToken | Self::ClientKey | Self::CodeVerifier => 64,
             Self::ClientSecret => 40,
             Self::AppToken => 60,
         }
+    }
+
+    /// Whether a text looks like such a secret.
+    pub(super) fn can_be(self, text: &str) -> bool {
+        text.len() == self.length() && text.bytes().all(|byte| ALPHABET.contains(&byte))
     }
 }
 

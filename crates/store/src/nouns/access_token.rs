@@ -42,6 +42,8 @@ pub struct StoredToken {
     pub scopes: Scopes,
     /// Name of the application it was made for.
     pub application: String,
+    /// The organization's application that this is, if it is one.
+    pub client_id: Option<String>,
     /// Whose rights it lends.
     pub owner: Account,
 }
@@ -75,7 +77,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewToken<'_>, now: Timestamp) -> Result<()>
 pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option<StoredToken>> {
     tx.optional(
         sql!(
-            "SELECT t.id, t.secret_hash, t.scopes, COALESCE(p.name, t.application),
+            "SELECT t.id, t.secret_hash, t.scopes, COALESCE(p.name, t.application), p.client_id,
                     a.id, a.name, a.kind, a.email, a.superuser, a.window_ms
              FROM access_token t JOIN account a ON a.id = t.account_id
                                  LEFT JOIN application p ON p.id = t.application_id
@@ -88,7 +90,8 @@ pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option
                 secret_hash: row.get(1)?,
                 scopes: row.get(2)?,
                 application: row.get(3)?,
-                owner: Account::from_row(row, 4)?,
+                client_id: row.get(4)?,
+                owner: Account::from_row(row, 5)?,
             })
         },
     )

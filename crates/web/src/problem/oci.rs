@@ -159,9 +159,11 @@ impl From<Error> for Problem {
             }
             Error::NoNotification => Self::not_found("UNSUPPORTED", "no such notification"),
             Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
-            Error::NoApplication | Error::NoToken | Error::RedirectUri | Error::UnknownScope => {
-                Self::not_found("UNSUPPORTED", error.to_string())
-            }
+            Error::NoApplication
+            | Error::NoKey
+            | Error::NoToken
+            | Error::RedirectUri
+            | Error::UnknownScope => Self::not_found("UNSUPPORTED", error.to_string()),
             Error::FreshLoginRequired => Self::unauthorized(error.to_string()),
             Error::TooManyAttempts { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error.to_string())

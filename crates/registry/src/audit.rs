@@ -56,7 +56,9 @@ pub(crate) fn write(
         Some(ShownToken::AccessToken(token)) => {
             metadata.insert("oauth_token_id".into(), json!(token.id));
             metadata.insert("oauth_token_application".into(), json!(token.application));
-            metadata.insert("oauth_token_application_id".into(), json!(token.client_id));
+            if let Some(client_id) = &token.client_id {
+                metadata.insert("oauth_token_application_id".into(), json!(client_id));
+            }
         }
         Some(ShownToken::AppToken(token)) => {
             metadata.insert("app_specific_token".into(), json!(token.uuid));

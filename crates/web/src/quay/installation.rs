@@ -49,7 +49,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Have the bytes counted that the registry holds.",
         query: &[],
         body: None,
-        answers: &[Answer::constant(StatusCode::ACCEPTED, "They will be counted soon.", "\"\"")],
+        answers: &[Answer::constant(StatusCode::ACCEPTED, "They will be counted soon.", "")],
         handler: |call, _| Box::pin(queue_size(call)),
     },
     Operation {

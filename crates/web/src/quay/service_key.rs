@@ -105,7 +105,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Approve a key. Every key is approved from the start, so nothing changes.",
         query: &[],
         body: Some(&[NOTES]),
-        answers: &[Answer::constant(StatusCode::CREATED, "It is approved.", "\"\"")],
+        answers: &[Answer::constant(StatusCode::CREATED, "It is approved.", "")],
         handler: |call, body| Box::pin(approve(call, body)),
     },
 ];

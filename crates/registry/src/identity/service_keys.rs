@@ -87,7 +87,7 @@ pub fn authorize(caller: &Caller) -> Result<()> {
 /// When the caller may not read everything.
 pub async fn list(registry: &Registry, caller: &Arc<Caller>) -> Result<Vec<ServiceKey>> {
     caller.check_reads_everything()?;
-    registry.read(|tx| all(tx)).await
+    registry.read(all).await
 }
 
 /// One key.

@@ -153,14 +153,12 @@ impl From<Error> for Problem {
                 problem
             }
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
-            Error::ReadOnly(name) => {
-                Self::new(StatusCode::METHOD_NOT_ALLOWED, "DENIED", format!("{name} is in read-only mode."))
-                    .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"))
-            }
-            Error::NoNotification => Self::not_found("UNSUPPORTED", "no such notification"),
-            Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
+            Error::ReadOnly(name) => read_only(&name),
             Error::NoApplication
             | Error::NoKey
+            | Error::NoNotification
+            | Error::NoPolicy
+            | Error::NoTeam
             | Error::NoToken
             | Error::RedirectUri
             | Error::UnknownScope => Self::not_found("UNSUPPORTED", error.to_string()),
@@ -169,7 +167,6 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error.to_string())
                     .with_header(RETRY_AFTER, super::retry_after(retry_after))
             }
-            Error::NoTeam => Self::not_found("UNSUPPORTED", "no such team"),
             Error::NoAccount => Self::not_found("NAME_UNKNOWN", "no such user or organization"),
             Error::NoTag | Error::NoManifest | Error::NoLabel => {
                 Self::not_found("MANIFEST_UNKNOWN", "manifest unknown")
@@ -204,6 +201,11 @@ impl From<Error> for Problem {
             Error::Internal(_) => Self::internal(&error),
         }
     }
+}
+
+fn read_only(name: &RepositoryName) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "DENIED", format!("{name} is in read-only mode."))
+        .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"))
 }
 
 fn tag_refused(name: &TagName, refusal: Refusal) -> Problem {

@@ -6,7 +6,7 @@ use wharfinger_store::account::Kind;
 use wharfinger_store::{AccountId, RepositoryId, Tx, audit};
 
 use crate::Result;
-use crate::access::{Caller, Granted};
+use crate::access::{Caller, Granted, ShownToken};
 
 /// What an entry is about.
 #[derive(Debug, Clone, Copy)]
@@ -52,12 +52,19 @@ pub(crate) fn write(
             metadata.insert("is_robot".into(), json!(true));
         }
     }
-    if let Some(token) = caller.access_token() {
-        metadata.insert("oauth_token_id".into(), json!(token.id));
-        metadata.insert("oauth_token_application".into(), json!(token.application));
-        if let Some(client_id) = &token.client_id {
-            metadata.insert("oauth_token_application_id".into(), json!(client_id));
+    match caller.shown_token() {
+        Some(ShownToken::AccessToken(token)) => {
+            metadata.insert("oauth_token_id".into(), json!(token.id));
+            metadata.insert("oauth_token_application".into(), json!(token.application));
+            if let Some(client_id) = &token.client_id {
+                metadata.insert("oauth_token_application_id".into(), json!(client_id));
+            }
         }
+        Some(ShownToken::AppToken(token)) => {
+            metadata.insert("app_specific_token".into(), json!(token.uuid));
+            metadata.insert("app_specific_token_title".into(), json!(token.title));
+        }
+        None => {}
     }
     if caller.has_grant() {
         metadata.insert("user-agent".into(), json!(caller.origin.user_agent));

@@ -61,6 +61,9 @@ pub enum Error {
     /// There is no such token where it was looked for.
     #[error("no such token")]
     NoToken,
+    /// There is no such signing key.
+    #[error("no such key")]
+    NoKey,
     /// There is no such policy where it was looked for.
     #[error("no such policy")]
     NoPolicy,

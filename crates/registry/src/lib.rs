@@ -31,6 +31,7 @@ pub mod oidc;
 pub mod organizations;
 pub mod policies;
 pub mod pulls;
+pub mod registry_size;
 pub mod repositories;
 pub mod search;
 mod secrets;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use uuid::Uuid;
 use wharfinger_store::message;
 
 pub use wharfinger_store::message::Message;
 
-use crate::{Caller, Error, Registry, Result};
+use crate::audit::{self, Subject};
+use crate::{Caller, Error, Registry, Result, superuser};
 
 /// Most messages at a time.
 const MOST: usize = 20;
@@ -80,8 +82,7 @@ pub async fn add(
     media_type: MediaType,
     content: &str,
 ) -> Result<()> {
-    authorize(caller)?;
-    caller.require_fresh_login(registry.now())?;
+    let (now, teller) = (registry.now(), superuser::authorize_writing(registry, caller)?);
     if content.len() > LONGEST {
         return Err(Error::InvalidRequest(format!("A message can have at most {LONGEST} bytes")));
     }
@@ -91,12 +92,16 @@ pub async fn add(
         media_type: media_type.as_str().to_owned(),
         content: content.to_owned(),
     };
+    let caller = Arc::clone(caller);
     registry
         .write(move |tx| {
             if message::all(tx, MOST as i64)?.len() >= MOST {
                 return Err(Error::InvalidRequest(format!("There can be at most {MOST} messages")));
             }
-            Ok(message::insert(tx, &message)?)
+            message::insert(tx, &message)?;
+            let Message { uuid, severity, .. } = &message;
+            let metadata = json!({"uuid": uuid, "severity": severity});
+            audit::write(tx, &caller, Subject::namespace(teller), "create_global_message", metadata, now)
         })
         .await
 }
@@ -106,8 +111,15 @@ pub async fn add(
 /// # Errors
 /// When the caller is no superuser, or has not shown the password lately.
 pub async fn remove(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Result<()> {
-    authorize(caller)?;
-    caller.require_fresh_login(registry.now())?;
-    let uuid = uuid.to_owned();
-    registry.write(move |tx| Ok(message::delete(tx, &uuid)?)).await
+    let (now, teller) = (registry.now(), superuser::authorize_writing(registry, caller)?);
+    let (caller, uuid) = (Arc::clone(caller), uuid.to_owned());
+    registry
+        .write(move |tx| match message::delete(tx, &uuid)? {
+            true => {
+                let (subject, metadata) = (Subject::namespace(teller), json!({"uuid": uuid}));
+                audit::write(tx, &caller, subject, "delete_global_message", metadata, now)
+            }
+            false => Ok(()),
+        })
+        .await
 }

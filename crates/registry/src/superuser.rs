@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use wharfinger_model::{Namespace, RepositoryName, TeamRole};
 use wharfinger_store::account::{self, Account, Kind};
-use wharfinger_store::{Tx, team};
+use wharfinger_store::{AccountId, Tx, team};
 
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
@@ -37,6 +37,22 @@ pub struct Page<T> {
     pub entries: Vec<T>,
     /// The last name, if more follow.
     pub next: Option<String>,
+}
+
+/// Checks that the caller may know what only those may who look after everybody.
+///
+/// # Errors
+/// When the caller may not read everything.
+pub fn authorize_reading(caller: &Caller) -> Result<()> {
+    caller.check_reads_everything()
+}
+
+/// The superuser who is calling, and has shown the password lately. What they do to the registry as a whole is in nobody's
+/// namespace, so it is written into the log of theirs.
+pub(crate) fn authorize_writing(registry: &Registry, caller: &Caller) -> Result<AccountId> {
+    caller.check_superuser()?;
+    caller.require_fresh_login(registry.now())?;
+    Ok(caller.account().ok_or(Error::Unauthenticated)?.id)
 }
 
 /// Users whose names come after `after`, at most `limit`. Disabled ones only if they are wanted.
@@ -283,9 +299,7 @@ fn rename(tx: &mut Tx<'_>, organization: &Account, name: &Namespace) -> Result<(
 /// # Errors
 /// When the caller is no superuser, or the namespace is that of one, who may only read or not; [`Error::NoAccount`].
 pub async fn take_ownership(registry: &Registry, caller: &Arc<Caller>, namespace: &str) -> Result<()> {
-    caller.check_superuser()?;
-    caller.require_fresh_login(registry.now())?;
-    let owner = caller.account().ok_or(Error::Unauthenticated)?.id;
+    let owner = authorize_writing(registry, caller)?;
     let (caller, namespace, now, settings) =
         (Arc::clone(caller), namespace.to_owned(), registry.now(), registry.settings().clone());
     registry

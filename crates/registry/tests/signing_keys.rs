@@ -6,8 +6,10 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharfinger_model::Scope;
 use wharfinger_registry::identity::key_ring::{self, OldKeys, REFRESH};
 use wharfinger_registry::identity::registry_token::{issue, verify};
+use wharfinger_registry::identity::service_keys::{self, NewServiceKey};
 use wharfinger_registry::{Caller, Origin, Registry, Settings};
 use wharfinger_store::signing_key;
 use wharfinger_store::testing::each_engine;
@@ -106,4 +108,37 @@ async fn keys_that_are_rotated_often_all_run_out_in_their_turn() {
     place.clock.advance(Duration::from_secs(3 * 3600));
     key_ring::refresh(registry).await.unwrap();
     assert_eq!(keys(&place).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_expires_signs_nothing_that_would_outlive_it() {
+    let place = Place::open().await;
+    let registry = &place.registry;
+    let lasting = keys(&place).await.remove(0);
+    let root = place.superuser("root").await;
+    let root = place.with_token(root, &[Scope::SuperUser]).await;
+    let expires = Some(place.clock.now() + Duration::from_secs(7200));
+    let new = NewServiceKey {
+        service: "ci".into(),
+        title: String::new(),
+        notes: String::new(),
+        metadata: serde_json::Map::new(),
+        expires,
+    };
+    let made = service_keys::create(registry, &root, new).await.unwrap();
+    assert_eq!(made.ends, expires);
+    place.clock.advance(Duration::from_secs(3600));
+    key_ring::refresh(registry).await.unwrap();
+    let last = token(registry).await;
+    assert_eq!(signer(&last), made.kid);
+    place.clock.advance(Duration::from_secs(1));
+    assert_eq!(signer(&token(registry).await), lasting);
+    place.clock.advance(Duration::from_secs(3598));
+    assert!(is_taken(registry, &last));
+    // The leeway of its token is over with it, whether or not the keys were read since.
+    place.clock.advance(Duration::from_secs(1));
+    assert!(!is_taken(registry, &last));
+    place.clock.advance(Duration::from_secs(1));
+    key_ring::refresh(registry).await.unwrap();
+    assert_eq!(keys(&place).await, [lasting]);
 }

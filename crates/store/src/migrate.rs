@@ -81,8 +81,14 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
     },
     Migration {
-        version: 17,
-        common: include_str!("../migrations/0017_series.sql"),
+        version: 15,
+        common: include_str!("../migrations/0015_superuser.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
+        version: 16,
+        common: include_str!("../migrations/0016_series.sql"),
         sqlite: "",
         postgres: "",
     },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -18,6 +18,10 @@ use crate::{auth, ui_config};
 
 /// How long the database may take to show that it is there.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How far Quay's scanner has come. There is none here, and the list is sent on to like any other without its slash.
+const SCANNED: &str = "/secscan/_backfill_status";
+const SCANNED_LIST: &str = "/secscan/_backfill_status/";
 
 const HOME: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Wharfinger</title>\
     <h1>Wharfinger</h1><p>This is a container registry. Images are pushed and pulled at <code>/v2/</code>, \
@@ -38,6 +42,7 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
         "/health/warning" if reads => health(registry, Storage::Trusted).await,
         "/health/endtoend" if reads => health(registry, Storage::LookedAt).await,
         "/config" if reads => ui_config::answer(registry, &auth::base_url(registry, &parts)),
+        SCANNED if reads => Redirect::permanent(SCANNED_LIST).into_response(),
         "/csrf_token" if reads => csrf_token(registry, &parts)
             .await
             .unwrap_or_else(|error| Problem::from(error).into_response(&auth::base_url(registry, &parts))),

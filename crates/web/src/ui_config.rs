@@ -32,10 +32,12 @@ const SERVED: &[&str] = &[
 
 /// What it must not.
 const LEFT_OUT: &[&str] = &[
+    "ASSIGN_OAUTH_TOKEN",
     "BILLING",
     "BUILD_SUPPORT",
     "IMMUTABLE_TAGS_CAN_EXPIRE",
     "INVITE_ONLY_USER_CREATION",
+    "LOG_EXPORT",
     "MAILING",
     "PROXY_CACHE",
     "QUOTA_MANAGEMENT",

@@ -11,7 +11,7 @@ use wharfinger_registry::blobs::sweep;
 use wharfinger_registry::collect::Strays;
 use wharfinger_registry::identity::{key_ring, last_used, sessions};
 use wharfinger_registry::policies::{immutability, prune};
-use wharfinger_registry::{Registry, collect, pulls, tags};
+use wharfinger_registry::{Registry, collect, pulls, registry_size, tags};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
@@ -33,6 +33,9 @@ const PRUNE_LOOK: Duration = Duration::from_secs(30);
 
 /// How often tags are looked for that have expired.
 const EXPIRED: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether somebody wants the registry's size counted.
+const SIZE: Duration = Duration::from_secs(1);
 
 /// Loops that run until they are stopped.
 pub(crate) struct Loops {
@@ -85,6 +88,13 @@ impl Loops {
             sweep::strays(&registry).await.map(drop)
         });
         running.spawn(sweep);
+        running.spawn(every(
+            SIZE,
+            stopped.clone(),
+            registry.clone(),
+            "registry_size.count",
+            |registry| async move { registry_size::count(&registry).await },
+        ));
         start_identity(&mut running, registry, &stopped);
         running.spawn(collect(registry.clone(), stopped));
         Self { stop, running, registry: registry.clone() }

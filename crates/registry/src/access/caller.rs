@@ -31,19 +31,37 @@ pub struct Caller {
     pub origin: Origin,
     pub(super) account: Option<Identity>,
     pub(super) authority: Authority,
-    access_token: Option<AccessToken>,
+    shown: Option<ShownToken>,
 }
 
-/// The OAuth 2 access token that a caller shows, or once showed for its registry token.
+/// The token that a caller shows, or once showed for its registry token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ShownToken {
+    /// An OAuth 2 access token.
+    AccessToken(AccessToken),
+    /// An app-specific token.
+    AppToken(AppToken),
+}
+
+/// An OAuth 2 access token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccessToken {
     /// Its number, which is no secret.
     pub(crate) id: i64,
     /// What it was made for.
     pub(crate) application: String,
-    /// What that is known by, if it is an organization's.
-    #[serde(default)]
+    /// The organization's application that this is, if it is one.
     pub(crate) client_id: Option<String>,
+}
+
+/// An app-specific token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AppToken {
+    /// Its name in the API.
+    pub(crate) uuid: String,
+    /// What its owner calls it.
+    pub(crate) title: String,
 }
 
 /// The account that a caller acts for.
@@ -94,28 +112,28 @@ pub(crate) struct Grant {
 impl Caller {
     /// Somebody who showed nothing.
     pub fn anonymous(origin: Origin) -> Self {
-        Self { origin, account: None, authority: Authority::Password, access_token: None }
+        Self { origin, account: None, authority: Authority::Password, shown: None }
     }
 
     /// The registry itself, when it does what somebody laid down before.
     pub(crate) fn itself() -> Self {
-        Self { origin: Origin::default(), account: None, authority: Authority::Itself, access_token: None }
+        Self { origin: Origin::default(), account: None, authority: Authority::Itself, shown: None }
     }
 
     pub(crate) fn new(account: Account, authority: Authority, origin: Origin, settings: &Settings) -> Self {
         let privilege = Privilege::of(&account, settings);
         let identity = Identity { id: account.id, name: account.name, kind: account.kind, privilege };
-        Self { origin, account: Some(identity), authority, access_token: None }
+        Self { origin, account: Some(identity), authority, shown: None }
     }
 
     /// The holder of a registry token; anonymous ones have no account.
     pub(crate) fn with_grants(account: Option<Identity>, grants: Vec<Grant>, origin: Origin) -> Self {
-        Self { origin, account, authority: Authority::Grant(grants), access_token: None }
+        Self { origin, account, authority: Authority::Grant(grants), shown: None }
     }
 
-    /// The same caller, of whom it is known by which access token it came.
-    pub(crate) fn by(self, access_token: Option<AccessToken>) -> Self {
-        Self { access_token, ..self }
+    /// The same caller, of whom it is known by which token it came.
+    pub(crate) fn by(self, shown: Option<ShownToken>) -> Self {
+        Self { shown, ..self }
     }
 
     /// Whose rights the caller uses; `None` for somebody anonymous.
@@ -143,9 +161,17 @@ impl Caller {
         })
     }
 
+    /// The token that the caller came by, if it was one.
+    pub(crate) fn shown_token(&self) -> Option<&ShownToken> {
+        self.shown.as_ref()
+    }
+
     /// The access token that the caller came by, if it was one.
     pub(crate) fn access_token(&self) -> Option<&AccessToken> {
-        self.access_token.as_ref()
+        match &self.shown {
+            Some(ShownToken::AccessToken(token)) => Some(token),
+            _ => None,
+        }
     }
 
     /// Whether the caller shows a registry token, so that it is a client of the distribution API.

@@ -8,7 +8,7 @@ mod privilege;
 mod role;
 mod sight;
 
-pub(crate) use caller::{AccessToken, Authority, Grant};
+pub(crate) use caller::{AccessToken, AppToken, Authority, Grant, ShownToken};
 pub use caller::{Caller, Identity, Origin};
 pub(crate) use granted::{Granted, check, unasked};
 pub(crate) use namespace::{check_member, check_namespace, check_organization};

@@ -13,8 +13,8 @@ use wharfinger_store::{
 };
 
 use super::derived::{NONCE_LENGTH, Purpose, new_nonce};
-use super::{Passwords, robot_federation};
-use crate::access::{AccessToken, Authority, Caller, Origin};
+use super::{Passwords, client_key, robot_federation};
+use crate::access::{AccessToken, AppToken, Authority, Caller, Origin, ShownToken};
 use crate::{Registry, Result, secrets};
 
 /// The name that stands for "the password is an OAuth 2 access token".
@@ -44,7 +44,7 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
         let authority = Authority::Token { scopes: stored.scopes };
         let caller = Caller::new(stored.owner, authority, origin, registry.settings());
         let StoredToken { id, application, client_id, .. } = stored;
-        Arc::new(caller.by(Some(AccessToken { id, application, client_id })))
+        Arc::new(caller.by(Some(ShownToken::AccessToken(AccessToken { id, application, client_id }))))
     }))
 }
 
@@ -62,7 +62,8 @@ pub async fn session(registry: &Registry, cookie: &str, origin: Origin) -> Resul
 }
 
 /// Whoever has that name and password. The name `$oauthtoken` goes with an access token as the password, `$app` with an
-/// app-specific token, and that of a robot with its token, or one that is signed by somebody whom the robot trusts.
+/// app-specific token, that of a robot with its token, or one that is signed by somebody whom the robot trusts, and that of
+/// a user with their client key, too.
 /// `None` if they don't belong together, after the same time whether or not there is anybody of that name.
 ///
 /// # Errors
@@ -79,6 +80,9 @@ pub async fn password(
         APP_USER => return app_token(registry, password, origin).await,
         robot if robot.contains('+') => return self::robot(registry, robot, password, origin).await,
         _ => {}
+    }
+    if let Some(account) = client_key::login(registry, user, password).await? {
+        return Ok(Some(Arc::new(Caller::new(account, Authority::Login, origin, registry.settings()))));
     }
     let account = account(registry, user, password, origin.address).await?;
     let caller = |account| Arc::new(Caller::new(account, Authority::Password, origin, registry.settings()));
@@ -158,7 +162,8 @@ async fn app_token(registry: &Registry, token: &str, origin: Origin) -> Result<O
         let lookup = stored.lookup;
         note(registry.write(move |tx| Ok(app_tokens::set_last_used(tx, &lookup, now)?)).await);
     }
-    Ok(Some(Arc::new(Caller::new(owner, Authority::Login, origin, registry.settings()))))
+    let shown = ShownToken::AppToken(AppToken { uuid: stored.uuid, title: stored.title });
+    Ok(Some(Arc::new(Caller::new(owner, Authority::Login, origin, registry.settings()).by(Some(shown)))))
 }
 
 fn is_due(last_used: Option<Timestamp>, now: Timestamp) -> bool {

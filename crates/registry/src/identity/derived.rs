@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     AppToken,
     /// The half of a page's cookie that shows that this registry gave it out.
     PageCookie,
+    /// What clients take instead of a user's password.
+    ClientKey,
     /// What proves to an OIDC issuer that who comes back is who was sent (RFC 7636).
     CodeVerifier,
 }
@@ -38,6 +40,7 @@ impl Purpose {
             Self::ClientSecret => b"client secret",
             Self::AppToken => b"app token",
             Self::PageCookie => b"page cookie",
+            Self::ClientKey => b"client key",
             Self::CodeVerifier => b"code verifier",
         }
     }
@@ -45,10 +48,15 @@ impl Purpose {
     /// How many letters the secret has, as in Quay.
     fn length(self) -> usize {
         match self {
-            Self::RobotToken | Self::CodeVerifier => 64,
+            Self::RobotToken | Self::ClientKey | Self::CodeVerifier => 64,
             Self::ClientSecret | Self::PageCookie => 40,
             Self::AppToken => 60,
         }
+    }
+
+    /// Whether a text looks like such a secret.
+    pub(super) fn can_be(self, text: &str) -> bool {
+        text.len() == self.length() && text.bytes().all(|byte| ALPHABET.contains(&byte))
     }
 }
 

@@ -135,6 +135,14 @@ fn store(
     Ok(())
 }
 
+/// Whether there is any user, so that the registry is set up.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_there(registry: &Registry) -> Result<bool> {
+    registry.read(|tx| Ok(account::any_user(tx)?)).await
+}
+
 /// Whether the text has the outward form of an address: something, one `@`, a host.
 pub(crate) fn is_email(text: &str) -> bool {
     let plain = text.len() <= 254 && !text.chars().any(|c| c.is_whitespace() || c.is_control());

@@ -34,6 +34,7 @@ pub(crate) struct Key {
     /// To check with.
     pub(crate) decoding: DecodingKey,
     created: Timestamp,
+    expires: Option<Timestamp>,
 }
 
 impl KeyRing {
@@ -72,26 +73,30 @@ impl Keys {
             decoding: DecodingKey::from_secret(&key.secret),
             name: key.name,
             created: key.created,
+            expires: key.expires,
         };
         Ok(Self(stored.into_iter().map(ready).collect()))
     }
 
-    /// The key that signs: the newest that has settled, or else the oldest.
+    /// The key that signs: the newest that has settled, or else the oldest. What it signs never outlives it.
     pub(crate) fn signer(&self, now: Timestamp) -> Option<&Key> {
-        self.0.iter().find(|key| key.created + SETTLE <= now).or(self.0.last())
+        let lasts = |key: &&Key| key.expires.is_none_or(|expires| now + signed::LIFE <= expires);
+        let settled = |key: &&Key| key.created + SETTLE <= now;
+        self.0.iter().filter(lasts).find(settled).or_else(|| self.0.iter().rfind(lasts))
     }
 
-    /// The key of that name. It is only ever compared.
-    pub(crate) fn named(&self, name: &str) -> Option<&Key> {
-        self.0.iter().find(|key| key.name == name)
+    /// The key of that name, unless it has expired. It is only ever compared.
+    pub(crate) fn named(&self, name: &str, now: Timestamp) -> Option<&Key> {
+        let is_good = |key: &&Key| key.expires.is_none_or(|expires| now < expires);
+        self.0.iter().find(|key| key.name == name).filter(is_good)
     }
 }
 
-fn new_key() -> Result<(String, [u8; 32])> {
+pub(super) fn new_key() -> Result<(String, [u8; 32])> {
     Ok((secrets::random_text(16)?, secrets::random::<32>()?))
 }
 
-/// Reads the keys again, and deletes those whose last token has expired.
+/// Reads the keys again, and deletes those that have expired, or whose last token has.
 ///
 /// # Errors
 /// When the store fails; then the keys stay as they were.
@@ -113,11 +118,29 @@ fn delete_retired(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<SigningKey>> {
     Ok(signing_key::all(tx)?)
 }
 
-/// The keys whose successor has been signing for so long that nothing of theirs is valid any more.
+/// The keys that have expired, and those whose successor has been signing for so long that nothing of theirs is valid
+/// any more.
 fn retired(newest_first: &[SigningKey], now: Timestamp) -> Vec<String> {
+    let ends = ends(newest_first.iter().map(|key| (key.created, key.expires)));
+    let ended = newest_first.iter().zip(ends).filter(|(_, end)| end.is_some_and(|end| end < now));
+    ended.map(|(key, _)| key.name.clone()).collect()
+}
+
+/// When each key ends, of keys that were made and expire then, newest first. One that does not expire ends when the next
+/// such key has been signing for long enough.
+pub(super) fn ends(
+    newest_first: impl Iterator<Item = (Timestamp, Option<Timestamp>)>,
+) -> Vec<Option<Timestamp>> {
     let life = SETTLE + signed::LIFE + signed::LEEWAY + GRACE;
-    let successors = newest_first.iter().zip(newest_first.iter().skip(1));
-    successors.filter(|(newer, _)| newer.created + life < now).map(|(_, old)| old.name.clone()).collect()
+    let mut succeeded = None;
+    let mut ends = Vec::new();
+    for (created, expires) in newest_first {
+        ends.push([expires, succeeded].into_iter().flatten().min());
+        if expires.is_none() {
+            succeeded = Some(created + life);
+        }
+    }
+    ends
 }
 
 /// What becomes of the keys that there are when a new one is made.

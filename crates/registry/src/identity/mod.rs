@@ -3,6 +3,7 @@
 pub mod app_tokens;
 pub mod authenticate;
 mod backoff;
+pub mod client_key;
 mod derived;
 pub mod first_user;
 pub(crate) mod kept;
@@ -13,6 +14,7 @@ mod passwords;
 pub mod registry_token;
 pub mod robot_federation;
 pub mod robots;
+pub mod service_keys;
 pub mod sessions;
 mod sign_ups;
 mod signature;

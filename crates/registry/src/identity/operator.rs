@@ -7,7 +7,7 @@ use wharfinger_store::account::{self, Account, Kind};
 
 use super::kept::{self, Change};
 use super::users;
-use crate::{Caller, Error, Registry, Result, secrets};
+use crate::{Caller, Error, Privilege, Registry, Result, secrets};
 
 /// Length of a password that is made for somebody: about 140 bits.
 const PASSWORD_LENGTH: usize = 24;
@@ -19,8 +19,8 @@ pub struct ListedUser {
     pub name: String,
     /// As given.
     pub email: Option<String>,
-    /// Whether they may do everything.
-    pub superuser: bool,
+    /// What they may do beyond their roles, by their account or by the configuration.
+    pub privilege: Privilege,
     /// Whether they may do anything.
     pub enabled: bool,
 }
@@ -73,9 +73,9 @@ pub async fn list(registry: &Registry, after: &str, limit: i64) -> Result<Vec<Li
     let after = after.to_owned();
     let users = registry.read(move |tx| Ok(account::list(tx, Kind::User, &after, limit)?)).await?;
     let listed = |(account, enabled): (Account, bool)| ListedUser {
+        privilege: Privilege::of(&account, registry.settings()),
         name: account.name,
         email: account.email,
-        superuser: account.superuser,
         enabled,
     };
     Ok(users.into_iter().map(listed).collect())

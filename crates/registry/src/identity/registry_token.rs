@@ -10,7 +10,7 @@ use wharfinger_store::account::Kind;
 use wharfinger_store::{AccountId, RepositoryId, Tx, repository};
 
 use super::signed::{self, LIFE};
-use crate::access::{AccessToken, Caller, Grant, Identity, Origin, Privilege, Sight};
+use crate::access::{Caller, Grant, Identity, Origin, Privilege, ShownToken, Sight};
 use crate::repositories::{self, Visibility};
 use crate::{Error, Registry, Result};
 
@@ -21,9 +21,9 @@ struct Said {
     /// The account, for those who read the token on its way back to us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<AccountClaim>,
-    /// The access token that this was given for, for the audit log.
+    /// The token that this was given for, for the audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    access_token: Option<AccessToken>,
+    shown: Option<ShownToken>,
 }
 
 /// The account besides its name, so that the store need not be asked for it at every request.
@@ -91,7 +91,7 @@ pub async fn issue(registry: &Registry, caller: &Arc<Caller>, scopes: Vec<Resour
     let said = Said {
         access: granted.iter().map(Access::from).collect(),
         account: caller.account().map(AccountClaim::from),
-        access_token: caller.access_token().cloned(),
+        shown: caller.shown_token().cloned(),
     };
     let token = signed::sign(registry, registry.settings().service(), subject, LIFE, said)?;
     Ok(Issued { token, expires_in_s: LIFE.as_secs(), issued_at: now })
@@ -172,7 +172,7 @@ pub fn verify(registry: &Registry, token: &str, origin: Origin) -> Option<Arc<Ca
     let (subject, said) = signed::open::<Said>(registry, registry.settings().service(), token)?;
     let identity = said.account.map(|account| account.into_identity(subject));
     let grants = said.access.into_iter().map(Access::into_grant).collect::<Option<_>>()?;
-    Some(Arc::new(Caller::with_grants(identity, grants, origin).by(said.access_token)))
+    Some(Arc::new(Caller::with_grants(identity, grants, origin).by(said.shown)))
 }
 
 impl From<&Grant> for Access {

@@ -68,7 +68,7 @@ pub(crate) fn open<T: DeserializeOwned>(
     let plain = Header { kid: header.kid.clone(), ..Header::new(ALGORITHM) };
     let name = header.kid.clone().filter(|_| header == plain)?;
     let keys = registry.0.keys.keys();
-    let key = &keys.named(&name)?.decoding;
+    let key = &keys.named(&name, registry.now())?.decoding;
     let claims = jsonwebtoken::decode::<Claims<T>>(token, key, &validation(audience)).ok()?.claims;
     claims.is_timely(registry.now()).then_some((claims.sub, claims.said))
 }

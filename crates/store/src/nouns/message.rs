@@ -40,7 +40,7 @@ pub fn all(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Message>> {
     )
 }
 
-/// Deletes the message of that name, if there is one.
-pub fn delete(tx: &mut Tx<'_>, uuid: &str) -> Result<()> {
-    tx.execute(sql!("DELETE FROM message WHERE uuid = ?1"), params![uuid]).map(drop)
+/// Deletes the message of that name; whether there was one.
+pub fn delete(tx: &mut Tx<'_>, uuid: &str) -> Result<bool> {
+    Ok(tx.execute(sql!("DELETE FROM message WHERE uuid = ?1"), params![uuid])? > 0)
 }

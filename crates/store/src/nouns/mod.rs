@@ -27,6 +27,7 @@ pub mod profile;
 pub mod prototype;
 pub mod prune;
 pub mod pulls;
+pub mod registry_size;
 pub mod repository;
 pub mod robot;
 pub mod robot_trust;

@@ -171,17 +171,19 @@ impl From<Error> for Problem {
             Error::MountNeedsPull(from) => Self::mount_needs_pull(from),
             Error::NoRepository => Self::not_found("NAME_UNKNOWN", "repository not found"),
             Error::ReadOnly(name) => Self::read_only(&name),
-            Error::NoNotification => Self::not_found("UNSUPPORTED", "no such notification"),
-            Error::NoPolicy => Self::not_found("UNSUPPORTED", "no such policy"),
-            Error::NoApplication | Error::NoToken | Error::RedirectUri | Error::UnknownScope => {
-                Self::not_found("UNSUPPORTED", error.to_string())
-            }
+            Error::NoApplication
+            | Error::NoKey
+            | Error::NoNotification
+            | Error::NoPolicy
+            | Error::NoTeam
+            | Error::NoToken
+            | Error::RedirectUri
+            | Error::UnknownScope => Self::not_found("UNSUPPORTED", error.to_string()),
             Error::FreshLoginRequired | Error::NeedsEveryScope => Self::unauthorized(error.to_string()),
             Error::TooManyAttempts { retry_after } | Error::TooManySignUps { retry_after } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", error.to_string())
                     .with_header(RETRY_AFTER, super::retry_after(retry_after))
             }
-            Error::NoTeam => Self::not_found("UNSUPPORTED", "no such team"),
             Error::NoAccount => Self::not_found("NAME_UNKNOWN", "no such user or organization"),
             Error::NoTag | Error::NoManifest | Error::NoLabel => {
                 Self::not_found("MANIFEST_UNKNOWN", "manifest unknown")

@@ -205,6 +205,7 @@ impl From<Error> for Problem {
             | Error::NoNotification
             | Error::NoApplication
             | Error::NoToken
+            | Error::NoKey
             | Error::UnknownScope
             | Error::NoTeam
             | Error::NoAccount => Self::not_found(),

@@ -7,8 +7,9 @@ use wharfinger_model::path::quay::{self, Parameters, Paths};
 
 use super::operation::Operation;
 use super::{
-    app_token, application, autoprune, documents, error_type, immutability, logs, manifest, message,
-    organization, pull_series, repository, robot, search, session, superuser, tag, user,
+    app_token, application, autoprune, client_key, documents, error_type, immutability, installation, logs,
+    manifest, message, organization, pull_series, repository, robot, search, service_key, session, superuser,
+    tag, user,
 };
 
 /// Where the API begins.
@@ -20,6 +21,24 @@ pub(super) struct Chapter {
     pub(super) about: &'static str,
     /// Its operations, as the files have them that make it up.
     pub(super) operations: &'static [&'static [Operation]],
+}
+
+/// Paths that Quay's pages and scripts ask for, and that nothing is done at here. They are spelled out so that none of
+/// them is taken for the name of a repository, and each says no as in Quay.
+const LEFT_OUT: &[(&str, No)] = &[
+    ("repository/{repository}/exportlogs", No::NotFound),
+    ("repository/{repository}/manifest/{manifestref}/security", No::NotFound),
+    ("superuser/registrysettings/", No::NotFound),
+    ("superuser/config/validate/database", No::NotAllowed),
+];
+
+/// How a path says no that is left out.
+#[derive(Debug, Clone, Copy)]
+enum No {
+    /// There is nothing.
+    NotFound,
+    /// There is nothing that can be written to.
+    NotAllowed,
 }
 
 /// Everything that the API can do.
@@ -88,7 +107,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
             robot::federation::OPERATIONS,
         ],
     },
-    Chapter { name: "user", about: "The first user, oneself, and others.", operations: &[user::OPERATIONS] },
+    Chapter {
+        name: "user",
+        about: "The first user, oneself, and others.",
+        operations: &[user::OPERATIONS, client_key::OPERATIONS],
+    },
     Chapter {
         name: "appspecifictokens",
         about: "Passwords of a user for single programs.",
@@ -96,8 +119,8 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     },
     Chapter {
         name: "superuser",
-        about: "Look after everybody's accounts and organizations.",
-        operations: &[superuser::OPERATIONS],
+        about: "Look after everybody's accounts and organizations, and after the registry itself.",
+        operations: &[superuser::OPERATIONS, service_key::OPERATIONS, installation::OPERATIONS],
     },
     Chapter {
         name: "session",
@@ -133,6 +156,7 @@ const PATH_PARAMETERS: &[(&str, &str)] = &[
     ("access_token_uuid", "The id of an access token that lends one's rights."),
     ("client_id", "The client id of an OAuth 2 application."),
     ("error_type", "A type of errors, as in `not_found`."),
+    ("kid", "The name of a key, as tokens have it."),
     ("labelid", "The id of a label."),
     ("manifestref", "The digest of a manifest."),
     ("membername", "The name of a member, or of a robot."),
@@ -167,8 +191,16 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
     CHAPTERS.iter().flat_map(Chapter::operations)
 }
 
-/// The operations of each path.
-static PATHS: LazyLock<Paths<Vec<&'static Operation>>> = LazyLock::new(|| {
+/// What a path leads to.
+enum Place {
+    /// These operations.
+    Operations(Vec<&'static Operation>),
+    /// Nothing.
+    LeftOut(No),
+}
+
+/// What each path leads to.
+static PATHS: LazyLock<Paths<Place>> = LazyLock::new(|| {
     let mut by_path: Vec<(&str, Vec<&Operation>)> = Vec::new();
     for operation in operations() {
         let path = operation.path.strip_prefix(ROOT).unwrap_or(operation.path);
@@ -177,7 +209,8 @@ static PATHS: LazyLock<Paths<Vec<&'static Operation>>> = LazyLock::new(|| {
             None => by_path.push((path, vec![operation])),
         }
     }
-    Paths::new(by_path)
+    let served = by_path.into_iter().map(|(path, operations)| (path, Place::Operations(operations)));
+    Paths::new(served.chain(LEFT_OUT.iter().map(|(path, no)| (*path, Place::LeftOut(*no)))))
 });
 
 /// Where a request leads.
@@ -207,10 +240,15 @@ pub(super) fn find(method: &Method, path: &str) -> Found {
     };
     let quay::Found::Resource { resource, parameters, stray } = found else { return Found::MissingSlash };
     let wanted = if *method == Method::HEAD { &Method::GET } else { method };
-    match resource.iter().find(|operation| operation.method == *wanted) {
+    let operations = match resource {
+        Place::Operations(operations) => operations,
+        Place::LeftOut(No::NotAllowed) if *wanted != Method::GET => return Found::NotAllowed(allow(&[])),
+        Place::LeftOut(_) => return Found::Nothing,
+    };
+    match operations.iter().find(|operation| operation.method == *wanted) {
         Some(operation) => Found::Operation(Match { operation, parameters, stray }),
         None if stray => Found::Nothing,
-        None => Found::NotAllowed(allow(resource)),
+        None => Found::NotAllowed(allow(operations)),
     }
 }
 

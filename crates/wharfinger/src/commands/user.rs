@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use wharfinger_registry::Registry;
 use wharfinger_registry::identity::operator::{self, ListedUser, NewUser, Standing};
+use wharfinger_registry::{Privilege, Registry};
 
 use super::{beside, command, secret_input};
 use crate::config::Config;
@@ -99,7 +99,11 @@ async fn list(registry: &Registry) -> anyhow::Result<()> {
 
 /// Columns with tabs between them.
 fn line(user: &ListedUser) -> String {
-    let special = [(user.superuser, "superuser"), (!user.enabled, "disabled")];
-    let special: Vec<_> = special.iter().filter_map(|(is, what)| is.then_some(*what)).collect();
+    let privilege = match user.privilege {
+        Privilege::None => None,
+        Privilege::ReadOnlySuperuser => Some("read-only superuser"),
+        Privilege::Superuser => Some("superuser"),
+    };
+    let special: Vec<_> = privilege.into_iter().chain((!user.enabled).then_some("disabled")).collect();
     format!("{}\t{}\t{}\n", user.name, user.email.as_deref().unwrap_or("-"), special.join(","))
 }

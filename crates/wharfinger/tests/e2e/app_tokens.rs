@@ -26,6 +26,14 @@ fn a_token_is_made_shown_used_and_revoked() {
         server.by_admin("GET", &one).send().is(200, made.clone());
         let token = server.registry_token("$app", code, &["repository:admin/web:pull,push"]);
         server.push_with(&token, "admin/web", "v1", &Image::of("by a program"));
+        let logged = server.by_admin("GET", "/api/v1/repository/admin/web/logs").send().json();
+        for (entry, kind) in logged["logs"].as_array().unwrap().iter().zip(["push_repo", "create_repo"]) {
+            let metadata = &entry["metadata"];
+            assert_eq!(
+                (&entry["kind"], &metadata["app_specific_token"], &metadata["app_specific_token_title"]),
+                (&json!(kind), &json!(uuid), &json!("laptop")),
+            );
+        }
         let listed = server.by_admin("GET", ALL).send().json();
         assert_eq!(listed["tokens"].as_array().unwrap().len(), 1);
         assert_eq!(listed["tokens"][0].get("token_code"), None);

@@ -181,12 +181,15 @@ fn a_token_made_by_hand_is_shown_once_and_listed_until_it_goes() {
         server.create_repository("admin/app", "private");
         let read = || server.call("GET", "/api/v1/repository/admin/app").bearer(token).send();
         assert_eq!(read().status, 200);
-        let described = json!({"description": "An app."});
-        let path = "/api/v1/repository/admin/app";
-        assert_eq!(server.call("PUT", path).bearer(token).json(&described).send().status, 200);
-        let logs = server.by_admin("GET", &format!("{path}/logs")).send().json();
-        let metadata = &logs["logs"][0]["metadata"];
-        assert_eq!(metadata["oauth_token_application_id"], id, "{logs}");
+        let described = server.call("PUT", "/api/v1/repository/admin/app").bearer(token);
+        assert_eq!(described.json(&json!({"description": "by a program"})).send().status, 200);
+        let logged = server.by_admin("GET", "/api/v1/repository/admin/app/logs").send().json();
+        let metadata = &logged["logs"][0]["metadata"];
+        assert_eq!(
+            (&metadata["oauth_token_application"], &metadata["oauth_token_application_id"]),
+            (&json!("app"), &json!(id)),
+            "{logged}"
+        );
         let one = format!("{tokens}/{}", made["uuid"].as_str().unwrap());
         server.by_admin("DELETE", &one).send().is_empty(204);
         server.by_admin("DELETE", &one).send().is_problem(&server.url, 404, "not_found", "Not Found");

@@ -131,6 +131,12 @@ fn messages_are_told_to_everybody_and_written_by_superusers() {
             server.by_admin("DELETE", &one).send().is_empty(204);
         }
         server.call("GET", MESSAGES).send().is(200, json!({"messages": []}));
+        let logged = server.by_admin("GET", "/api/v1/superuser/logs").send().json();
+        let logged: Vec<_> = logged["logs"].as_array().unwrap().iter().collect();
+        let told = |entry: &Value| (entry["kind"].clone(), entry["metadata"]["uuid"].clone());
+        assert_eq!(told(logged[0]), (json!("delete_global_message"), json!(uuid)));
+        assert_eq!(told(logged[1]), (json!("create_global_message"), json!(uuid)));
+        assert_eq!(logged[1]["metadata"]["severity"], "warning");
         let own = server.call("GET", "/api/v1/user/notifications?page=1&limit=5").bearer(&alice).send();
         own.is(200, json!({"notifications": [], "additional": false}));
     });

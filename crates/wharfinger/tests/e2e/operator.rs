@@ -21,6 +21,20 @@ fn failed(output: &Output, code: i32) -> String {
 }
 
 #[test]
+fn a_list_of_users_shows_who_is_a_superuser_by_the_configuration_too() {
+    let names = [("superusers", "root"), ("global-readonly-superusers", "auditor")];
+    let server = Server::start_with(Engine::Sqlite, &names);
+    for name in ["root", "auditor", "alice"] {
+        server.add_user(name);
+    }
+    let listed = said(&server.run(&["user", "list"]));
+    assert_eq!(
+        listed,
+        "admin\t-\tsuperuser\nalice\t-\t\nauditor\t-\tread-only superuser\nroot\t-\tsuperuser"
+    );
+}
+
+#[test]
 fn users_are_made_listed_disabled_and_let_in_again_while_the_server_runs() {
     each_engine(|server| {
         let made = said(&server.run(&["user", "create", "alice", "--email", "a@example.com"]));

@@ -379,3 +379,41 @@ fn who_may_read_everything_writes_nothing_whatever_their_roles_are() {
     let token = server.registry_token("$oauthtoken", &auditor, &["repository:acme/web:pull,push"]);
     server.v2(&token, "POST", "acme/web", "blobs/uploads/").send().is_oci_error(401, "UNAUTHORIZED");
 }
+
+#[test]
+fn the_bytes_of_all_blobs_are_counted_once_when_a_superuser_asks_for_it() {
+    each_engine(|server| {
+        let path = "/api/v1/superuser/registrysize/";
+        let never = json!({"size_bytes": 0, "last_ran": null, "queued": false, "running": false});
+        server.by_admin("GET", path).send().is(200, never);
+        let image = Image::of("counted");
+        for repository in ["admin/one", "admin/two"] {
+            server.create_repository(repository, "private");
+            server.push(repository, "v1", &image);
+        }
+        server.by_admin("POST", path).send().is(202, json!(""));
+        let counted = server.eventually(
+            |server| server.by_admin("GET", path).send(),
+            |answer| answer.json()["queued"] == false,
+        );
+        let counted = counted.json();
+        assert_eq!(counted["size_bytes"], image.blobs.iter().map(Vec::len).sum::<usize>(), "{counted}");
+        assert!(counted["last_ran"].is_i64(), "{counted}");
+    });
+}
+
+#[test]
+fn whoever_looks_after_the_registry_can_read_what_changed_in_it() {
+    let (server, auditor) = audited();
+    for token in [&server.admin, &auditor] {
+        let log = server.call("GET", "/api/v1/superuser/changelog/").bearer(token).send().json();
+        assert!(log["log"].as_str().unwrap().starts_with("# Changelog\n"), "{log}");
+    }
+}
+
+#[test]
+fn a_registry_is_ready_when_it_has_its_first_user() {
+    let status = |server: &Server| server.call("GET", "/api/v1/superuser/registrystatus").send();
+    status(&Server::start_empty(Engine::Sqlite, &[])).is(200, json!({"status": "setup-incomplete"}));
+    status(&Server::start(Engine::Sqlite)).is(200, json!({"status": "ready"}));
+}

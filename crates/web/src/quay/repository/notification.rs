@@ -98,7 +98,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         summary: "Ask for a notification to be tried. Nothing is sent yet.",
         query: &[],
         body: None,
-        answers: &[Answer::constant(StatusCode::OK, "There is such a notification.", "{}")],
+        answers: &[Answer::free_form(StatusCode::OK, "There is such a notification: an empty object.")],
         handler: |call, _| Box::pin(test(call)),
     },
     Operation {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Server};
+use super::{Answer, Call, Server};
 
 /// A browser on a registry.
 pub(crate) struct Browser<'a> {
@@ -28,8 +28,14 @@ impl<'a> Browser<'a> {
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Answer {
-        let call = self.server.call("POST", path).header("cookie", &self.cookie);
-        let answer = call.header("x-csrf-token", &self.csrf).json(body).send();
+        self.send("POST", path, Some(body))
+    }
+
+    /// Any request, as a page makes it that knows the CSRF token.
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let call = self.server.call(method, path).header("cookie", &self.cookie);
+        let call = call.header("x-csrf-token", &self.csrf);
+        let answer = body.into_iter().fold(call, Call::json).send();
         self.keep(&answer);
         answer
     }

@@ -57,6 +57,13 @@ pub struct InvalidNamespace;
 
 text_type!(Namespace);
 
+impl Namespace {
+    /// How one is written, as a regular expression that JSON Schema takes. The length is not in it.
+    pub const PATTERN: &str = "^[a-z0-9]([._-]?[a-z0-9])+$";
+    /// The longest one, in bytes.
+    pub const MAX_LENGTH: usize = REPOSITORY_MAX;
+}
+
 impl FromStr for Namespace {
     type Err = InvalidNamespace;
 
@@ -125,6 +132,13 @@ pub struct InvalidRepositoryName;
 text_type!(RepositoryName);
 
 impl RepositoryName {
+    /// How one is written, as a regular expression that JSON Schema takes. The length is not in it.
+    pub const PATTERN: &str = r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$";
+    /// The same for what stands behind the namespace.
+    pub const NAME_PATTERN: &str =
+        r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$";
+    /// The longest one, in bytes.
+    pub const MAX_LENGTH: usize = REPOSITORY_MAX;
     /// The namespace that a name without a slash lies in, as in `docker pull registry/busybox`.
     pub const LIBRARY: &str = "library";
 

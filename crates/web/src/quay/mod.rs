@@ -89,7 +89,6 @@ impl Call<'_> {
     }
 
     async fn document(&self, body: Body) -> Result<Document, Problem> {
-        self.query().check_spelling()?;
         let fields = self.operation.body.unwrap_or_default();
         Document::read(self.registry, &self.parts.headers, body, fields).await
     }
@@ -132,7 +131,10 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
     match found {
         Found::Operation(Match { operation, parameters, stray }) => {
             let call = Call { registry, caller, parts, base, operation, parameters };
-            let answer = (operation.handler)(&call, body).await;
+            let answer = match call.query().check_spelling() {
+                Ok(()) => (operation.handler)(&call, body).await,
+                Err(misspelt) => Err(misspelt),
+            };
             // Whatever such a path was meant for, there is no use in asking who is calling.
             answer.map_err(|problem| if stray { Problem::not_found() } else { problem })
         }

@@ -279,6 +279,27 @@ mod tests {
     }
 
     #[test]
+    fn the_published_patterns_fit_what_is_read_as_a_name() {
+        let is_like = |pattern, text| regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
+        let parts = ["", "a", "a1", "0", "-", "--", ".", "..", "_", "__", "___", "/", "A", "ä", "\0"];
+        for (one, two, three) in parts.iter().flat_map(|one| {
+            parts.iter().flat_map(move |two| parts.iter().map(move |three| (one, two, three)))
+        }) {
+            let text = format!("{one}{two}{three}a");
+            assert_eq!(is_like(Namespace::PATTERN, &text), text.parse::<Namespace>().is_ok(), "{text}");
+            let full = format!("a/{text}");
+            assert_eq!(
+                is_like(RepositoryName::PATTERN, &full),
+                full.parse::<RepositoryName>().is_ok(),
+                "{full}"
+            );
+            let name = RepositoryName::new("a", &text);
+            assert_eq!(is_like(RepositoryName::NAME_PATTERN, &text), name.is_ok(), "{text}");
+        }
+        assert!(!is_like(RepositoryName::PATTERN, "busybox"));
+    }
+
+    #[test]
     fn a_name_of_one_component_lies_in_library() {
         let name: RepositoryName = "busybox".parse().expect("a name");
         assert_eq!((name.namespace(), name.name()), ("library", "busybox"));

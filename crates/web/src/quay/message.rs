@@ -49,7 +49,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Tell everybody something.",
         query: &[],
         body: Some(NEW),
-        answers: &[Answer::constant(StatusCode::CREATED, "Everybody is told.", "\"\"")],
+        answers: &[Answer::constant(StatusCode::CREATED, "Everybody is told.", "")],
         handler: |call, body| Box::pin(create(call, body)),
     },
     Operation {

@@ -90,13 +90,11 @@ impl Call<'_> {
 
     async fn document(&self, body: Body) -> Result<Document, Problem> {
         let fields = self.operation.body.unwrap_or_default();
-        Document::read(self.registry, &self.parts.headers, body, fields).await
-    }
-
-    /// The body, which may be left out.
-    async fn optional_document(&self, body: Body) -> Result<Document, Problem> {
-        let fields = self.operation.body.unwrap_or_default();
-        Document::read_optional(self.registry, &self.parts.headers, body, fields).await
+        if self.operation.may_lack_body() {
+            Document::read_optional(self.registry, &self.parts.headers, body, fields).await
+        } else {
+            Document::read(self.registry, &self.parts.headers, body, fields).await
+        }
     }
 
     /// What is said to whoever may not know whether something exists.

@@ -98,7 +98,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Ask for a notification to be tried. Nothing is sent yet.",
         query: &[],
         body: None,
-        answers: &[Answer::constant(StatusCode::OK, "There is such a notification.", "{}")],
+        answers: &[Answer::free_form(StatusCode::OK, "There is such a notification: an empty object.")],
         handler: |call, _| Box::pin(test(call)),
     },
     Operation {
@@ -223,5 +223,8 @@ fn missing(call: &Call<'_>, error: Error) -> Problem {
 
 async fn list_own(call: &Call<'_>) -> Result<Response, Problem> {
     notifications::authorize_own(&call.caller)?;
+    for name in ["page", "limit"] {
+        call.query().integer(name, 1)?;
+    }
     Ok(wire::json(StatusCode::OK, &Told { notifications: [], additional: false }))
 }

@@ -87,7 +87,7 @@ fn described(chapter: &Chapter, operation: &Operation) -> OperationBuilder {
         .operation_id(Some(operation.id))
         .summary(Some(operation.summary))
         .parameters(Some(parameters(operation)))
-        .request_body(operation.body.map(body))
+        .request_body(operation.body.map(|fields| body(operation, fields)))
         .securities(Some(securities(operation)));
     for answer in operation.answers {
         builder = builder.response(answer.status.as_str(), response(answer));
@@ -137,12 +137,13 @@ fn in_path_schema(name: &str) -> ObjectBuilder {
     }
 }
 
-fn body(fields: &'static [Field]) -> RequestBody {
+fn body(operation: &Operation, fields: &'static [Field]) -> RequestBody {
     let schema = match fields {
         [whole] if whole.is_whole() => member(whole),
         members => object(members).into(),
     };
-    RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, Content::new(Some(schema))).build()
+    let required = if operation.may_lack_body() { Required::False } else { Required::True };
+    RequestBodyBuilder::new().required(Some(required)).content(JSON, Content::new(Some(schema))).build()
 }
 
 /// The JSON Schema of an object with these members.
@@ -223,7 +224,9 @@ fn securities(operation: &Operation) -> Vec<SecurityRequirement> {
     let session = if operation.method == Method::GET { session } else { session.add(CSRF, NO_SCOPES) };
     let shown =
         [SecurityRequirement::new(OAUTH, scopes), SecurityRequirement::new(PASSWORD, NO_SCOPES), session];
-    let nothing = (operation.access == Access::Anybody).then(SecurityRequirement::default);
+    // What may be read is public for everybody.
+    let is_open = matches!(operation.access, Access::Anybody | Access::Scope(Scope::RepoRead));
+    let nothing = is_open.then(SecurityRequirement::default);
     shown.into_iter().chain(nothing).collect()
 }
 
@@ -317,6 +320,9 @@ struct Refusal {
     applies: fn(&Operation) -> bool,
 }
 
+/// The statuses with which the registry says that it is its own fault.
+pub(super) const FAILED: &str = "5XX";
+
 const ERRORS: &[Refusal] = &[
     Refusal {
         status: "400",
@@ -346,6 +352,14 @@ const ERRORS: &[Refusal] = &[
         about: "There is no such thing, or the caller may not know of it.",
         shapes: &[ApiError::name, ApiMessage::name],
         applies: |operation| operation.path.contains('{'),
+    },
+    Refusal {
+        status: "405",
+        name: "NotAllowed",
+        about: "The repository's name is not `namespace/name`, so the path is another one, which has other methods: see \
+                `Allow`.",
+        shapes: &[ApiMessage::name],
+        applies: |operation| operation.path_parameters().any(|name| name == "repository"),
     },
     Refusal {
         status: "408",
@@ -383,7 +397,7 @@ const ERRORS: &[Refusal] = &[
         applies: is_asked_who_calls,
     },
     Refusal {
-        status: "5XX",
+        status: FAILED,
         name: "Failed",
         about: "Nothing is wrong with the request, but it can't be answered now: the repository is read-only, the \
                 storage is full, or the registry is overloaded or broken.",

@@ -57,6 +57,13 @@ pub struct InvalidNamespace;
 
 text_type!(Namespace);
 
+impl Namespace {
+    /// How one is written, as a regular expression that JSON Schema takes. The length is not in it.
+    pub const PATTERN: &str = "^[a-z0-9]([._-]?[a-z0-9])+$";
+    /// The longest one, in bytes.
+    pub const MAX_LENGTH: usize = REPOSITORY_MAX;
+}
+
 impl FromStr for Namespace {
     type Err = InvalidNamespace;
 
@@ -125,6 +132,13 @@ pub struct InvalidRepositoryName;
 text_type!(RepositoryName);
 
 impl RepositoryName {
+    /// How one is written, as a regular expression that JSON Schema takes. The length is not in it.
+    pub const PATTERN: &str = r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$";
+    /// The same for what stands behind the namespace.
+    pub const NAME_PATTERN: &str =
+        r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$";
+    /// The longest one, in bytes.
+    pub const MAX_LENGTH: usize = REPOSITORY_MAX;
     /// The namespace that a name without a slash lies in, as in `docker pull registry/busybox`.
     pub const LIBRARY: &str = "library";
 
@@ -262,6 +276,27 @@ mod tests {
         }
         assert!(format!("a/{}", "b".repeat(253)).parse::<RepositoryName>().is_ok());
         assert!(format!("a/{}", "b".repeat(254)).parse::<RepositoryName>().is_err());
+    }
+
+    #[test]
+    fn the_published_patterns_fit_what_is_read_as_a_name() {
+        let is_like = |pattern, text| regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
+        let parts = ["", "a", "a1", "0", "-", "--", ".", "..", "_", "__", "___", "/", "A", "ä", "\0"];
+        for (one, two, three) in parts.iter().flat_map(|one| {
+            parts.iter().flat_map(move |two| parts.iter().map(move |three| (one, two, three)))
+        }) {
+            let text = format!("{one}{two}{three}a");
+            assert_eq!(is_like(Namespace::PATTERN, &text), text.parse::<Namespace>().is_ok(), "{text}");
+            let full = format!("a/{text}");
+            assert_eq!(
+                is_like(RepositoryName::PATTERN, &full),
+                full.parse::<RepositoryName>().is_ok(),
+                "{full}"
+            );
+            let name = RepositoryName::new("a", &text);
+            assert_eq!(is_like(RepositoryName::NAME_PATTERN, &text), name.is_ok(), "{text}");
+        }
+        assert!(!is_like(RepositoryName::PATTERN, "busybox"));
     }
 
     #[test]

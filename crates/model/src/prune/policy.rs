@@ -26,6 +26,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// The names of all.
+    pub const NAMES: [&str; 3] = [Self::NUMBER_OF_TAGS, Self::CREATION_DATE, Self::NOT_PULLED_FOR];
+
     const NUMBER_OF_TAGS: &str = "number_of_tags";
     const CREATION_DATE: &str = "creation_date";
     const NOT_PULLED_FOR: &str = "not_pulled_for";
@@ -148,7 +151,9 @@ pub enum InvalidPolicy {
     #[error("Invalid method provided")]
     Method,
     /// The value is not one for the method.
-    #[error("Invalid value given for method type")]
+    #[error(
+        "Invalid value given for method type: number_of_tags takes a whole number from 1, the others a period as in '12h', '7d' or '2w'"
+    )]
     Value,
     /// The pattern is none.
     #[error(transparent)]

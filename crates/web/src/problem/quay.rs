@@ -21,6 +21,9 @@ use crate::quay::wire;
 pub(crate) const NOT_UNDERSTOOD: &str =
     "The browser (or proxy) sent a request that this server could not understand.";
 
+/// What is said of an expiration that no tag can have.
+const EXPIRATION: &str = "Invalid expiration: it is in seconds since 1970, in the future, and before the year 10000; null is for never";
+
 /// What is said to those whose passwords were wrong too often.
 pub(crate) const TOO_MANY_ATTEMPTS: &str = "Too many failed attempts to sign in; try again later";
 
@@ -250,7 +253,7 @@ fn tag_refused(name: &TagName, refusal: Refusal) -> Problem {
         Refusal::NotAlive => Problem::not_found(),
         Refusal::ImmutableOverwrite => immutable("overwrite"),
         Refusal::ImmutableDelete => immutable("delete"),
-        Refusal::ExpirationOutOfRange => Problem::message(NOT_UNDERSTOOD),
+        Refusal::ExpirationOutOfRange => Problem::message(EXPIRATION),
         Refusal::ExpirationOnImmutable => {
             Problem::message(format!("Cannot set expiration on immutable tag '{name}'"))
         }
@@ -297,7 +300,7 @@ mod tests {
             (Refusal::NotAlive, 404, r#""detail":"Not Found""#),
             (Refusal::ImmutableOverwrite, 409, r#""detail":"Cannot overwrite immutable tag 'v1'""#),
             (Refusal::ImmutableDelete, 409, r#""detail":"Cannot delete immutable tag 'v1'""#),
-            (Refusal::ExpirationOutOfRange, 400, NOT_UNDERSTOOD),
+            (Refusal::ExpirationOutOfRange, 400, EXPIRATION),
             (
                 Refusal::ExpirationOnImmutable,
                 400,

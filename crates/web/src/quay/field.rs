@@ -16,6 +16,8 @@ pub(super) struct Field {
     pub(super) presence: Presence,
     /// What is made of null.
     pub(super) null: Null,
+    /// Other names by which people mean it, besides those that are spelt alike.
+    pub(super) also: &'static [&'static str],
     pub(super) about: &'static str,
 }
 
@@ -42,12 +44,16 @@ pub(super) enum Null {
 pub(super) enum Kind {
     /// A text without NUL bytes, which nothing that is stored may hold.
     Text,
+    /// A name of this pattern. What is none is for the handler to say.
+    Name(&'static str),
     /// A digest. What is none names nothing, which is for the handler to say.
     Digest,
     /// One of these texts.
     Word(&'static [&'static str]),
     /// A whole number that is not negative.
     Natural,
+    /// A whole number from one number to another.
+    Between(u64, u64),
     /// A whole number of any size, or a text.
     IntegerOrText,
     /// Any number.
@@ -59,20 +65,21 @@ pub(super) enum Kind {
     Integer,
     /// An object whose members are somebody else's business.
     Object,
+    /// An object with these members.
+    Members(&'static [Field]),
     /// A list of what is of one kind.
-    #[allow(dead_code, reason = "for operations to come")]
     List(&'static Kind),
 }
 
 impl Field {
     /// A member that must be there.
     pub(super) const fn required(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, kind, presence: Presence::Required, null: Null::Wrong, about }
+        Self { name, kind, presence: Presence::Required, null: Null::Wrong, also: &[], about }
     }
 
     /// A member that may be left out.
     pub(super) const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, kind, presence: Presence::Optional, null: Null::Wrong, about }
+        Self { name, kind, presence: Presence::Optional, null: Null::Wrong, also: &[], about }
     }
 
     /// The whole body, where it is no object. It is the only member of its list then, and has no name.
@@ -88,6 +95,11 @@ impl Field {
     /// The same member, and what is made of it if it is null.
     pub(super) const fn null(self, null: Null) -> Self {
         Self { null, ..self }
+    }
+
+    /// The same member, and other names by which people mean it.
+    pub(super) const fn also(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
     }
 
     /// What is said when the member is missing.
@@ -109,12 +121,12 @@ impl Kind {
     /// The types of JSON that it may have.
     pub(super) fn types(self) -> &'static [Type] {
         match self {
-            Self::Text | Self::Digest | Self::Word(_) => &[Type::String],
-            Self::Natural | Self::Integer => &[Type::Integer],
+            Self::Text | Self::Name(_) | Self::Digest | Self::Word(_) => &[Type::String],
+            Self::Natural | Self::Between(..) | Self::Integer => &[Type::Integer],
             Self::IntegerOrText => &[Type::Integer, Type::String],
             Self::Number => &[Type::Number],
             Self::Boolean => &[Type::Boolean],
-            Self::Object => &[Type::Object],
+            Self::Object | Self::Members(_) => &[Type::Object],
             Self::List(_) => &[Type::Array],
         }
     }
@@ -129,7 +141,7 @@ impl Kind {
             return Err(mismatch(value, &types.join(", ")));
         }
         match (self, value) {
-            (Self::Text | Self::Word(_), Value::String(text)) if text.contains('\0') => {
+            (Self::Text | Self::Name(_) | Self::Word(_), Value::String(text)) if text.contains('\0') => {
                 Err(Problem::invalid_request(format!("'{name}' must not hold NUL bytes")))
             }
             (Self::Word(words), Value::String(text)) if !words.contains(&text.as_str()) => {
@@ -140,6 +152,14 @@ impl Kind {
             (Self::Natural, Value::Number(number)) if !number.is_u64() => {
                 Err(Problem::invalid_request(format!("{number} is less than the minimum of 0")))
             }
+            (Self::Between(least, most), Value::Number(number)) => match number.as_u64() {
+                Some(number) if number > most => {
+                    Err(Problem::invalid_request(format!("{number} is greater than the maximum of {most}")))
+                }
+                Some(number) if number >= least => Ok(()),
+                _ => Err(Problem::invalid_request(format!("{number} is less than the minimum of {least}"))),
+            },
+            (Self::Members(fields), Value::Object(members)) => check(fields, members),
             (Self::List(of), Value::Array(values)) => {
                 values.iter().try_for_each(|value| of.check(name, value, Null::Wrong))
             }
@@ -153,14 +173,20 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text => f.write_str("text"),
+            Self::Name(_) => f.write_str("name"),
             Self::Digest => f.write_str("digest"),
             Self::Word(words) => f.write_str(&words.join(" or ")),
             Self::Natural => f.write_str("whole number from 0"),
+            Self::Between(least, most) => write!(f, "whole number from {least} to {most}"),
             Self::Integer => f.write_str("whole number"),
             Self::IntegerOrText => f.write_str("whole number or text"),
             Self::Number => f.write_str("number"),
             Self::Boolean => f.write_str("true or false"),
             Self::Object => f.write_str("object"),
+            Self::Members(fields) => {
+                let names: Vec<_> = fields.iter().map(|field| field.name).collect();
+                write!(f, "object of {}", names.join(", "))
+            }
             Self::List(of) => write!(f, "list, of each: {of}"),
         }
     }
@@ -202,11 +228,12 @@ fn type_name(of: &Type) -> &'static str {
 /// What is wrong with the first that is wrong, in the words of Quay's validator.
 pub(super) fn check(fields: &[Field], members: &Map<String, Value>) -> Result<(), Problem> {
     fields.iter().try_for_each(|field| field.check(members.get(field.name)))?;
-    let names = || fields.iter().map(|field| field.name);
-    match members
-        .keys()
-        .find_map(|sent| Some((sent, meant(sent, names().filter(|name| !members.contains_key(*name)))?)))
-    {
+    let missing = || fields.iter().filter(|field| !members.contains_key(field.name));
+    let field_meant = |sent: &str| {
+        let also = missing().find(|field| field.also.contains(&sent)).map(|field| field.name);
+        also.or_else(|| meant(sent, missing().map(|field| field.name)))
+    };
+    match members.keys().find_map(|sent| Some((sent, field_meant(sent)?))) {
         Some((sent, name)) => Err(misspelt(sent, name)),
         None => Ok(()),
     }
@@ -262,6 +289,8 @@ mod tests {
 
     use super::*;
 
+    const MEMBERS: &[Field] = &[Field::required("kind", Kind::Text, "")];
+
     /// What is said of a member with this value.
     async fn told(field: Field, value: Option<Value>) -> Option<String> {
         let members = value.into_iter().map(|value| (field.name.to_owned(), value)).collect();
@@ -300,6 +329,17 @@ mod tests {
             (Kind::Number, json!("5"), Some("'5' is not of type 'number'")),
             (Kind::Integer, json!(-5), None),
             (Kind::Object, json!({"x": 1}), None),
+            (Kind::Between(1, 5), json!(5), None),
+            (Kind::Between(1, 5), json!(0), Some("0 is less than the minimum of 1")),
+            (Kind::Between(1, 5), json!(-1), Some("-1 is less than the minimum of 1")),
+            (Kind::Between(1, 5), json!(6), Some("6 is greater than the maximum of 5")),
+            (Kind::Between(1, 5), json!(1.5), Some("1.5 is not of type 'integer'")),
+            (Kind::Members(MEMBERS), json!({"kind": "x"}), None),
+            (Kind::Members(MEMBERS), json!({}), Some("'kind' is a required property")),
+            (Kind::Members(MEMBERS), json!({"Kind": "x"}), Some("'kind' is a required property")),
+            (Kind::Members(MEMBERS), json!("x"), Some("'x' is not of type 'object'")),
+            (Kind::Name("^a$"), json!("b"), None),
+            (Kind::Name("^a$"), json!("a\0"), Some("'it' must not hold NUL bytes")),
             (Kind::Object, json!([]), Some("[] is not of type 'object'")),
             (Kind::List(&Kind::Text), json!(["x"]), None),
             (Kind::List(&Kind::Text), json!("x"), Some("'x' is not of type 'array'")),
@@ -326,15 +366,22 @@ mod tests {
 
     #[test]
     fn a_name_that_differs_in_case_and_underscores_is_misspelt() {
-        let fields =
-            [Field::optional("tagPattern", Kind::Text, ""), Field::optional("limit", Kind::Natural, "")];
+        let fields = [
+            Field::optional("tagPattern", Kind::Text, ""),
+            Field::optional("limit", Kind::Natural, "").also(&["atMost"]),
+        ];
         let is_taken = |document: Value| check(&fields, document.as_object().unwrap()).is_ok();
         for taken in
             [json!({"tagPattern": "x"}), json!({"tagPattern": "x", "tag_pattern": "y"}), json!({"uuid": 5})]
         {
             assert!(is_taken(taken.clone()), "{taken}");
         }
-        for refused in [json!({"tag_pattern": "x"}), json!({"tagpattern": "x"}), json!({"LIMIT": 1})] {
+        for refused in [
+            json!({"tag_pattern": "x"}),
+            json!({"tagpattern": "x"}),
+            json!({"LIMIT": 1}),
+            json!({"atMost": 1}),
+        ] {
             assert!(!is_taken(refused.clone()), "{refused}");
         }
     }

@@ -22,8 +22,7 @@ const SEVERITIES: [(&str, Severity); 3] =
 const MEDIA_TYPES: [(&str, MediaType); 2] =
     [("text/plain", MediaType::Plain), ("text/markdown", MediaType::Markdown)];
 
-const NEW: &[Field] =
-    &[Field::required("message", Kind::Object, "`severity`, `media_type` and `content` of the message.")];
+const NEW: &[Field] = &[Field::required("message", Kind::Members(MESSAGE), "The message.")];
 const MESSAGE: &[Field] = &[
     Field::required("media_type", Kind::Word(&words(&MEDIA_TYPES)), "What the text is written in."),
     Field::required("severity", Kind::Word(&words(&SEVERITIES)), "How bad it is."),

@@ -85,15 +85,12 @@ impl Call<'_> {
     }
 
     async fn document(&self, body: Body) -> Result<Document, Problem> {
-        self.query().check_spelling()?;
         let fields = self.operation.body.unwrap_or_default();
-        Document::read(self.registry, &self.parts.headers, body, fields).await
-    }
-
-    /// The body, which may be left out.
-    async fn optional_document(&self, body: Body) -> Result<Document, Problem> {
-        let fields = self.operation.body.unwrap_or_default();
-        Document::read_optional(self.registry, &self.parts.headers, body, fields).await
+        if self.operation.may_lack_body() {
+            Document::read_optional(self.registry, &self.parts.headers, body, fields).await
+        } else {
+            Document::read(self.registry, &self.parts.headers, body, fields).await
+        }
     }
 
     /// What is said to whoever may not know whether something exists.
@@ -128,7 +125,10 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
     match found {
         Found::Operation(Match { operation, parameters, stray }) => {
             let call = Call { registry, caller, parts, base, operation, parameters };
-            let answer = (operation.handler)(&call, body).await;
+            let answer = match call.query().check_spelling() {
+                Ok(()) => (operation.handler)(&call, body).await,
+                Err(misspelt) => Err(misspelt),
+            };
             // Whatever such a path was meant for, there is no use in asking who is calling.
             answer.map_err(|problem| if stray { Problem::not_found() } else { problem })
         }

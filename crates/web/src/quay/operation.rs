@@ -38,7 +38,15 @@ pub(super) struct Operation {
     pub(super) handler: Handler,
 }
 
+/// The operations whose body may be left out.
+const WITHOUT_BODY: &[&str] = &["createOrgRobot", "createUserRobot", "approveServiceKey"];
+
 impl Operation {
+    /// Whether the body may be left out.
+    pub(super) fn may_lack_body(&self) -> bool {
+        WITHOUT_BODY.contains(&self.id)
+    }
+
     /// The names of the path's parameters, in their order.
     pub(super) fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))

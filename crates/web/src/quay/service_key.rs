@@ -159,7 +159,7 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
 
 async fn approve(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     service_keys::authorize(&call.caller)?;
-    call.optional_document(body).await?;
+    call.document(body).await?;
     service_keys::get(call.registry, &call.caller, call.param("kid")).await?;
     Ok(wire::json(StatusCode::CREATED, &json!("")))
 }

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
-use wharfinger_model::Scope;
+use wharfinger_model::{Namespace, Scope};
 use wharfinger_registry::identity::app_tokens;
 use wharfinger_registry::identity::operator::Standing;
 use wharfinger_registry::superuser::{self, UserChange, UserRecord};
@@ -55,7 +55,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Create a user, with a password that is made for it.",
         query: &[],
         body: Some(&[
-            Field::required("username", Kind::Text, "The user's name, which is that of a namespace."),
+            Field::required(
+                "username",
+                Kind::Name(Namespace::PATTERN),
+                "The user's name, which is that of a namespace.",
+            ),
             Field::optional("email", Kind::Text, "Where to reach the user.").null(Null::None),
         ]),
         answers: &[Answer::of::<CreatedUser>(StatusCode::OK, "The user, with its password.")],
@@ -165,7 +169,7 @@ const RENAMED: &[Field] = &[
     CONTACT_EMAIL,
     INVOICE_EMAIL,
     INVOICE_ADDRESS,
-    Field::optional("name", Kind::Text, "Another name."),
+    Field::optional("name", Kind::Name(Namespace::PATTERN), "Another name."),
 ];
 
 /// Checked before anything of a body is looked at.

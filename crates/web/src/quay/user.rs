@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
-use wharfinger_model::Scope;
+use wharfinger_model::{Namespace, Scope};
 use wharfinger_registry::identity::first_user::{self, WantToken};
 use wharfinger_registry::identity::users::{self, Organization, SignedIn, UserUpdate, UserView};
 use wharfinger_registry::namespaces::{NamespaceUpdate, ProfileUpdate};
@@ -102,13 +102,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 const FIRST: &[Field] = &[
-    Field::required("username", Kind::Text, "The user's name, which is that of a namespace."),
+    Field::required(
+        "username",
+        Kind::Name(Namespace::PATTERN),
+        "The user's name, which is that of a namespace.",
+    ),
     Field::required("password", Kind::Text, "The user's password."),
     Field::optional("access_token", Kind::Boolean, "Whether to answer an access token with every scope."),
     Field::optional("email", Kind::Text, "Where to reach the user."),
 ];
 const NEW: &[Field] = &[
-    Field::required("username", Kind::Text, "The user's name, which is that of a namespace."),
+    Field::required(
+        "username",
+        Kind::Name(Namespace::PATTERN),
+        "The user's name, which is that of a namespace.",
+    ),
     Field::required("password", Kind::Text, "The user's password."),
     Field::optional("email", Kind::Text, "Where to reach the user.").null(Null::None),
 ];

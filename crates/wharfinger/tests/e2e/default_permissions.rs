@@ -104,8 +104,11 @@ fn what_speaks_of_nobody_is_refused() {
         (json!({"role": "read", "delegate": {}}), missing),
         (json!({"role": "read", "delegate": {"kind": "team", "name": "nothing"}}), missing),
         (json!({"role": "read", "delegate": {"kind": "user", "name": "staff"}}), missing),
-        (json!({"role": "read", "delegate": {"kind": "user", "name": "a\0b"}}), missing),
-        (json!({"role": "read", "delegate": {"kind": "user", "name": 5}}), missing),
+        (
+            json!({"role": "read", "delegate": {"kind": "user", "name": "a\0b"}}),
+            "'name' must not hold NUL bytes",
+        ),
+        (json!({"role": "read", "delegate": {"kind": "user", "name": 5}}), "5 is not of type 'string'"),
         (
             json!({"role": "read", "delegate": {"kind": "team", "name": "staff"}, "activating_user": {"name": "nobody"}}),
             "Unknown activating user",

@@ -6,7 +6,7 @@ use crate::support::{Engine, Image, Server, date, each_engine, now_s, tag_path};
 
 const REPOSITORY: &str = "admin/app";
 /// What is said of a request that can't be understood.
-const NOT_UNDERSTOOD: &str = "The browser (or proxy) sent a request that this server could not understand.";
+const OUT_OF_RANGE: &str = "Invalid expiration: it is in seconds since 1970, in the future, and before the year 10000; null is for never";
 
 #[test]
 fn an_expiration_holds_to_the_second_and_null_clears_it() {
@@ -62,7 +62,7 @@ fn an_expiration_that_can_not_be_is_refused_and_changes_nothing() {
         let body = format!("{{\"expiration\": {number}}}");
         let answer =
             server.by_admin("PUT", &tag_path(REPOSITORY, "v1")).body("application/json", body).send();
-        answer.is(400, json!({"message": NOT_UNDERSTOOD}));
+        answer.is(400, json!({"message": OUT_OF_RANGE}));
     }
     for (value, text) in [
         (json!(true), "True is not of type 'number', 'null'"),
@@ -129,7 +129,7 @@ fn a_digest_and_an_expiration_apply_together_or_not_at_all() {
         let before = server.everything(REPOSITORY);
         for tag in ["v1", "newer"] {
             let past = json!({"manifest_digest": two.digest(), "expiration": 1});
-            server.change(REPOSITORY, tag, &past).is(400, json!({"message": NOT_UNDERSTOOD}));
+            server.change(REPOSITORY, tag, &past).is(400, json!({"message": OUT_OF_RANGE}));
             let unknown = json!({"manifest_digest": Image::of("x").digest(), "expiration": end});
             server.change(REPOSITORY, tag, &unknown).is_problem(&server.url, 404, "not_found", "Not Found");
         }

@@ -45,7 +45,12 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         body: Some(&[
             Field::required("name", Kind::Text, "What the token shall be called."),
             Field::required("scope", Kind::Text, "Its scopes, with blanks or commas between them."),
-            Field::optional("expiration", Kind::Natural, "How long it shall live, in seconds."),
+            Field::optional(
+                "expiration",
+                Kind::Between(1, LONGEST_LIFE.as_secs()),
+                "How long it shall live, in seconds. As long as it may, if it is not said.",
+            )
+            .also(&["expires", "expires_at", "expires_in"]),
         ]),
         answers: &[Answer::of::<ApplicationToken>(StatusCode::OK, "The token, which is shown this once.")],
         handler: |call, body| Box::pin(create(call, body)),
@@ -122,23 +127,12 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let request = TokenRequest {
         name: document.required("name")?.to_owned(),
         scope: document.required("scope")?.to_owned(),
-        life: document.natural("expiration").map(life).transpose()?,
+        life: document.natural("expiration").map(Duration::from_secs),
     };
     let (organization, client_id) = (call.param("orgname"), call.param("client_id"));
     let made = tokens::create(call.registry, &call.caller, organization, client_id, request).await?;
     let token = Some(made.token.expose_secret().to_owned());
     Ok(wire::secret(StatusCode::OK, &ApplicationToken { token, ..ApplicationToken::from(made.listed) }))
-}
-
-fn life(seconds: u64) -> Result<Duration, Problem> {
-    let longest = LONGEST_LIFE.as_secs();
-    if seconds == 0 {
-        Err(Problem::invalid_request("0 is less than the minimum of 1"))
-    } else if seconds > longest {
-        Err(Problem::invalid_request(format!("{seconds} is greater than the maximum of {longest}")))
-    } else {
-        Ok(Duration::from_secs(seconds))
-    }
 }
 
 async fn delete(call: &Call<'_>) -> Result<Response, Problem> {

@@ -28,8 +28,10 @@ const REPOSITORIES: i64 = 10;
 const PAGE: Parameter = Parameter::integer("page", "Page index for the results. Default 1.");
 const LIMIT: Parameter = Parameter::integer("limit", "Limit to the number of results to return per page.");
 const PAGES: &[Parameter] = &[PAGE, LIMIT];
-const DRY_RUN: &[Parameter] = &[
-    Parameter::boolean("dryRun", "Whether to tell only what the policy would do. Default false."),
+const DRY_RUN: Parameter =
+    Parameter::boolean("dryRun", "Whether to tell only what the policy would do. Default false.");
+const TRY_IN_NAMESPACE: &[Parameter] = &[
+    DRY_RUN,
     Parameter::text(
         "repository",
         "With dryRun: the one repository whose tags are told, without its namespace.",
@@ -37,6 +39,7 @@ const DRY_RUN: &[Parameter] = &[
     PAGE,
     LIMIT,
 ];
+const TRY_IN_REPOSITORY: &[Parameter] = &[DRY_RUN, PAGE, LIMIT];
 const NO_DRY_RUN: &[Parameter] =
     &[Parameter::boolean("dryRun", "Refused unless it is false: only a new policy can be tried.")];
 
@@ -80,7 +83,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: OF_ORGANIZATION,
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Add an auto-prune policy to an organization, or ask what it would do.",
-        query: DRY_RUN,
+        query: TRY_IN_NAMESPACE,
         body: Some(POLICY),
         answers: &[CREATED, TRIED],
         handler: |call, body| Box::pin(create(call, body)),
@@ -135,7 +138,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: OF_REPOSITORY,
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Add an auto-prune policy to a repository, or ask what it would do.",
-        query: DRY_RUN,
+        query: TRY_IN_REPOSITORY,
         body: Some(POLICY),
         answers: &[CREATED, TRIED_IN_REPOSITORY],
         handler: |call, body| Box::pin(create(call, body)),
@@ -190,7 +193,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: OF_OWN,
         access: Access::Scope(Scope::UserAdmin),
         summary: "Add an auto-prune policy to one's own namespace, or ask what it would do.",
-        query: DRY_RUN,
+        query: TRY_IN_NAMESPACE,
         body: Some(POLICY),
         answers: &[CREATED, TRIED],
         handler: |call, body| Box::pin(create(call, body)),
@@ -242,7 +245,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 const POLICY: &[Field] = &[
-    Field::required("method", Kind::Text, "`number_of_tags`, `creation_date` or `not_pulled_for`."),
+    Field::required("method", Kind::Word(&rules::Method::NAMES), "By what tags are judged."),
     Field::required(
         "value",
         Kind::IntegerOrText,
@@ -345,8 +348,9 @@ fn domain(call: &Call<'_>) -> Result<Domain, Problem> {
 }
 
 async fn dry_run(call: &Call<'_>, domain: &Domain, new: NewPolicy) -> Result<Response, Problem> {
-    let within = call.query().text("repository");
-    if within.is_some() || matches!(domain, Domain::Repository(_)) {
+    let is_repository = matches!(domain, Domain::Repository(_));
+    let within = if is_repository { None } else { call.query().text("repository") };
+    if is_repository || within.is_some() {
         let (page, within) = (page(call, TAGS, MOST_TAGS)?, within.as_deref());
         let preview =
             prune::try_in_repository(call.registry, &call.caller, domain, within, new, page).await?;

@@ -213,6 +213,13 @@ mod tests {
         let media_type = &label["properties"]["media_type"];
         assert_eq!(media_type["type"], json!(["string", "null"]));
         assert_eq!(media_type["enum"], json!(["text/plain", "application/json", null]));
+        let message = &body("/api/v1/messages", "post")["properties"]["message"];
+        assert_eq!(message["required"], json!(["media_type", "severity", "content"]));
+        let tokens = "/api/v1/organization/{orgname}/applications/{client_id}/tokens";
+        let expiration = &body(tokens, "post")["properties"]["expiration"];
+        assert_eq!((&expiration["minimum"], &expiration["maximum"]), (&json!(1), &json!(315_576_000)));
+        let name = &body("/api/v1/organization/", "post")["properties"]["name"];
+        assert_eq!(name["pattern"], wharfinger_model::Namespace::PATTERN);
         let window = &body("/api/v1/user/", "put")["properties"]["tag_expiration_s"];
         assert_eq!((&window["type"], &window["minimum"]), (&json!("integer"), &json!(0)));
         assert_eq!(openapi["paths"]["/api/v1/user/initialize"]["post"]["security"], json!([]));
@@ -220,6 +227,31 @@ mod tests {
         let shown: Vec<_> = tags["security"].as_array().unwrap().iter().collect();
         assert_eq!(shown[0], &json!({"oauth2_implicit": ["repo:read"]}));
         assert_eq!(tags["responses"]["404"], json!({"$ref": "#/components/responses/NotFound"}));
+    }
+
+    #[test]
+    fn each_status_with_which_an_operation_refuses_is_listed() {
+        let (openapi, swagger) = (openapi(), swagger());
+        let statuses = |document: &Value, path: &str, method: &str| {
+            let responses = document["paths"][path][method]["responses"].as_object().unwrap();
+            responses.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+        };
+        let (tag, discovery) = ("/api/v1/repository/{repository}/tag/{tag}", "/api/v1/discovery");
+        let change = "201 400 401 403 404 405 408 409 413 415 429";
+        assert_eq!(statuses(&openapi, tag, "put"), format!("{change} 5XX"));
+        assert_eq!(statuses(&swagger, tag, "put"), format!("{change} default"));
+        assert_eq!(statuses(&openapi, discovery, "get"), "200 400 5XX");
+    }
+
+    #[test]
+    fn a_parameter_has_a_name_of_its_own_in_its_operation() {
+        for operation in operations() {
+            let mut names = std::collections::HashSet::new();
+            let in_query = operation.query.iter().map(|parameter| parameter.name);
+            for name in operation.path_parameters().chain(in_query) {
+                assert!(names.insert(name), "{}: {name} is there twice", operation.id);
+            }
+        }
     }
 
     #[test]

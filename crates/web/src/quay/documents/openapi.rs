@@ -19,7 +19,7 @@ use utoipa::openapi::{
     Components, ComponentsBuilder, Content, HttpMethod, Info, InfoBuilder, LicenseBuilder, OpenApi,
     OpenApiBuilder, Paths, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
-use wharfinger_model::Scope;
+use wharfinger_model::{Namespace, RepositoryName, Scope};
 
 use crate::auth::{CSRF_HEADER, SESSION_COOKIE};
 use crate::problem::quay::{ApiError, ApiFailure, ApiMessage};
@@ -87,7 +87,7 @@ fn described(chapter: &Chapter, operation: &Operation) -> OperationBuilder {
         .operation_id(Some(operation.id))
         .summary(Some(operation.summary))
         .parameters(Some(parameters(operation)))
-        .request_body(operation.body.map(body))
+        .request_body(operation.body.map(|fields| body(operation, fields)))
         .securities(Some(securities(operation)));
     for answer in operation.answers {
         builder = builder.response(answer.status.as_str(), response(answer));
@@ -105,7 +105,7 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
             .parameter_in(ParameterIn::Path)
             .required(Required::True)
             .description(path_parameter(name))
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .schema(Some(in_path_schema(name)))
             .build()
     });
     let in_query = operation.query.iter().map(|parameter| {
@@ -125,12 +125,25 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
     in_path.chain(in_query).collect()
 }
 
-fn body(fields: &'static [Field]) -> RequestBody {
+/// What the path can hold for a parameter. Only a repository's name makes a difference to where the path leads; whatever
+/// else it holds is looked up.
+fn in_path_schema(name: &str) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    match name {
+        "repository" => {
+            text.pattern(Some(RepositoryName::PATTERN)).max_length(Some(RepositoryName::MAX_LENGTH))
+        }
+        _ => text.min_length(Some(1)),
+    }
+}
+
+fn body(operation: &Operation, fields: &'static [Field]) -> RequestBody {
     let schema = match fields {
         [whole] if whole.is_whole() => member(whole),
         members => object(members).into(),
     };
-    RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, Content::new(Some(schema))).build()
+    let required = if operation.may_lack_body() { Required::False } else { Required::True };
+    RequestBodyBuilder::new().required(Some(required)).content(JSON, Content::new(Some(schema))).build()
 }
 
 /// The JSON Schema of an object with these members.
@@ -157,6 +170,12 @@ fn member(field: &Field) -> Schema {
                 .description(described_by(field.about))
                 .into()
         }
+        Kind::Members(fields) => {
+            let mut members = object(fields);
+            members.schema_type = schema_type;
+            members.description = described_by(field.about).map(str::to_owned);
+            members.into()
+        }
         kind => constrained(kind, field.null, ObjectBuilder::new().schema_type(schema_type))
             .description(described_by(field.about))
             .into(),
@@ -174,7 +193,9 @@ fn constrained(kind: Kind, null: Null, builder: ObjectBuilder) -> ObjectBuilder 
             let null = (null != Null::Wrong).then_some(Value::Null);
             builder.enum_values(Some(words.iter().map(|word| Value::from(*word)).chain(null)))
         }
+        Kind::Name(pattern) => builder.pattern(Some(pattern)).max_length(Some(Namespace::MAX_LENGTH)),
         Kind::Natural => builder.minimum(Some(0)),
+        Kind::Between(least, most) => builder.minimum(Some(least)).maximum(Some(most)),
         _ => builder,
     }
 }
@@ -207,7 +228,9 @@ fn securities(operation: &Operation) -> Vec<SecurityRequirement> {
     let session = if operation.method == Method::GET { session } else { session.add(CSRF, NO_SCOPES) };
     let shown =
         [SecurityRequirement::new(OAUTH, scopes), SecurityRequirement::new(PASSWORD, NO_SCOPES), session];
-    let nothing = (operation.access == Access::Anybody).then(SecurityRequirement::default);
+    // What may be read is public for everybody.
+    let is_open = matches!(operation.access, Access::Anybody | Access::Scope(Scope::RepoRead));
+    let nothing = is_open.then(SecurityRequirement::default);
     shown.into_iter().chain(nothing).collect()
 }
 
@@ -301,43 +324,99 @@ struct Refusal {
     applies: fn(&Operation) -> bool,
 }
 
+/// The statuses with which the registry says that it is its own fault.
+pub(super) const FAILED: &str = "5XX";
+
 const ERRORS: &[Refusal] = &[
     Refusal {
         status: "400",
         name: "BadRequest",
         about: "The request breaks a rule of the API.",
-        shapes: &[ApiError::name, ApiMessage::name],
-        applies: |operation| operation.body.is_some() || !operation.query.is_empty(),
+        shapes: &[ApiError::name, ApiMessage::name, ApiFailure::name],
+        applies: |operation| writes(operation) || !operation.query.is_empty() || operation.path.contains('{'),
     },
     Refusal {
         status: "401",
         name: "Unauthenticated",
         about: "Somebody has to be signed in, or the token is for something else.",
         shapes: &[ApiError::name, ApiFailure::name],
-        applies: |operation| operation.access != Access::Open,
+        applies: is_asked_who_calls,
     },
     Refusal {
         status: "403",
         name: "Forbidden",
-        about: "The caller's role or the token's scope is too low, or a session's CSRF token is missing.",
-        shapes: &[ApiError::name, ApiFailure::name],
-        applies: |operation| operation.access != Access::Open,
+        about: "The caller's role or the token's scope is too low, the password is wrong, or a session's CSRF token \
+                is missing.",
+        shapes: &[ApiError::name, ApiMessage::name, ApiFailure::name],
+        applies: |operation| is_asked_who_calls(operation) || writes(operation),
     },
     Refusal {
         status: "404",
         name: "NotFound",
         about: "There is no such thing, or the caller may not know of it.",
-        shapes: &[ApiError::name],
+        shapes: &[ApiError::name, ApiMessage::name],
         applies: |operation| operation.path.contains('{'),
     },
     Refusal {
-        status: "default",
-        name: "Refused",
-        about: "Refused for another reason, which is told.",
-        shapes: &[ApiError::name, ApiMessage::name, ApiFailure::name],
+        status: "405",
+        name: "NotAllowed",
+        about: "The repository's name is not `namespace/name`, so the path is another one, which has other methods: see \
+                `Allow`.",
+        shapes: &[ApiMessage::name],
+        applies: |operation| operation.path_parameters().any(|name| name == "repository"),
+    },
+    Refusal {
+        status: "408",
+        name: "TooSlow",
+        about: "The body did not come in time.",
+        shapes: &[ApiMessage::name],
+        applies: |operation| operation.body.is_some(),
+    },
+    Refusal {
+        status: "409",
+        name: "Immutable",
+        about: "The tag is immutable.",
+        shapes: &[ApiError::name],
+        applies: |operation| writes(operation) && operation.path_parameters().any(|name| name == "tag"),
+    },
+    Refusal {
+        status: "413",
+        name: "TooLarge",
+        about: "The body is too large.",
+        shapes: &[ApiMessage::name],
+        applies: |operation| operation.body.is_some(),
+    },
+    Refusal {
+        status: "415",
+        name: "NotJson",
+        about: "The body is not said to be JSON, or is compressed.",
+        shapes: &[ApiMessage::name],
+        applies: |operation| operation.body.is_some(),
+    },
+    Refusal {
+        status: "429",
+        name: "TooManyAttempts",
+        about: "Too many passwords were wrong: none is looked at until the time in `Retry-After` has passed.",
+        shapes: &[ApiMessage::name],
+        applies: is_asked_who_calls,
+    },
+    Refusal {
+        status: FAILED,
+        name: "Failed",
+        about: "Nothing is wrong with the request, but it can't be answered now: the repository is read-only, the \
+                storage is full, or the registry is overloaded or broken.",
+        shapes: &[ApiMessage::name],
         applies: |_| true,
     },
 ];
+
+fn is_asked_who_calls(operation: &Operation) -> bool {
+    operation.access != Access::Open
+}
+
+fn writes(operation: &Operation) -> bool {
+    operation.method != Method::GET
+}
 
 impl Refusal {
     fn response(&self) -> Response {

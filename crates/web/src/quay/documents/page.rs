@@ -30,12 +30,37 @@ pub(crate) fn page() -> String {
                     a href="/api/v1/discovery" { "Swagger 2.0" } ". "
                     a href="/" { "Wharfinger" }
                 }
+                (credentials())
                 @for chapter in CHAPTERS { (section(chapter)) }
                 (types())
             }
         }
     }
     .into_string()
+}
+
+/// How a program says for whom it calls.
+fn credentials() -> Markup {
+    html! {
+        section {
+            h2 id="credentials" { "Saying who calls" }
+            p {
+                "By an access token: " code { "Authorization: Bearer TOKEN" } ". "
+                a href="#createOrganizationApplicationToken" { "Applications of organizations" } " have them, and they "
+                "lend their maker's rights as far as their scopes go."
+            }
+            p { "By name and password: " code { "curl -u NAME:PASSWORD" } ", with all rights of the user." }
+            p {
+                "By an " a href="#createAppToken" { "app-specific token" } ", as the password of the user "
+                code { "$app" } ", or by a robot's name and token: in repositories alone."
+            }
+            p {
+                "By a session's cookie, as " a href="#signinUser" { "signing in" } " gives it. What is no GET then needs "
+                code { "X-CSRF-Token" } " too: " code { "GET /csrf_token" } " tells the first one, and "
+                code { "X-Next-CSRF-Token" } " of the answer to signing in the next."
+            }
+        }
+    }
 }
 
 fn section(chapter: &Chapter) -> Markup {

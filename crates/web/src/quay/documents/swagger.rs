@@ -63,7 +63,8 @@ fn operation(operation: &Value) -> Value {
     }
     if let Some(body) = operation.get("requestBody") {
         let schema = schema(&body["content"]["application/json"]["schema"]);
-        parameters.push(json!({"name": "body", "in": "body", "required": true, "schema": schema}));
+        let required = &body["required"];
+        parameters.push(json!({"name": "body", "in": "body", "required": required, "schema": schema}));
         document.insert("consumes".to_owned(), json!(["application/json"]));
     }
     // Of the ways to show who one is, this is the only one that Quay tells of.
@@ -72,7 +73,7 @@ fn operation(operation: &Value) -> Value {
     document.insert("produces".to_owned(), json!(["application/json"]));
     document.insert("parameters".to_owned(), json!(parameters));
     document.insert("security".to_owned(), json!(security));
-    document.insert("responses".to_owned(), each(&operation["responses"], response));
+    document.insert("responses".to_owned(), responses(&operation["responses"]));
     Value::Object(document)
 }
 
@@ -83,6 +84,15 @@ fn parameter(parameter: &Value) -> Value {
         members.insert("type".to_owned(), parameter["schema"]["type"].clone());
     }
     document
+}
+
+/// Each response by its status. Of ranges the older dialect knows only the one of all others.
+fn responses(responses: &Value) -> Value {
+    let of_status = responses.as_object().into_iter().flatten().map(|(status, of)| {
+        let status = if status == openapi::FAILED { "default" } else { status };
+        (status.to_owned(), response(of))
+    });
+    Value::Object(of_status.collect())
 }
 
 fn response(response: &Value) -> Value {

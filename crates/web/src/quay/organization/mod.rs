@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use wharfinger_model::Scope;
+use wharfinger_model::{Namespace, Scope};
 use wharfinger_registry::identity::users;
 use wharfinger_registry::namespaces::{NamespaceUpdate, ProfileUpdate};
 use wharfinger_registry::organizations::{self, OrganizationView, TeamSummary};
@@ -74,7 +74,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 const NEW: &[Field] = &[
-    Field::required("name", Kind::Text, "The organization's name, which is that of a namespace."),
+    Field::required(
+        "name",
+        Kind::Name(Namespace::PATTERN),
+        "The organization's name, which is that of a namespace.",
+    ),
     Field::optional("email", Kind::Text, "Where to reach it."),
 ];
 /// Whom to write to about an organization.

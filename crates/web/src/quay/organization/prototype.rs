@@ -23,6 +23,11 @@ use crate::quay::{Call, lookup};
 const ALL: &str = "/api/v1/organization/{orgname}/prototypes";
 const ONE: &str = "/api/v1/organization/{orgname}/prototypes/{prototypeid}";
 const ROLE: Field = Field::required("role", Kind::Word(&words(&ROLES)), "What the delegate may do.");
+const NAME: Field =
+    Field::optional("name", Kind::Text, "The name of the user, robot or team, which is needed.");
+const DELEGATE: &[Field] =
+    &[Field::optional("kind", Kind::Word(&["user", "team"]), "What it is. A robot is a `user`."), NAME];
+const CREATOR: &[Field] = &[NAME];
 const VIEW: Answer = Answer::of::<Prototype>(StatusCode::OK, "The default permission.");
 
 pub(in crate::quay) const OPERATIONS: &[Operation] = &[
@@ -46,15 +51,11 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         query: &[],
         body: Some(&[
             ROLE,
-            Field::required(
-                "delegate",
-                Kind::Object,
-                "To whom the role is given: `kind`, which is `user` or `team`, and `name`.",
-            ),
+            Field::required("delegate", Kind::Members(DELEGATE), "To whom the role is given."),
             Field::optional(
                 "activating_user",
-                Kind::Object,
-                "`name`: it counts only for repositories that this user makes. Without it, for all.",
+                Kind::Members(CREATOR),
+                "It counts only for repositories that this user makes. Without it, for all.",
             )
             .null(Null::None),
         ]),

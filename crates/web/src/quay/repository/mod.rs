@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
-use wharfinger_model::{RepositoryState, Rfc3339, Scope};
+use wharfinger_model::{RepositoryName, RepositoryState, Rfc3339, Scope};
 use wharfinger_registry::Error;
 use wharfinger_registry::repositories::{
     self, DayCount, NewRepository, RepositoryView, Stats, Tags, Visibility,
@@ -110,7 +110,11 @@ const VISIBILITIES: [(&str, Visibility); 2] =
 const VISIBILITY_KIND: Kind = Kind::Word(&words(&VISIBILITIES));
 
 const NEW: &[Field] = &[
-    Field::required("repository", Kind::Text, "The repository's name, without its namespace."),
+    Field::required(
+        "repository",
+        Kind::Name(RepositoryName::NAME_PATTERN),
+        "The repository's name, without its namespace.",
+    ),
     Field::required("visibility", VISIBILITY_KIND, "Whether everybody may pull."),
     Field::required("description", Kind::Text, "What it is for, in Markdown."),
     Field::optional("namespace", Kind::Text, "Where to create it. Default the caller's own namespace."),

@@ -223,5 +223,8 @@ fn missing(call: &Call<'_>, error: Error) -> Problem {
 
 async fn list_own(call: &Call<'_>) -> Result<Response, Problem> {
     notifications::authorize_own(&call.caller)?;
+    for name in ["page", "limit"] {
+        call.query().integer(name, 1)?;
+    }
     Ok(wire::json(StatusCode::OK, &Told { notifications: [], additional: false }))
 }

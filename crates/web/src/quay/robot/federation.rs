@@ -13,15 +13,28 @@ use wharfinger_registry::identity::robot_federation;
 
 use crate::problem::quay::Problem;
 use crate::quay::Call;
-use crate::quay::field::{Field, Kind};
+use crate::quay::field::{Field, Kind, Null};
 use crate::quay::operation::{Access, Answer, Operation};
 use crate::quay::wire;
 
 const FEDERATION: &str = "/api/v1/organization/{orgname}/robots/{robot_shortname}/federation";
-const LIST: &[Field] = &[Field::whole(
-    Kind::List(&Kind::Object),
-    "Each with `issuer`, `subject`, and perhaps `audience` and `claims`: what a token must say.",
-)];
+const LIST: &[Field] =
+    &[Field::whole(Kind::List(&Kind::Members(TRUST)), "Whom the robot shall trust: what a token must say.")];
+const TRUST: &[Field] = &[
+    Field::required("issuer", Kind::Text, "The URL of who signs the tokens."),
+    Field::required(
+        "subject",
+        Kind::Text,
+        "Whom they are about; `*` stands for any text, but not at the beginning.",
+    ),
+    Field::optional("audience", Kind::Text, "For whom they are made. Default this registry.")
+        .null(Null::None),
+    Field::optional(
+        "claims",
+        Kind::Object,
+        "What else they must say: for each claim a text, or a list of them.",
+    ),
+];
 const TRUSTS: Answer = Answer::of::<Federation>(StatusCode::OK, "Whom the robot trusts.");
 
 pub(in crate::quay) const OPERATIONS: &[Operation] = &[

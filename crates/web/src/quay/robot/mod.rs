@@ -174,7 +174,7 @@ async fn get(call: &Call<'_>) -> Result<Response, Problem> {
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let owner = owner(call);
     robots::authorize(call.registry, &call.caller, &owner).await?;
-    let sent = call.optional_document(body).await?;
+    let sent = call.document(body).await?;
     let wish = RobotWish {
         description: sent.text("description").unwrap_or_default().to_owned(),
         metadata: sent.object("unstructured_metadata").cloned().unwrap_or_default(),

@@ -104,9 +104,10 @@ const UPDATE: &[Field] = &[
     Field::optional(
         "expiration",
         Kind::Number,
-        "When the tag expires, in seconds since 1970; null for never.",
+        "When the tag expires, in seconds since 1970: in the future, and before the year 10000; null for never.",
     )
-    .null(Null::Value),
+    .null(Null::Value)
+    .also(&["expires", "expires_at", "expires_in"]),
     Field::optional("immutable", Kind::Boolean, "Whether the tag can't be moved or deleted."),
 ];
 const PURGE: &[Field] = &[

@@ -138,8 +138,8 @@ pub fn delete(tx: &mut Tx<'_>, domain: Domain, uuid: &str) -> Result<bool> {
 pub fn due(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<Vec<AccountId>> {
     tx.all(
         sql!(
-            "SELECT p.namespace_id FROM prune_policy p JOIN account n ON n.id = p.namespace_id
-             LEFT JOIN pruned d ON d.namespace_id = p.namespace_id
+            "SELECT p.namespace_id FROM prune_policy p LEFT JOIN pruned d ON d.namespace_id = p.namespace_id
+             JOIN account n ON n.id = p.namespace_id
              WHERE n.enabled AND (d.at_ms IS NULL OR d.at_ms <= ?1)
              GROUP BY p.namespace_id, d.at_ms ORDER BY COALESCE(d.at_ms, 0), p.namespace_id LIMIT ?2"
         ),

@@ -96,6 +96,7 @@ async fn a_blob_whose_bytes_are_lost_is_seen_by_nobody_until_it_is_pushed_again(
             manifest::add_child(tx, index, 1, &digest("never"), None)?;
             assert_eq!(blob::lost_of(tx, index)?, None);
             assert!(blob::set_lost(tx, &digest("layer"), true)?);
+            assert!(!blob::set_lost(tx, &digest("nobody has it"), true)?);
             assert_eq!(blob::visible(tx, app, &digest("layer"), NOW)?, None);
             assert_eq!(blob::newest(tx, 10)?, [digest("config")]);
             for needs_it in [holder, index] {

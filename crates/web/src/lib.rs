@@ -11,6 +11,7 @@ mod oci;
 mod pages;
 mod problem;
 mod quay;
+mod route;
 mod scopes;
 mod seldom;
 pub mod serve;
@@ -28,6 +29,14 @@ const MAX_TARGET_BYTES: usize = 8 * 1024;
 /// Everything that can be asked for over HTTP.
 pub fn router(registry: Registry) -> Router {
     Router::new().fallback(dispatch).with_state(registry).layer(CatchPanicLayer::custom(problem::panicked))
+}
+
+/// Every path outside the two APIs, with its methods as `Allow` lists them. `{login}` stands for the name of the issuer
+/// at which people sign in.
+pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let pages = pages::ROUTES.iter().map(route::Route::described);
+    let oauth = oauth::ROUTES.iter().map(route::Route::described);
+    pages.chain(oauth).chain(oauth2::ROUTES.iter().map(route::Route::described))
 }
 
 /// Names contain slashes, so each surface has one parser for its paths instead of a route for each depth.

@@ -5,15 +5,16 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use http::StatusCode;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
-use http::{Method, StatusCode};
 use serde_json::json;
 use tokio::time::timeout;
 use wharfinger_registry::{Error, Registry};
 
 use crate::problem::quay::Problem;
 use crate::quay::{documents, wire};
+use crate::route::{READS, Route};
 use crate::{auth, ui_config};
 
 /// How long the database may take to show that it is there.
@@ -29,24 +30,52 @@ const HOME: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Whar
 const NOTHING: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Not found</title>\
     <h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">Wharfinger</a></p></html>\n";
 
+/// What there is outside of the APIs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Page {
+    Home,
+    Docs,
+    DocsStyle,
+    Instance,
+    Warning,
+    EndToEnd,
+    Config,
+    Scanned,
+    CsrfToken,
+}
+
+/// Where it is.
+pub(crate) const ROUTES: &[Route<Page>] = &[
+    Route::new(READS, "/", Page::Home),
+    Route::new(READS, "/api/docs", Page::Docs),
+    Route::new(READS, "/api/docs.css", Page::DocsStyle),
+    Route::new(READS, "/health/instance", Page::Instance),
+    Route::new(READS, "/health/warning", Page::Warning),
+    Route::new(READS, "/health/endtoend", Page::EndToEnd),
+    Route::new(READS, "/config", Page::Config),
+    Route::new(READS, SCANNED, Page::Scanned),
+    Route::new(READS, "/csrf_token", Page::CsrfToken),
+];
+
 /// Answers whatever is no business of the APIs.
 pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let reads = matches!(parts.method, Method::GET | Method::HEAD);
-    match parts.uri.path() {
-        "/" if reads => page(StatusCode::OK, HOME),
-        "/api/docs" if reads => page(StatusCode::OK, documents::page()),
-        "/api/docs.css" if reads => style(),
-        "/health/instance" if reads => health(registry, Storage::Trusted).await,
+    let found = ROUTES.iter().find(|route| route.path == parts.uri.path());
+    let Some(found) = found.filter(|route| route.allows(&parts.method)) else {
+        return page(StatusCode::NOT_FOUND, NOTHING);
+    };
+    match found.page {
+        Page::Home => page(StatusCode::OK, HOME),
+        Page::Docs => page(StatusCode::OK, documents::page()),
+        Page::DocsStyle => style(),
         // Nothing is looked at that could be a warning and no failure.
-        "/health/warning" if reads => health(registry, Storage::Trusted).await,
-        "/health/endtoend" if reads => health(registry, Storage::LookedAt).await,
-        "/config" if reads => ui_config::answer(registry, &auth::base_url(registry, &parts)),
-        SCANNED if reads => Redirect::permanent(SCANNED_LIST).into_response(),
-        "/csrf_token" if reads => csrf_token(registry, &parts)
+        Page::Instance | Page::Warning => health(registry, Storage::Trusted).await,
+        Page::EndToEnd => health(registry, Storage::LookedAt).await,
+        Page::Config => ui_config::answer(registry, &auth::base_url(registry, &parts)),
+        Page::Scanned => Redirect::permanent(SCANNED_LIST).into_response(),
+        Page::CsrfToken => csrf_token(registry, &parts)
             .await
             .unwrap_or_else(|error| Problem::from(error).into_response(&auth::base_url(registry, &parts))),
-        _ => page(StatusCode::NOT_FOUND, NOTHING),
     }
 }
 

@@ -51,6 +51,14 @@ pub struct TeamSummary {
     pub can_view: bool,
 }
 
+/// Checks that the caller may make an organization, before anything else of a request is looked at.
+///
+/// # Errors
+/// When it is no user, or may not make things of its own.
+pub fn authorize_create(caller: &Caller) -> Result<()> {
+    caller.as_owner().map(drop)
+}
+
 /// Makes an organization whose owner is the caller.
 ///
 /// # Errors

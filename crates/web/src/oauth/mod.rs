@@ -14,12 +14,14 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use wharfinger_registry::Registry;
 use wharfinger_registry::oauth::authorize::Consent;
 
 use crate::body;
 use crate::problem::oauth::Problem;
+use crate::route::{READS, Route};
 
 /// Largest form in bytes.
 const FORM_LIMIT: usize = 16 * 1024;
@@ -30,28 +32,53 @@ const OWN_SCRIPT: &str = "/oauth/localapp.js";
 /// How the pages look.
 const OWN_STYLE: &str = "/oauth/page.css";
 
+/// What there is below `/oauth`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Page {
+    Authorize,
+    Agree,
+    Deny,
+    AccessToken,
+    SignIn,
+    Own,
+    OwnScript,
+    OwnStyle,
+}
+
+/// Where it is.
+pub(crate) const ROUTES: &[Route<Page>] = &[
+    // Whoever agreed before is sent on with a token, which nobody would see in an answer to HEAD.
+    Route::new("GET", "/oauth/authorize", Page::Authorize),
+    Route::new("POST", "/oauth/authorizeapp", Page::Agree),
+    Route::new("POST", "/oauth/denyapp", Page::Deny),
+    Route::new("POST", "/oauth/access_token", Page::AccessToken),
+    Route::new("POST", "/oauth/signin", Page::SignIn),
+    Route::new(READS, OWN_PAGE, Page::Own),
+    Route::new(READS, OWN_SCRIPT, Page::OwnScript),
+    Route::new(READS, OWN_STYLE, Page::OwnStyle),
+];
+
+async fn respond(registry: &Registry, parts: &Parts, body: Body) -> Result<Response, Problem> {
+    let found = ROUTES.iter().find(|route| route.path == parts.uri.path()).ok_or(Problem::NotFound)?;
+    if !found.allows(&parts.method) {
+        return Err(Problem::Method(found.methods));
+    }
+    match found.page {
+        Page::Authorize => authorize::ask(registry, parts).await,
+        Page::Agree => authorize::decide(registry, parts, body, Consent::Given).await,
+        Page::Deny => authorize::decide(registry, parts, body, Consent::Denied).await,
+        Page::AccessToken => exchange::exchange(registry, parts, body).await,
+        Page::SignIn => sign_in::sign_in(registry, parts, body).await,
+        Page::Own => Ok(page::token()),
+        Page::OwnScript => Ok(page::script()),
+        Page::OwnStyle => Ok(page::style()),
+    }
+}
+
 /// Answers a request below `/oauth`.
 pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let (gets, posts) = (parts.method == Method::GET, parts.method == Method::POST);
-    let reads = gets || parts.method == Method::HEAD;
-    let answer = match parts.uri.path() {
-        // Whoever agreed before is sent on with a token, which nobody would see in an answer to HEAD.
-        "/oauth/authorize" if gets => authorize::ask(registry, &parts).await,
-        "/oauth/authorizeapp" if posts => authorize::decide(registry, &parts, body, Consent::Given).await,
-        "/oauth/denyapp" if posts => authorize::decide(registry, &parts, body, Consent::Denied).await,
-        "/oauth/access_token" if posts => exchange::exchange(registry, &parts, body).await,
-        "/oauth/signin" if posts => sign_in::sign_in(registry, &parts, body).await,
-        OWN_PAGE if reads => Ok(page::token()),
-        OWN_SCRIPT if reads => Ok(page::script()),
-        OWN_STYLE if reads => Ok(page::style()),
-        "/oauth/authorize" => Err(Problem::Method("GET")),
-        OWN_PAGE | OWN_SCRIPT | OWN_STYLE => Err(Problem::Method("GET, HEAD")),
-        "/oauth/authorizeapp" | "/oauth/denyapp" | "/oauth/access_token" | "/oauth/signin" => {
-            Err(Problem::Method("POST"))
-        }
-        _ => Err(Problem::NotFound),
-    };
+    let answer = respond(registry, &parts, body).await;
     let mut response = answer.unwrap_or_else(|problem| problem.into_response());
     // What is answered here holds secrets, or says who is signed in. With `no-referrer` browsers would call the origin
     // of our own forms `null`.

@@ -11,7 +11,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use wharfinger_model::{Namespace, Scope};
-use wharfinger_registry::identity::users;
 use wharfinger_registry::namespaces::{NamespaceUpdate, ProfileUpdate};
 use wharfinger_registry::organizations::{self, OrganizationView, TeamSummary};
 
@@ -97,11 +96,7 @@ pub(super) const WINDOW: Field =
     Field::optional("tag_expiration_s", Kind::Natural, "How long dead tags can be restored, in seconds.");
 
 async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    // Only a user can own an organization, and only a token for everything of that user's may make one.
-    let me = users::me(call.registry, &call.caller).await?;
-    if !me.is_some_and(|me| me.admin_scope) {
-        return Err(call.refused());
-    }
+    organizations::authorize_create(&call.caller)?;
     let document = call.document(body).await?;
     let (name, email) = (document.required("name")?, document.text("email"));
     organizations::create(call.registry, &call.caller, name, email).await?;

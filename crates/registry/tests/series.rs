@@ -14,6 +14,7 @@ use wharfinger_model::{ClientKind, Digest, Reference, Role, Timestamp};
 use wharfinger_registry::collect::{Strays, collect};
 use wharfinger_registry::pulls::series::{self, Namespace, Of, Series};
 use wharfinger_registry::{Caller, Error, Origin, Registry, manifests, pulls, repositories, tags};
+use wharfinger_store::testing::{TestStore, each_engine};
 
 use support::{Place, Repository, START, WINDOW, index, tag};
 
@@ -29,7 +30,11 @@ struct Scene {
 
 impl Scene {
     async fn open() -> Self {
-        let place = Place::open().await;
+        Self::on(TestStore::sqlite().await).await
+    }
+
+    async fn on(store: TestStore) -> Self {
+        let place = Place::on(store).await;
         let owner = place.user("owner").await;
         let repository = place.repository(("owner", owner), &[(owner, Role::Admin)]).await;
         let caller = place.caller(owner).await;
@@ -121,6 +126,76 @@ async fn of_ten_thousand_pulls_at_once_over_fifty_tags_none_is_lost() {
         assert_eq!((sum.tag.count, sum.manifest.count, total(&series)), (200, 200, 200), "{name}");
     }
     assert_eq!(total(&scene.series(Of::Repository, Step::Day, START).await), 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn replicas_that_write_down_and_roll_up_at_once_lose_nothing_and_count_nothing_twice() {
+    each_engine(async |store| {
+        let scene = Scene::on(store).await;
+        for name in ["a", "b"] {
+            scene.push(name).await;
+        }
+        // So old that what is written down is rolled up at once.
+        let now = START + 20 * DAY;
+        let mut replicas = JoinSet::new();
+        for replica in 0..3_usize {
+            let registry = scene.place.replica(START).await;
+            let collector = scene.place.replica(now).await;
+            let (caller, repository) =
+                (scene.from(&format!("192.0.2.{replica}"), "docker/27"), scene.repository.name.clone());
+            replicas.spawn(async move {
+                for pull in 0..100 {
+                    let reference = Reference::Tag(tag(["a", "b"][(pull + replica) % 2]));
+                    manifests::pull(&registry, &caller, &repository, &reference).await.unwrap();
+                    if pull % 5 == 0 {
+                        pulls::flush(&registry).await.unwrap();
+                        pulls::roll_up(&collector).await.unwrap();
+                    }
+                }
+                pulls::flush(&registry).await.unwrap();
+            });
+        }
+        while let Some(done) = replicas.join_next().await {
+            done.unwrap();
+        }
+        for (of, pulls) in [(Of::Tag("a".into()), 150), (Of::Tag("b".into()), 150), (Of::Repository, 300)] {
+            let series = scene.series(of.clone(), Step::Day, START).await;
+            assert_eq!(total(&series), pulls, "{of:?}");
+        }
+        let sum = pulls::of_tag(scene.registry(), &scene.caller, &scene.repository.name, "a").await.unwrap();
+        assert_eq!(sum.tag.count, 150);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_client_that_pulls_from_several_replicas_is_one() {
+    each_engine(async |store| {
+        let scene = Scene::on(store).await;
+        scene.push("v1").await;
+        let mut replicas = JoinSet::new();
+        for replica in 0..3 {
+            let registry = scene.place.replica(START).await;
+            let callers =
+                [0, replica, replica + 1].map(|it| scene.from(&format!("192.0.2.{it}"), "docker/27"));
+            let repository = scene.repository.name.clone();
+            replicas.spawn(async move {
+                for caller in &callers {
+                    let reference = Reference::Tag(tag("v1"));
+                    manifests::pull(&registry, caller, &repository, &reference).await.unwrap();
+                    pulls::flush(&registry).await.unwrap();
+                }
+            });
+        }
+        while let Some(done) = replicas.join_next().await {
+            done.unwrap();
+        }
+        for of in [Of::Tag("v1".into()), Of::Repository] {
+            let series = scene.series(of.clone(), Step::Day, START).await;
+            assert_eq!((total(&series), series.points[0].clients), (9, Some(4)), "{of:?}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

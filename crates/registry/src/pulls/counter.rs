@@ -97,10 +97,19 @@ impl Counter {
         }
     }
 
-    /// Some of what is being written down, at most `limit`.
-    pub(super) fn batch(&self, limit: usize) -> Vec<(Pulled, Tally)> {
+    /// Some of what is being written down: as much as has `sums` sums, or one thing that has more.
+    pub(super) fn batch(&self, sums: usize) -> Vec<(Pulled, Tally)> {
         let writing = lock(&self.writing);
-        writing.tallies.iter().take(limit).map(|(pulled, tally)| (*pulled, tally.clone())).collect()
+        let (mut batch, mut left) = (Vec::new(), sums);
+        for (pulled, tally) in &writing.tallies {
+            let needed = tally.sum.by_hour.len();
+            if needed > left && !batch.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(needed);
+            batch.push((*pulled, tally.clone()));
+        }
+        batch
     }
 
     /// Forgets what was written down.

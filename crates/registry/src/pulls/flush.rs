@@ -13,8 +13,9 @@ use super::counter::Lost;
 use super::tally::{Pulled, Sum, Tally};
 use crate::{Error, Registry, Result};
 
-/// The pulls of how many things are written down in one unit of work: nothing else waits long for it.
-const BATCH: usize = 100;
+/// How many sums are written down in one unit of work, each for a tag, its manifest and its repository: nothing else waits
+/// long for it.
+const BATCH: usize = 200;
 
 /// Writes down the pulls that were counted so far. What can't be written waits for the next time. It goes on to its end
 /// even if nobody waits for it any more.

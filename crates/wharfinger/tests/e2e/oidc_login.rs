@@ -363,7 +363,7 @@ fn the_page_for_signing_in_leads_to_the_issuer_and_back() {
     let form = server.call("GET", &page).send();
     assert_eq!(form.status, 401, "{form:?}");
     let text = form.text();
-    let link = text.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+    let link = text.split("<a href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
     let next = link.strip_prefix("/oauth2/sso/login?next=").unwrap();
     let way = begin(&server, &issuer, next);
     promise(&server, &issuer, &way, issuer.sign("rsa", &claims(&issuer, &way, &json!({}))));

@@ -242,7 +242,7 @@ fn a_token_lends_no_scope_that_its_maker_does_not_have() {
     }
     for (expiration, detail) in [
         (json!(0), "0 is less than the minimum of 1"),
-        (json!(-1), "-1 is less than the minimum of 0"),
+        (json!(-1), "-1 is less than the minimum of 1"),
         (json!(315_576_001), "315576001 is greater than the maximum of 315576000"),
         (json!("1"), "'1' is not of type 'integer'"),
     ] {

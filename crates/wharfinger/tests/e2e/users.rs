@@ -119,6 +119,10 @@ fn another_password_ends_every_other_session() {
     assert_eq!(change.status, 200, "{change:?}");
     let new = change.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     assert_ne!(old, new);
+    // A page goes on with the token of the new session.
+    let next = change.header("x-next-csrf-token").unwrap();
+    let more = server.call("PUT", USER).header("cookie", &new).header("x-csrf-token", next);
+    assert_eq!(more.json(&json!({"company": "Example"})).send().status, 200);
     assert_eq!(server.call("GET", USER).header("cookie", &old).send().status, 401);
     assert_eq!(server.call("GET", USER).header("cookie", &new).send().status, 200);
     server.ask_token("alice", "eight-or-more", &[]).is_oci_error(401, "UNAUTHORIZED");

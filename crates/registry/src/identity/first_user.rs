@@ -128,6 +128,7 @@ fn store(
             purpose: "automation",
             name: None,
             created_by: None,
+            sent_to: None,
         };
         token.store(tx, &lent, now)?;
     }

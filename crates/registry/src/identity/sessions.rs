@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use wharfinger_model::Scope;
+use wharfinger_model::{Scope, Timestamp};
 use wharfinger_store::account::Account;
 use wharfinger_store::{authorization_code, session};
 
@@ -33,7 +33,7 @@ pub async fn sign_in(
     origin: Origin,
 ) -> Result<Option<String>> {
     match authenticate::account(registry, user, password, origin.address).await? {
-        Some(account) => open(registry, account, old_cookie, origin).await.map(Some),
+        Some(account) => open(registry, account, registry.now(), old_cookie, origin).await.map(Some),
         None => Ok(None),
     }
 }
@@ -57,17 +57,18 @@ pub async fn verify(
     sign_in(registry, &user, password, Some(cookie), caller.origin.clone()).await
 }
 
-/// Opens a session for somebody who has shown to be that account: its cookie.
+/// Opens a session for somebody who showed to be that account at `verified`: its cookie.
 pub(crate) async fn open(
     registry: &Registry,
     account: Account,
+    verified: Timestamp,
     old_cookie: Option<&str>,
     origin: Origin,
 ) -> Result<String> {
     let (cookie, now) = (authenticate::new_cookie()?, registry.now());
     let (hash, old) = (secrets::hash(&cookie), old_cookie.map(secrets::hash));
     let id = account.id;
-    let authority = Authority::Session { verified: now };
+    let authority = Authority::Session { verified };
     let caller = Caller::new(account, authority, origin, registry.settings());
     registry
         .write(move |tx| {
@@ -75,6 +76,7 @@ pub(crate) async fn open(
                 session::delete(tx, old)?;
             }
             session::insert(tx, &hash, id, now, now + LIFE)?;
+            session::set_verified(tx, &hash, verified)?;
             session::delete_oldest(tx, id, MOST)?;
             let metadata = json!({"type": "quayauth", "useragent": caller.origin.user_agent});
             audit::write(tx, &caller, Subject::namespace(id), "login_success", metadata, now)

@@ -1,5 +1,6 @@
 //! What users see of themselves and of others, and what they change about themselves.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -7,7 +8,7 @@ use wharfinger_model::{Namespace, Scope, Timestamp};
 pub use wharfinger_store::account::Organization;
 use wharfinger_store::account::{self, Account, Kind, NewAccount};
 use wharfinger_store::profile::{self, Profile};
-use wharfinger_store::{AccountId, Tx, oidc_identity, session};
+use wharfinger_store::{AccountId, Tx, oidc_identity, session, team};
 
 use super::authenticate::new_cookie;
 use super::first_user::{self, is_email};
@@ -256,7 +257,8 @@ impl NewUser {
 /// Deletes the caller's own account with everything in its namespace; the name is free at once.
 ///
 /// # Errors
-/// When the caller may not, or has not shown the password lately; [`Error::InvalidRequest`] for superusers, without whom nobody could look after the registry.
+/// When the caller may not, or has not shown the password lately; [`Error::InvalidRequest`] for superusers, without whom nobody
+/// could look after the registry, and for those without whom nobody would administer an organization.
 pub async fn delete(registry: &Registry, caller: &Arc<Caller>) -> Result<()> {
     let id = authorize_admin(caller)?;
     caller.require_fresh_login(registry.now())?;
@@ -267,9 +269,27 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>) -> Result<()> {
             if Privilege::of(&account, &settings) != Privilege::None {
                 return Err(Error::InvalidRequest("Cannot delete a superuser".into()));
             }
+            refuse_to_orphan(tx, &account)?;
             let metadata = json!({"username": account.name});
             audit::write(tx, &caller, Subject::namespace(id), "user_delete", metadata, now)?;
             Ok(account::delete(tx, id, now)?)
         })
         .await
+}
+
+/// Refuses to let go of whoever is alone in administering an organization.
+fn refuse_to_orphan(tx: &mut Tx<'_>, user: &Account) -> Result<()> {
+    let mut orphans = BTreeSet::new();
+    for (organization, name) in account::administered(tx, user.id)? {
+        account::lock(tx, organization)?;
+        if team::admins(tx, organization, 2)? == [user.id] {
+            orphans.insert(name);
+        }
+    }
+    if orphans.is_empty() {
+        return Ok(());
+    }
+    let names = Vec::from_iter(orphans).join(", ");
+    let text = format!("Cannot delete {} as you are the only admin for organizations: {names}", user.name);
+    Err(Error::InvalidRequest(text))
 }

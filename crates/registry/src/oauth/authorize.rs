@@ -102,7 +102,8 @@ impl Flaw {
     }
 }
 
-/// Looks at a request before anybody is asked. Who agreed to as much before is not asked again, unless it is dangerous.
+/// Looks at a request before anybody is asked. Who agreed to as much before is not asked again, unless it is dangerous, or
+/// the answer goes elsewhere: whoever administers the application may have changed its address.
 /// `own_page` is the registry's own page that shows tokens.
 ///
 /// # Errors
@@ -128,7 +129,8 @@ pub async fn consider(
         match examine(tx, &asked, &sent, application, introduction, now)? {
             Ok(examined) => {
                 let dangerous = is_dangerous(examined.scopes);
-                let agreed = access_token::consented(tx, examined.application.id, examined.account, now)?;
+                let (application, account) = (examined.application.id, examined.account);
+                let agreed = access_token::consented(tx, application, account, &target.to_string(), now)?;
                 let covers = |given: &Scopes| examined.scopes.iter().all(|scope| given.covers(scope));
                 let silent = !dangerous && agreed.iter().any(covers);
                 let question =
@@ -212,7 +214,7 @@ fn lend(
     request: &AuthorizationRequest,
     now: Timestamp,
 ) -> Result<SecretString> {
-    store(tx, caller, examined.account, &examined.application, examined.scopes, token, now)?;
+    store(tx, caller, &examined.application, &agreed(examined, &target), token, now)?;
     let scope = examined.scopes.to_string();
     let query = [("scope", scope.as_str())].into_iter().chain(state(request));
     let fragment = format!(
@@ -232,43 +234,47 @@ fn promise(
     request: &AuthorizationRequest,
     now: Timestamp,
 ) -> Result<SecretString> {
-    let promised = AuthorizationCode {
+    authorization_code::insert(tx, &secrets::hash(code), &agreed(examined, &target), now + CODE_LIFE)?;
+    let scope = examined.scopes.to_string();
+    let query = [("code", code), ("scope", scope.as_str())].into_iter().chain(state(request));
+    Ok(target.with_query(query).to_string().into())
+}
+
+/// What somebody agrees to: what a code stands for, if they give one.
+fn agreed(examined: &Examined, target: &RedirectUri) -> AuthorizationCode {
+    AuthorizationCode {
         application: examined.application.id,
         account: examined.account,
         redirect_uri: target.to_string(),
         scopes: examined.scopes,
-    };
-    authorization_code::insert(tx, &secrets::hash(code), &promised, now + CODE_LIFE)?;
-    let scope = examined.scopes.to_string();
-    let query = [("code", code), ("scope", scope.as_str())].into_iter().chain(state(request));
-    Ok(target.with_query(query).to_string().into())
+    }
 }
 
 /// Stores a token that somebody gives an application.
 pub(super) fn store(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    account: AccountId,
     application: &Application,
-    scopes: Scopes,
+    agreed: &AuthorizationCode,
     token: &NewAccessToken,
     now: Timestamp,
 ) -> Result<()> {
     let created_by = caller.account().map(|account| account.name.as_str());
     let expires = now + LONGEST_LIFE;
     let lent = Lent {
-        account,
-        scopes,
+        account: agreed.account,
+        scopes: agreed.scopes,
         expires,
         application: Some(application),
         purpose: "",
         name: None,
         created_by,
+        sent_to: Some(&agreed.redirect_uri),
     };
     token.store(tx, &lent, now)?;
     let metadata = json!({
         "application_name": application.profile.name, "client_id": application.client_id,
-        "token_uuid": token.uuid, "scope": scopes.to_string(),
+        "token_uuid": token.uuid, "scope": agreed.scopes.to_string(),
     });
     let subject = Subject::namespace(application.organization);
     audit::write(tx, caller, subject, "create_oauth_token", metadata, now)

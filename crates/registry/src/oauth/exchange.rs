@@ -63,7 +63,7 @@ pub async fn exchange(registry: &Registry, shown: Exchange, origin: Origin) -> R
                 return Ok(false);
             }
             let caller = Caller::new(owner, Authority::Password, origin.clone(), &settings);
-            authorize::store(tx, &caller, code.account, &client, code.scopes, &made, now)?;
+            authorize::store(tx, &caller, &client, &code, &made, now)?;
             Ok(true)
         })
         .await?;

@@ -37,6 +37,8 @@ pub(crate) struct Lent<'a> {
     pub(crate) name: Option<&'a str>,
     /// Who makes it.
     pub(crate) created_by: Option<&'a str>,
+    /// Where it is sent, if somebody agreed to it.
+    pub(crate) sent_to: Option<&'a str>,
 }
 
 impl NewAccessToken {
@@ -55,6 +57,7 @@ impl NewAccessToken {
             application: lent.application.map_or(lent.purpose, |application| &application.profile.name),
             name: lent.name,
             created_by: lent.created_by,
+            sent_to: lent.sent_to,
             scopes: lent.scopes,
             expires: lent.expires,
         };

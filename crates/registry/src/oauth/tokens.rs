@@ -115,6 +115,7 @@ pub async fn create(
                 purpose: "",
                 name: listed.name.as_deref(),
                 created_by: listed.created_by.as_deref(),
+                sent_to: None,
             };
             new.store(tx, &lent, now)?;
             let metadata = json!({
@@ -178,6 +179,7 @@ pub async fn create_for(registry: &Registry, user: &str, request: TokenRequest) 
                 purpose: &request.name,
                 name: Some(&request.name),
                 created_by: None,
+                sent_to: None,
             };
             new.store(tx, &lent, now)?;
             let metadata = json!({

@@ -19,7 +19,7 @@ use wharfinger_store::{AccountId, Tx, oidc_identity};
 use super::{Form, Rejection, Signed, Verified};
 use crate::access::Authority;
 use crate::audit::{self, Subject};
-use crate::identity::{Purpose, new_nonce, sessions, signed};
+use crate::identity::{Purpose, authenticate, new_nonce, sessions, signed};
 use crate::settings::{GroupTeam, OidcLogin};
 use crate::{Caller, Error, Origin, Registry, Result, Settings, secrets};
 
@@ -61,10 +61,11 @@ pub struct LoggedIn {
     pub next: String,
 }
 
-/// The issuer's page for a browser that has this cookie. `callback` is where the issuer sends it back.
+/// The issuer's page for a browser that has this cookie. `callback` is where the issuer sends it back. Whoever is signed in
+/// already comes to show that it is still them, so the issuer must not let them through for what they showed before.
 ///
 /// # Errors
-/// When there is no randomness. [`LoginFailure::Issuer`] inside when the issuer can't be asked.
+/// When there is no randomness, or the store fails. [`LoginFailure::Issuer`] inside when the issuer can't be asked.
 pub async fn begin(
     registry: &Registry,
     login: &OidcLogin,
@@ -89,6 +90,9 @@ pub async fn begin(
         .append_pair("nonce", &nonce)
         .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(secrets::hash(verifier.expose_secret())))
         .append_pair("code_challenge_method", "S256");
+    if authenticate::session(registry, cookie, Origin::default()).await?.is_some() {
+        page.query_pairs_mut().append_pair("prompt", "login");
+    }
     Ok(Ok(page.into()))
 }
 
@@ -118,11 +122,12 @@ pub async fn finish(
             return Ok(Err(LoginFailure::Issuer));
         }
     };
+    let shown = shown(&verified, registry.now());
     let account = match settle(registry, login.clone(), verified, origin.clone()).await? {
         Ok(account) => account,
         Err(failure) => return Ok(Err(failure)),
     };
-    let cookie = sessions::open(registry, account, Some(cookie), origin).await?;
+    let cookie = sessions::open(registry, account, shown, Some(cookie), origin).await?;
     Ok(Ok(LoggedIn { cookie, next: way.next }))
 }
 
@@ -180,6 +185,13 @@ fn check(verified: &Verified, login: &OidcLogin, nonce: &str) -> Result<(), Reje
     let same_nonce = text("nonce").is_some_and(|said| secrets::same(said.as_bytes(), nonce.as_bytes()));
     let named = text("sub").is_some_and(|subject| !subject.is_empty() && !subject.contains('\0'));
     if same_nonce && named { Ok(()) } else { Err(Rejection::NotCovered) }
+}
+
+/// When the issuer last saw what proves who they are: it may let through whom it knows. What it does not tell was just now.
+fn shown(verified: &Verified, now: Timestamp) -> Timestamp {
+    let seconds = verified.claims().get("auth_time").and_then(Value::as_i64);
+    let shown = seconds.map(|seconds| Timestamp::from_ms(seconds.saturating_mul(1000)));
+    shown.map_or(now, |shown| shown.clamp(Timestamp::from_ms(0), now))
 }
 
 /// Finds or makes the user, and sets their teams. Nobody is let in who is disabled, or before the first user: with any

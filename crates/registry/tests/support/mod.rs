@@ -154,6 +154,7 @@ impl Place {
                 application: "tests",
                 name: None,
                 created_by: None,
+                sent_to: None,
                 scopes,
                 expires: Timestamp::YEAR_10000,
             };

@@ -25,6 +25,8 @@ pub struct NewToken<'a> {
     pub name: Option<&'a str>,
     /// Name of the account that made it.
     pub created_by: Option<&'a str>,
+    /// Where it is sent, if it is given by consent.
+    pub sent_to: Option<&'a str>,
     /// Its ceilings.
     pub scopes: Scopes,
     /// From when on it is worth nothing.
@@ -53,8 +55,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewToken<'_>, now: Timestamp) -> Result<()>
     tx.execute(
         sql!(
             "INSERT INTO access_token (uuid, lookup, secret_hash, account_id, application_id, application, name,
-                                       created_by, scopes, created_ms, expires_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                                       created_by, sent_to, scopes, created_ms, expires_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         ),
         params![
             new.uuid,
@@ -65,6 +67,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewToken<'_>, now: Timestamp) -> Result<()>
             new.application,
             new.name,
             new.created_by,
+            new.sent_to,
             new.scopes.to_string().as_str(),
             now,
             new.expires
@@ -244,20 +247,22 @@ pub fn delete_of_account(
     )
 }
 
-/// The ceilings of the newest unexpired tokens, a hundred at most, that an account gave an application by its consent.
+/// The ceilings of the newest unexpired tokens, a hundred at most, that an account gave an application by its consent and
+/// that were sent to this address.
 pub fn consented(
     tx: &mut Tx<'_>,
     application: ApplicationId,
     account: AccountId,
+    sent_to: &str,
     now: Timestamp,
 ) -> Result<Vec<Scopes>> {
     tx.all(
         sql!(
             "SELECT scopes FROM access_token
-             WHERE application_id = ?1 AND account_id = ?2 AND name IS NULL AND expires_ms > ?3
+             WHERE application_id = ?1 AND account_id = ?2 AND sent_to = ?3 AND expires_ms > ?4
              ORDER BY id DESC LIMIT 100"
         ),
-        params![application, account, now],
+        params![application, account, sent_to, now],
         |row| row.get(0),
     )
 }

@@ -33,6 +33,15 @@ pub fn insert(
     .map(drop)
 }
 
+/// Says when the password was last shown for a session, where that was not just now.
+pub fn set_verified(tx: &mut Tx<'_>, cookie_hash: &[u8], verified: Timestamp) -> Result<()> {
+    tx.execute(
+        sql!("UPDATE session SET verified_ms = ?2 WHERE cookie_hash = ?1"),
+        params![cookie_hash, verified],
+    )
+    .map(drop)
+}
+
 /// The session with that cookie, unless it has expired or never was one.
 pub fn find(tx: &mut Tx<'_>, cookie_hash: &[u8], now: Timestamp) -> Result<Option<Session>> {
     tx.optional(

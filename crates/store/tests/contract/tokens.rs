@@ -19,6 +19,7 @@ fn token(name: &str, account: AccountId) -> NewToken<'_> {
         application: "ci",
         name: None,
         created_by: None,
+        sent_to: None,
         scopes: scopes("repo:read repo:write"),
         expires: at(5000),
     }
@@ -180,7 +181,8 @@ async fn whoever_lent_their_rights_sees_to_whom_and_takes_them_back() {
             let (alice, bob) = (user(tx, "alice")?, user(tx, "bob")?);
             let ci = application(tx, "ci")?;
             access_token::insert(tx, &token("plain", alice), NOW)?;
-            let given = NewToken { application_id: Some(ci.id), ..token("given", alice) };
+            let sent_to = Some("https://ci");
+            let given = NewToken { application_id: Some(ci.id), sent_to, ..token("given", alice) };
             access_token::insert(tx, &given, NOW)?;
             let made = NewToken { application_id: Some(ci.id), name: Some("x"), ..token("made", alice) };
             access_token::insert(tx, &made, NOW)?;
@@ -190,12 +192,14 @@ async fn whoever_lent_their_rights_sees_to_whom_and_takes_them_back() {
             assert_eq!(list[1].client.as_ref().unwrap().organization, "acme");
             assert_eq!(list[2].client, None);
             assert_eq!(access_token::of_account(tx, alice, at(5000), 10)?, []);
-            assert_eq!(access_token::consented(tx, ci.id, alice, NOW)?, [given.scopes]);
-            assert_eq!(access_token::consented(tx, ci.id, bob, NOW)?, []);
+            let consented = |tx: &mut Tx<'_>, by, to| access_token::consented(tx, ci.id, by, to, NOW);
+            assert_eq!(consented(tx, alice, "https://ci")?, [given.scopes]);
+            assert_eq!(consented(tx, alice, "https://other")?, []);
+            assert_eq!(consented(tx, bob, "https://ci")?, []);
             assert_eq!(access_token::delete_of_account(tx, bob, "given")?, None);
             let gone = access_token::delete_of_account(tx, alice, "given")?;
             assert_eq!(gone, Some(("ci".to_owned(), Some(ci.id))));
-            assert_eq!(access_token::consented(tx, ci.id, alice, NOW)?, []);
+            assert_eq!(consented(tx, alice, "https://ci")?, []);
             Ok(())
         })
         .await;

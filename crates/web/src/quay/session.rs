@@ -105,9 +105,14 @@ fn answer(
         Err(error) => return Err(error.into()),
     };
     let mut response = wire::json(StatusCode::OK, &Done { success: true });
-    wire::set_session(&mut response, &cookie, auth::session_scheme(call.registry, call.parts));
-    if let Ok(token) = HeaderValue::try_from(authenticate::csrf_token(&cookie)) {
+    begin(call, &mut response, &cookie);
+    Ok(response)
+}
+
+/// Gives the browser the cookie of a session that has just begun, and its page the CSRF token that goes with it.
+pub(super) fn begin(call: &Call<'_>, response: &mut Response, cookie: &str) {
+    wire::set_session(response, cookie, auth::session_scheme(call.registry, call.parts));
+    if let Ok(token) = HeaderValue::try_from(authenticate::csrf_token(cookie)) {
         response.headers_mut().insert(NEXT_CSRF, token);
     }
-    Ok(response)
 }

@@ -12,12 +12,12 @@ use wharfinger_registry::identity::users::{self, Organization, SignedIn, UserUpd
 use wharfinger_registry::namespaces::{NamespaceUpdate, ProfileUpdate};
 use wharfinger_registry::{Error, Privilege};
 
-use super::Call;
 use super::field::{Field, Kind, Null};
 use super::operation::{Access, Answer, Operation};
 use super::organization::{EMAIL, INVOICE_ADDRESS, INVOICE_EMAIL, WINDOW, namespace_update};
 use super::request::Flag;
 use super::wire::{self, Avatar, AvatarKind};
+use super::{Call, session};
 use crate::auth::{self, Refused};
 use crate::problem::quay::Problem;
 
@@ -154,7 +154,7 @@ async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
         access_token: first.access_token.as_deref(),
     };
     let mut response = wire::json(StatusCode::OK, &answer);
-    wire::set_session(&mut response, &first.cookie, auth::session_scheme(call.registry, call.parts));
+    session::begin(call, &mut response, &first.cookie);
     Ok(response)
 }
 
@@ -198,7 +198,7 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 fn signed_in(call: &Call<'_>, signed_in: &SignedIn) -> Response {
     let mut response = wire::json(StatusCode::OK, &Described::from(&signed_in.user));
     if let Some(cookie) = &signed_in.cookie {
-        wire::set_session(&mut response, cookie, auth::session_scheme(call.registry, call.parts));
+        session::begin(call, &mut response, cookie);
     }
     response
 }

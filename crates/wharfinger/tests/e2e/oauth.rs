@@ -159,6 +159,23 @@ fn whoever_agreed_to_as_much_is_not_asked_again_unless_it_is_dangerous() {
 }
 
 #[test]
+fn whoever_agreed_is_asked_again_before_a_token_goes_elsewhere() {
+    let place = Place::new(Server::start(Engine::Sqlite));
+    location(&place.agree(&[]));
+    location(&place.ask(&[]));
+    let own = format!("{}/oauth/localapp", place.server.url);
+    is_page(&place.ask(&[("redirect_uri", &own)]), 200);
+    // Another who administers the organization may do this.
+    let elsewhere = "https://elsewhere.example.com/";
+    let path = format!("/api/v1/organization/acme/applications/{}", place.client_id);
+    let moved = json!({"name": "ci", "application_uri": "", "redirect_uri": elsewhere});
+    assert_eq!(place.server.by_admin("PUT", &path).json(&moved).send().status, 200);
+    is_page(&place.ask(&[("redirect_uri", elsewhere)]), 200);
+    location(&place.agree(&[("redirect_uri", elsewhere)]));
+    location(&place.ask(&[("redirect_uri", elsewhere)]));
+}
+
+#[test]
 fn a_program_can_read_what_somebody_would_be_asked() {
     let place = Place::new(Server::start(Engine::Sqlite));
     let answer = place.ask(&[("format", "json"), ("scope", "repo:read org:admin")]);

@@ -182,6 +182,28 @@ fn who_comes_from_the_issuer_has_no_password_until_the_operator_gives_them_one()
 }
 
 #[test]
+fn a_session_is_as_fresh_as_what_was_shown_to_the_issuer() {
+    let issuer = ServedIssuer::start();
+    let server = start(&issuer, &[]);
+    let app_token = |session: &str| {
+        let csrf = server.call("GET", "/csrf_token").header("cookie", session).send().json();
+        let call = server.call("POST", "/api/v1/user/apptoken").header("cookie", session);
+        call.header("x-csrf-token", csrf["csrf_token"].as_str().unwrap()).json(&json!({"title": "ci"})).send()
+    };
+    let long_ago = sign_in(&server, &issuer, &json!({"auth_time": now_s() - 3600}));
+    let session = cookie(&long_ago);
+    assert_eq!(user(&server, &session), "alice");
+    let refused = app_token(&session);
+    assert_eq!((refused.status, &refused.json()["error_type"]), (401, &json!("fresh_login_required")));
+    // To be fresh again it must be shown again.
+    let again = server.call("GET", "/oauth2/sso/login?next=/").header("cookie", &session).send();
+    assert!(again.header("location").unwrap().ends_with("&prompt=login"), "{again:?}");
+    for fresh in [json!({"auth_time": now_s()}), json!({"auth_time": now_s() + 3600}), json!({})] {
+        assert_eq!(app_token(&cookie(&sign_in(&server, &issuer, &fresh))).status, 200, "{fresh}");
+    }
+}
+
+#[test]
 fn the_address_of_the_issuers_page_does_not_tell_by_what_our_forms_are_known() {
     let issuer = ServedIssuer::start();
     let server = start(&issuer, &[]);

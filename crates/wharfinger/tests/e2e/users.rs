@@ -119,6 +119,10 @@ fn another_password_ends_every_other_session() {
     assert_eq!(change.status, 200, "{change:?}");
     let new = change.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     assert_ne!(old, new);
+    // A page goes on with the token of the new session.
+    let next = change.header("x-next-csrf-token").unwrap();
+    let more = server.call("PUT", USER).header("cookie", &new).header("x-csrf-token", next);
+    assert_eq!(more.json(&json!({"company": "Example"})).send().status, 200);
     assert_eq!(server.call("GET", USER).header("cookie", &old).send().status, 401);
     assert_eq!(server.call("GET", USER).header("cookie", &new).send().status, 200);
     server.ask_token("alice", "eight-or-more", &[]).is_oci_error(401, "UNAUTHORIZED");
@@ -127,6 +131,22 @@ fn another_password_ends_every_other_session() {
     let weak = weak.json(&json!({"password": "short"})).send();
     assert_eq!((weak.status, weak.json()["message"].is_string()), (400, true), "{weak:?}");
     assert!(!server.has_said("quite-another"));
+}
+
+#[test]
+fn whoever_leaves_leaves_no_organization_without_an_administrator() {
+    let server = Server::start(Engine::Sqlite);
+    server.add_user("alice");
+    server.add_user("bob");
+    let alice = server.token("alice", EVERY_SCOPE);
+    let by_alice = |method: &str, path: &str| server.call(method, path).bearer(&alice);
+    let made = by_alice("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send();
+    assert_eq!(made.status, 201, "{made:?}");
+    let left = by_alice("DELETE", USER).send();
+    let said = "Cannot delete alice as you are the only admin for organizations: acme";
+    assert_eq!((left.status, &left.json()["error_message"]), (400, &json!(said)));
+    assert_eq!(by_alice("PUT", "/api/v1/organization/acme/team/owners/members/bob").send().status, 200);
+    by_alice("DELETE", USER).send().is_empty(204);
 }
 
 #[test]

@@ -82,6 +82,7 @@ impl Server {
                 application: "tests",
                 name: None,
                 created_by: None,
+                sent_to: None,
                 scopes,
                 expires,
             };

@@ -80,6 +80,7 @@ struct RepositoryResults {
 /// A repository that was found.
 #[derive(Serialize, ToSchema)]
 struct RepositoryResult {
+    #[schema(pattern = "^repository$")]
     kind: &'static str,
     title: &'static str,
     namespace: EntityResult,
@@ -108,6 +109,7 @@ struct RepositoryResult {
 /// Somebody who was found.
 #[derive(Serialize, ToSchema)]
 struct EntityResult {
+    #[schema(pattern = "^(user|organization|robot)$")]
     kind: &'static str,
     title: &'static str,
     #[schema(required)]
@@ -126,6 +128,7 @@ struct EntityResult {
 /// A team that was found.
 #[derive(Serialize, ToSchema)]
 struct TeamResult {
+    #[schema(pattern = "^team$")]
     kind: &'static str,
     title: &'static str,
     name: String,

@@ -257,7 +257,7 @@ fn what_makes_no_sense_is_told_so_and_changes_nothing() {
         assert_eq!(server.by_admin("POST", path).body("text/plain", "{}").send().status, 415);
         // What is passed over would make a policy for every tag or repository, or lay down what was only to be tried.
         let good = json!({"method": "number_of_tags", "value": 5});
-        let mut queries = vec!["dryrun=true", "dry_run=true", "dryRun=", "dryRun"];
+        let mut queries = vec!["dryrun=true", "dry_run=true", "dryRun=", "dryRun", "limit=", "page=first"];
         if path != REPOSITORY {
             queries.extend(["repository=app", "dryRun=0&repository=app"]);
         }

@@ -277,6 +277,8 @@ async fn create(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     if is_trial(call)? {
         return dry_run(call, &domain, new).await;
     }
+    // What a dry run would refuse is refused without it, too.
+    page(call, TAGS, MOST_TAGS)?;
     if only_in(call).is_some() {
         return Err(Problem::invalid_request(
             "repository is for dryRun alone, and the policy would hold for all of them: nothing was changed",

@@ -34,9 +34,7 @@ impl Chromium {
     /// Starts one. Says loudly when there is none; with `WHARFINGER_TEST_REQUIRE` that is a failure.
     pub(crate) fn start(scripts: Scripts) -> Option<Self> {
         static TOLD: Once = Once::new();
-        let driver =
-            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut driver) = driver else {
+        let Some((driver, port)) = start_driver() else {
             assert!(
                 std::env::var_os("WHARFINGER_TEST_REQUIRE").is_none(),
                 "chromedriver must be there, and Chromium"
@@ -44,11 +42,6 @@ impl Chromium {
             TOLD.call_once(|| eprintln!("SKIPPED: tests of pages need chromedriver and Chromium"));
             return None;
         };
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines.map_while(Result::ok).find_map(|line| {
-            line.split_once("started successfully on port ")
-                .map(|(_, port)| port.trim_end_matches('.').parse::<u16>().unwrap())
-        });
         let client = Client::builder().timeout(Duration::from_secs(120)).build().unwrap();
         let profile = TempDir::new().unwrap();
         let folder = format!("--user-data-dir={}", profile.path().display());
@@ -62,15 +55,8 @@ impl Chromium {
                 "prefs": {"profile.managed_default_content_settings.javascript": content},
             },
         }}});
-        let mut browser = Self {
-            driver,
-            client,
-            session: format!(
-                "http://127.0.0.1:{}/session",
-                port.expect("chromedriver says where it listens")
-            ),
-            _profile: profile,
-        };
+        let mut browser =
+            Self { driver, client, session: format!("http://127.0.0.1:{port}/session"), _profile: profile };
         let made = browser.post("", &wanted);
         browser.session = format!("{}/{}", browser.session, made["sessionId"].as_str().unwrap());
         Some(browser)
@@ -155,6 +141,29 @@ fn value(request: reqwest::blocking::RequestBuilder) -> Value {
     let answer: Value = request.send().unwrap().json().unwrap();
     assert!(answer["value"].get("error").is_none(), "{answer}");
     answer["value"].clone()
+}
+
+/// A driver and its port, or none where there is no such program.
+fn start_driver() -> Option<(Child, u16)> {
+    let mut said = Vec::new();
+    for _ in 0..10 {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+        for line in lines {
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                return Some((driver, port.trim_end_matches('.').parse().unwrap()));
+            }
+            said.push(line);
+        }
+        // It takes a free port of IPv4 and gives up when another program has the same one of IPv6.
+        driver.wait().unwrap();
+    }
+    panic!("chromedriver does not start: {said:#?}");
 }
 
 impl Drop for Chromium {

@@ -4,11 +4,12 @@
 //! the disk.
 
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-use super::workers::Workers;
+use super::workers;
 use crate::Result;
 
 /// After so many more pages of the log, each of 4096 bytes, what it holds is carried over.
@@ -17,15 +18,14 @@ const EACH: i32 = 1000;
 /// no time when most of it was.
 const LONGEST: i32 = 10_000;
 
-/// Carries over what `writer` commits, on a thread that ends when `writer` is closed.
-pub(super) fn start<T: Send + 'static>(
-    writer: &mut Connection,
-    beside: Connection,
-    threads: &Workers<T>,
-) -> Result<()> {
+/// The thread that carries over.
+pub(super) struct Checkpoints(JoinHandle<()>);
+
+/// Carries over what `writer` commits.
+pub(super) fn start(writer: &mut Connection, beside: Connection) -> Result<Checkpoints> {
     // One that waits is enough: it will carry over what has come since.
     let (due, wait) = sync_channel(1);
-    threads.spawn("store-checkpoints", move || carry_over(&beside, &wait))?;
+    let thread = workers::thread("store-checkpoints", move || carry_over(&beside, &wait))?;
     let mut carried = 0;
     writer.wal_hook(Some(move |log: &mut Wal, pages| {
         if pages < carried {
@@ -42,7 +42,19 @@ pub(super) fn start<T: Send + 'static>(
         }
         Ok(())
     }))?;
-    Ok(())
+    Ok(Checkpoints(thread))
+}
+
+impl Checkpoints {
+    /// Ends the thread and carries over what is left, so that the store is one file when `writer` is closed. Of two
+    /// connections that are closed at once, neither would see that it is the last one.
+    pub(super) fn end(self, writer: &mut Connection) {
+        // With its hook goes what the thread waits for.
+        if writer.wal_hook(None::<fn(&mut Wal, i32) -> rusqlite::Result<()>>).is_ok() {
+            drop(self.0.join());
+        }
+        drop(writer.pragma_update(None, "wal_checkpoint", "TRUNCATE"));
+    }
 }
 
 fn carry_over(connection: &Connection, due: &Receiver<()>) {

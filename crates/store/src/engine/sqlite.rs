@@ -44,8 +44,11 @@ impl Sqlite {
         let (mut connection, beside) = connections.await.map_err(|_| Error::Panicked)??;
         let (queue, queued) = channel();
         let writer = Workers::new(queue);
-        checkpoints::start(&mut connection, beside, &writer)?;
-        writer.spawn("store-writer", move || write_all(&connection, &queued))?;
+        let checkpoints = checkpoints::start(&mut connection, beside)?;
+        writer.spawn("store-writer", move || {
+            write_all(&connection, &queued);
+            checkpoints.end(&mut connection);
+        })?;
         let readers = Readers { file: file.to_owned(), idle: Mutex::new(Some(Vec::new())) };
         Ok(Self { readers: Arc::new(readers), scans: Arc::new(Semaphore::new(SCANS as usize)), writer })
     }
@@ -205,8 +208,6 @@ fn write_all(connection: &Connection, queued: &Receiver<Box<dyn Unit>>) {
             unit.answer(kept.clone().err());
         }
     }
-    // So that what is left behind is one file.
-    drop(connection.pragma_update(None, "wal_checkpoint", "TRUNCATE"));
 }
 
 type Failed = (Vec<Box<dyn Unit>>, Error);

@@ -18,8 +18,7 @@ impl<T: Send + 'static> Workers<T> {
 
     /// Starts one more thread.
     pub(super) fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(body);
-        let thread = thread.map_err(|error| Error::Engine(format!("can't start a thread: {error}")))?;
+        let thread = thread(name, body)?;
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(())
     }
@@ -44,4 +43,10 @@ impl<T: Send + 'static> Workers<T> {
         });
         drop(joined.await);
     }
+}
+
+/// Starts a thread.
+pub(super) fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let started = thread::Builder::new().name(name.to_owned()).spawn(body);
+    started.map_err(|error| Error::Engine(format!("can't start a thread: {error}")))
 }

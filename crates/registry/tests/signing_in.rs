@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use wharfinger_model::Scope;
 use wharfinger_registry::identity::operator::{self, NewUser, Standing};
 use wharfinger_registry::identity::users::UserUpdate;
-use wharfinger_registry::identity::{authenticate, last_used, sessions, users};
+use wharfinger_registry::identity::{authenticate, sessions, users};
 use wharfinger_registry::messages::{self, MediaType, Severity};
 use wharfinger_registry::namespaces::NamespaceUpdate;
 use wharfinger_registry::oauth::applications::{self, ApplicationView, Profile};
@@ -365,5 +365,4 @@ async fn to_check_an_access_token_is_one_look() {
     println!("{each:?} to check a token");
     // A password takes a hundred times as long at least.
     assert!(each < Duration::from_millis(2), "{each:?}");
-    last_used::flush(registry).await.unwrap();
 }

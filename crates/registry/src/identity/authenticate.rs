@@ -2,10 +2,8 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use wharfinger_model::Timestamp;
 use wharfinger_store::access_token::StoredToken;
 use wharfinger_store::account::{Account, Kind};
 use wharfinger_store::{
@@ -13,6 +11,7 @@ use wharfinger_store::{
 };
 
 use super::derived::{NONCE_LENGTH, Purpose, new_nonce};
+use super::last_used::{self, Token};
 use super::{Passwords, client_key, robot_federation};
 use crate::access::{AccessToken, AppToken, Authority, Caller, Origin, ShownToken};
 use crate::{Registry, Result, secrets};
@@ -23,8 +22,6 @@ const OAUTH_USER: &str = "$oauthtoken";
 const APP_USER: &str = "$app";
 /// Length of the public half of an app-specific token; the secret half is as long.
 pub(super) const APP_TOKEN_HALF: usize = 60;
-/// How exactly it is known when a robot's or an app-specific token was last shown: no login in between is written down.
-const USE_NOTED: Duration = Duration::from_secs(300);
 /// Length of the public half of an access token; the secret half is as long.
 const TOKEN_HALF: usize = 20;
 
@@ -39,13 +36,14 @@ pub async fn access_token(registry: &Registry, token: &str, origin: Origin) -> R
     let (lookup, secret) = token.split_at(TOKEN_HALF);
     let (lookup, hash, now) = (lookup.to_owned(), secrets::hash(secret), registry.now());
     let stored = registry.read(move |tx| Ok(tokens::by_lookup(tx, &lookup, now)?)).await?;
-    Ok(stored.filter(|stored| secrets::same(&stored.secret_hash, &hash)).map(|stored| {
-        registry.0.last_used.note(stored.id, now);
-        let authority = Authority::Token { scopes: stored.scopes };
-        let caller = Caller::new(stored.owner, authority, origin, registry.settings());
-        let StoredToken { id, application, client_id, .. } = stored;
-        Arc::new(caller.by(Some(ShownToken::AccessToken(AccessToken { id, application, client_id }))))
-    }))
+    let Some(stored) = stored.filter(|stored| secrets::same(&stored.secret_hash, &hash)) else {
+        return Ok(None);
+    };
+    last_used::note(registry, Token::Access(stored.id), stored.last_used).await;
+    let authority = Authority::Token { scopes: stored.scopes };
+    let caller = Caller::new(stored.owner, authority, origin, registry.settings());
+    let StoredToken { id, application, client_id, .. } = stored;
+    Ok(Some(Arc::new(caller.by(Some(ShownToken::AccessToken(AccessToken { id, application, client_id }))))))
 }
 
 /// Whoever signed in with this cookie; `None` if nobody did or the session is over.
@@ -140,10 +138,7 @@ async fn robot(registry: &Registry, name: &str, token: &str, origin: Origin) -> 
         found.filter(|_| right)
     };
     let Some(login) = login else { return Ok(None) };
-    let (id, now) = (login.account.id, registry.now());
-    if is_due(login.last_used, now) {
-        note(registry.write(move |tx| Ok(robots::set_last_used(tx, id, now)?)).await);
-    }
+    last_used::note(registry, Token::Robot(login.account.id), login.last_used).await;
     Ok(Some(Arc::new(Caller::new(login.account, Authority::Login, origin, registry.settings()))))
 }
 
@@ -158,23 +153,9 @@ async fn app_token(registry: &Registry, token: &str, origin: Origin) -> Result<O
     let found = registry.read(move |tx| Ok(app_tokens::login(tx, &asked, now)?)).await?;
     let right = registry.0.secret_key.matches(Purpose::AppToken, lookup, secret);
     let Some((stored, owner)) = found.filter(|_| right) else { return Ok(None) };
-    if is_due(stored.last_used, now) {
-        let lookup = stored.lookup;
-        note(registry.write(move |tx| Ok(app_tokens::set_last_used(tx, &lookup, now)?)).await);
-    }
+    last_used::note(registry, Token::App(stored.lookup), stored.last_used).await;
     let shown = ShownToken::AppToken(AppToken { uuid: stored.uuid, title: stored.title });
     Ok(Some(Arc::new(Caller::new(owner, Authority::Login, origin, registry.settings()).by(Some(shown)))))
-}
-
-fn is_due(last_used: Option<Timestamp>, now: Timestamp) -> bool {
-    last_used.is_none_or(|last_used| last_used + USE_NOTED <= now)
-}
-
-/// A use that can't be written down, as on a full disk, is a use all the same.
-fn note(written: Result<()>) {
-    if let Err(error) = written {
-        tracing::warn!(error = %error, "can't write down that a token was used");
-    }
 }
 
 /// The cookie of a session.

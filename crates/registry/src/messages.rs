@@ -9,7 +9,7 @@ use wharfinger_store::message;
 pub use wharfinger_store::message::Message;
 
 use crate::audit::{self, Subject};
-use crate::{Caller, Error, Registry, Result, superuser};
+use crate::{Caller, Error, Registry, Result};
 
 /// Most messages at a time.
 const MOST: usize = 20;
@@ -82,7 +82,8 @@ pub async fn add(
     media_type: MediaType,
     content: &str,
 ) -> Result<()> {
-    let (now, teller) = (registry.now(), superuser::authorize_writing(registry, caller)?);
+    let now = registry.now();
+    let teller = caller.as_superuser(now)?;
     if content.len() > LONGEST {
         return Err(Error::InvalidRequest(format!("A message can have at most {LONGEST} bytes")));
     }
@@ -111,7 +112,8 @@ pub async fn add(
 /// # Errors
 /// When the caller is no superuser, or has not shown the password lately.
 pub async fn remove(registry: &Registry, caller: &Arc<Caller>, uuid: &str) -> Result<()> {
-    let (now, teller) = (registry.now(), superuser::authorize_writing(registry, caller)?);
+    let now = registry.now();
+    let teller = caller.as_superuser(now)?;
     let (caller, uuid) = (Arc::clone(caller), uuid.to_owned());
     registry
         .write(move |tx| match message::delete(tx, &uuid)? {

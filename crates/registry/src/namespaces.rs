@@ -9,7 +9,6 @@ use wharfinger_store::account::{self, Account, Kind};
 use wharfinger_store::profile::{self, Profile};
 
 use crate::audit::{self, Subject};
-use crate::identity::first_user::is_email;
 use crate::{Caller, Error, Result, Settings};
 
 /// What shall be set. `None` leaves a thing as it is.
@@ -118,4 +117,13 @@ pub(crate) fn update(
         write(tx, "metadata", json!({"namespace": namespace.name}))?;
     }
     Ok(())
+}
+
+/// Whether the text has the outward form of an address: something, one `@`, a host.
+pub(crate) fn is_email(text: &str) -> bool {
+    let plain = text.len() <= 254 && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    plain
+        && text
+            .split_once('@')
+            .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wharfinger_model::Timestamp;
 use wharfinger_store::registry_size;
 
-use crate::{Caller, Registry, Result, superuser};
+use crate::{Caller, Registry, Result};
 
 /// What was counted last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,8 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>) -> Result<RegistrySi
 /// # Errors
 /// When the caller is no superuser, or has not shown the password lately.
 pub async fn queue(registry: &Registry, caller: &Arc<Caller>) -> Result<()> {
-    superuser::authorize_writing(registry, caller)?;
     let now = registry.now();
+    caller.as_superuser(now)?;
     registry.write(move |tx| Ok(registry_size::ask(tx, now)?)).await
 }
 

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use wharfinger_registry::blobs::sweep;
 use wharfinger_registry::collect::Strays;
-use wharfinger_registry::identity::{key_ring, last_used, sessions};
+use wharfinger_registry::identity::{key_ring, sessions};
 use wharfinger_registry::policies::{immutability, prune};
 use wharfinger_registry::{Registry, collect, pulls, registry_size, tags};
 use wharfinger_web::serve::Certificate;
@@ -18,9 +18,6 @@ use crate::certificate;
 
 /// How often uploads, sessions, access tokens and codes that have expired are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
-
-/// How often it is written down when access tokens were last used.
-const LAST_USED: Duration = Duration::from_secs(60);
 
 /// How often policies are looked for that were laid down, but not applied to the end.
 const POLICIES: Duration = Duration::from_secs(60);
@@ -107,9 +104,6 @@ impl Loops {
         if let Err(error) = pulls::flush(&self.registry).await {
             tracing::error!(%error, "pulls that were counted last could not be written down");
         }
-        if let Err(error) = last_used::flush(&self.registry).await {
-            tracing::warn!(%error, "when access tokens were last used could not be written down");
-        }
     }
 }
 
@@ -126,13 +120,6 @@ fn start_identity(running: &mut JoinSet<()>, registry: &Registry, stopped: &watc
         while sessions::sweep(&registry).await? {}
         Ok(())
     }));
-    running.spawn(every(
-        LAST_USED,
-        stopped.clone(),
-        registry.clone(),
-        "access_tokens.last_used",
-        |registry| async move { last_used::flush(&registry).await },
-    ));
 }
 
 /// Rolls up pulls that are too old to be told by the hour.

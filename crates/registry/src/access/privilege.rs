@@ -1,7 +1,8 @@
 //! What a caller may do beyond the roles that it was given, and what it hears when it may not.
 
 use serde::{Deserialize, Serialize};
-use wharfinger_model::Scope;
+use wharfinger_model::{Scope, Timestamp};
+use wharfinger_store::AccountId;
 use wharfinger_store::account::{Account, Kind};
 
 use super::{Authority, Caller};
@@ -79,6 +80,17 @@ impl Caller {
     /// [`Error::Unauthenticated`] or [`Error::Forbidden`].
     pub(crate) fn check_superuser(&self) -> Result<()> {
         if self.is_superuser() { Ok(()) } else { Err(self.refused()) }
+    }
+
+    /// The superuser who is calling, and has shown the password lately. What they do to the registry as a whole is in
+    /// nobody's namespace, so it is written into the log of theirs.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`] or [`Error::FreshLoginRequired`].
+    pub(crate) fn as_superuser(&self, now: Timestamp) -> Result<AccountId> {
+        self.check_superuser()?;
+        self.require_fresh_login(now)?;
+        Ok(self.account().ok_or(Error::Unauthenticated)?.id)
     }
 
     /// Checks that the caller may read everything.

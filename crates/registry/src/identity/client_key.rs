@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use serde_json::json;
 use wharfinger_store::account::{self, Account, Kind};
 
-use super::authenticate;
 use super::derived::Purpose;
+use super::passwords;
 use crate::audit::{self, Subject};
 use crate::identity::users;
 use crate::{Caller, Error, Registry, Result};
@@ -21,7 +21,7 @@ use crate::{Caller, Error, Registry, Result};
 pub async fn generate(registry: &Registry, caller: &Arc<Caller>, password: &str) -> Result<SecretString> {
     users::authorize_admin(caller)?;
     let name = caller.account().map(|account| account.name.clone()).unwrap_or_default();
-    let shown = authenticate::account(registry, &name, password, caller.origin.address).await?;
+    let shown = passwords::check(registry, &name, password, caller.origin.address).await?;
     let id = shown.ok_or_else(|| Error::InvalidRequest("Invalid password".into()))?.id;
     let (caller, now) = (Arc::clone(caller), registry.now());
     let hash = registry

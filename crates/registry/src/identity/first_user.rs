@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use wharfinger_model::{Namespace, Scopes, Timestamp};
-use wharfinger_store::account::{self, Kind, NewAccount};
-use wharfinger_store::{Tx, session};
+use wharfinger_model::{Scopes, Timestamp};
+use wharfinger_store::{AccountId, Tx, account, session};
 
-use super::{authenticate, sessions};
+use super::new_user::{self, NewUser};
+use super::{cookies, sessions};
 use crate::oauth::{Lent, NewAccessToken};
 use crate::{Error, Registry, Result, secrets};
 
@@ -48,16 +48,12 @@ pub async fn initialize(
     want_token: WantToken,
 ) -> Result<FirstUser> {
     refuse_if_any_user(registry).await?;
-    let failed = |reason: String| Error::Message(format!("Failed to initialize user: {reason}"));
-    let name: Namespace =
-        username.parse().map_err(|error| failed(format!("Invalid username {username}: {error}")))?;
-    if let Some(email) = email.filter(|email| !is_email(email)) {
-        return Err(failed(format!("Invalid email address: {email}")));
-    }
-    let hash = registry.0.passwords.hash(password).await.map_err(|error| match error {
-        Error::Message(reason) => failed(reason),
-        other => other,
-    })?;
+    let mut user =
+        new_user::prepare(registry, username, password, email).await.map_err(|error| match error {
+            Error::InvalidRequest(reason) => Error::Message(format!("Failed to initialize user: {reason}")),
+            other => other,
+        })?;
+    user.superuser = true;
     let token = match want_token {
         WantToken::Yes => Some(NewAccessToken::generate()?),
         WantToken::No => None,
@@ -66,11 +62,18 @@ pub async fn initialize(
         username: username.to_owned(),
         email: email.map(str::to_owned),
         access_token: token.as_ref().map(|token| token.token.expose_secret().to_owned()),
-        cookie: authenticate::new_cookie()?,
+        cookie: cookies::new_session()?,
     };
-    let (now, window) = (registry.now(), registry.settings().default_window);
-    let stored = first.clone();
-    registry.write(move |tx| store(tx, &name, &hash, &stored, token.as_ref(), window, now)).await?;
+    let (now, session) = (registry.now(), secrets::hash(&first.cookie));
+    registry
+        .write(move |tx| {
+            let id = add(tx, &user, now)?;
+            if let Some(token) = &token {
+                token.store(tx, &lent(id, now), now)?;
+            }
+            Ok(session::insert(tx, &session, id, now, now + sessions::LIFE)?)
+        })
+        .await?;
     Ok(first)
 }
 
@@ -94,61 +97,30 @@ fn not_empty() -> Error {
     Error::Message("Cannot initialize user in a non-empty database".into())
 }
 
-fn store(
-    tx: &mut Tx<'_>,
-    name: &Namespace,
-    password_hash: &str,
-    first: &FirstUser,
-    token: Option<&NewAccessToken>,
-    window: Duration,
-    now: Timestamp,
-) -> Result<()> {
+/// Adds the user, unless somebody else was quicker.
+fn add(tx: &mut Tx<'_>, user: &NewUser, now: Timestamp) -> Result<AccountId> {
     if account::any_user(tx)? {
         return Err(not_empty());
     }
-    let new = NewAccount {
-        name,
-        kind: Kind::User,
-        email: first.email.as_deref(),
-        password_hash: Some(password_hash),
-        superuser: true,
-        window_ms: i64::try_from(window.as_millis()).unwrap_or(i64::MAX),
-    };
-    let taken = |error: wharfinger_store::Error| {
-        if error.is_unique_violation() { not_empty() } else { error.into() }
-    };
-    let id = account::insert(tx, &new, now).map_err(taken)?;
-    account::claim_bootstrap(tx, id).map_err(taken)?;
-    if let Some(token) = token {
-        let lent = Lent {
-            account: id,
-            scopes: Scopes::all(),
-            expires: now + TOKEN_LIFE,
-            application: None,
-            purpose: "automation",
-            name: None,
-            created_by: None,
-            sent_to: None,
-        };
-        token.store(tx, &lent, now)?;
+    let added = user.add(tx, now).map_err(|error| match error {
+        Error::InvalidRequest(_) => not_empty(),
+        other => other,
+    })?;
+    account::claim_bootstrap(tx, added.id)
+        .map_err(|error| if error.is_unique_violation() { not_empty() } else { error.into() })?;
+    Ok(added.id)
+}
+
+/// What the first user's token lends.
+fn lent(account: AccountId, now: Timestamp) -> Lent<'static> {
+    Lent {
+        account,
+        scopes: Scopes::all(),
+        expires: now + TOKEN_LIFE,
+        application: None,
+        purpose: "automation",
+        name: None,
+        created_by: None,
+        sent_to: None,
     }
-    session::insert(tx, &secrets::hash(&first.cookie), id, now, now + sessions::LIFE)?;
-    Ok(())
-}
-
-/// Whether there is any user, so that the registry is set up.
-///
-/// # Errors
-/// When the store fails.
-pub async fn is_there(registry: &Registry) -> Result<bool> {
-    registry.read(|tx| Ok(account::any_user(tx)?)).await
-}
-
-/// Whether the text has the outward form of an address: something, one `@`, a host.
-pub(crate) fn is_email(text: &str) -> bool {
-    let plain = text.len() <= 254 && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-    plain
-        && text
-            .split_once('@')
-            .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
 }

@@ -1,46 +1,43 @@
-//! When each access token was last used: remembered in memory, and written down now and then, so that a request never
-//! waits for it.
+//! When a token was last used. It is known to some minutes, so that what is used all the time is not written down all the
+//! time.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use wharfinger_model::Timestamp;
-use wharfinger_store::access_token;
+use wharfinger_store::{AccountId, access_token, app_token, robot};
 
-use crate::{Registry, Result};
+use crate::Registry;
 
-/// How many are written down in one unit of work.
-const AT_ONCE: usize = 500;
+/// How exactly it is known: no use in between is written down.
+const NOTED: Duration = Duration::from_secs(300);
 
-/// Uses that were not written down yet, by the number of the token.
-#[derive(Default)]
-pub(crate) struct LastUsed(Mutex<HashMap<i64, Timestamp>>);
-
-impl LastUsed {
-    pub(crate) fn note(&self, token: i64, now: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(token, now);
-    }
-
-    fn take(&self) -> Vec<(i64, Timestamp)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
-    }
+/// Whose use is noted.
+pub(super) enum Token {
+    /// An OAuth 2 access token, by its number.
+    Access(i64),
+    /// An app-specific token, by its public half.
+    App(String),
+    /// That of a robot.
+    Robot(AccountId),
 }
 
-/// Writes down when tokens were last used.
-///
-/// # Errors
-/// When the store fails; what was not written down is lost then, until the tokens are used again.
-pub async fn flush(registry: &Registry) -> Result<()> {
-    for uses in registry.0.last_used.take().chunks(AT_ONCE) {
-        let uses = uses.to_vec();
-        registry
-            .write(move |tx| {
-                for (token, at) in &uses {
-                    access_token::set_last_used(tx, *token, *at)?;
-                }
-                Ok(())
-            })
-            .await?;
+/// Notes that the token is used now, if it is time to: `before` is when its use was noted last. A use that can't be written
+/// down, as on a full disk, is a use all the same.
+pub(super) async fn note(registry: &Registry, token: Token, before: Option<Timestamp>) {
+    let now = registry.now();
+    if before.is_some_and(|before| now < before + NOTED) {
+        return;
     }
-    Ok(())
+    let written = registry
+        .write(move |tx| {
+            Ok(match &token {
+                Token::Access(id) => access_token::set_last_used(tx, *id, now)?,
+                Token::App(lookup) => app_token::set_last_used(tx, lookup, now)?,
+                Token::Robot(id) => robot::set_last_used(tx, *id, now)?,
+            })
+        })
+        .await;
+    if let Err(error) = written {
+        tracing::warn!(%error, "can't write down that a token was used");
+    }
 }

@@ -5,8 +5,8 @@ use wharfinger_model::Timestamp;
 use wharfinger_store::Tx;
 use wharfinger_store::account::{self, Account, Kind};
 
-use super::kept::{self, Change};
-use super::users;
+use super::new_user;
+use super::user_change::{self, Change, Standing};
 use crate::{Caller, Error, Privilege, Registry, Result, secrets};
 
 /// Length of a password that is made for somebody: about 140 bits.
@@ -49,7 +49,7 @@ pub fn new_password() -> Result<String> {
 /// # Errors
 /// [`Error::InvalidRequest`] when name, address or password will not do, or the name is taken.
 pub async fn create(registry: &Registry, new: NewUser, password: &str) -> Result<()> {
-    let prepared = users::prepare(registry, &new.name, password, new.email.as_deref()).await?;
+    let prepared = new_user::prepare(registry, &new.name, password, new.email.as_deref()).await?;
     let (superuser, now) = (new.superuser, registry.now());
     registry
         .write(move |tx| {
@@ -88,18 +88,9 @@ pub async fn list(registry: &Registry, after: &str, limit: i64) -> Result<Vec<Li
 pub async fn reset_password(registry: &Registry, user: &str, password: &str) -> Result<()> {
     let hash = registry.0.passwords.hash(password).await?;
     change(registry, user, move |tx, user, now| {
-        kept::change(tx, &Caller::itself(), user, Change::Password(&hash), now)
+        user_change::apply(tx, &Caller::itself(), user, Change::Password(&hash), now)
     })
     .await
-}
-
-/// Whether a user may do anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// What they may.
-    Enabled,
-    /// Nothing but what anybody may, whatever they or their robots show.
-    Disabled,
 }
 
 /// Disables a user and ends their sessions, or enables them again.
@@ -108,7 +99,7 @@ pub enum Standing {
 /// [`Error::NoAccount`] when there is no such user.
 pub async fn set_standing(registry: &Registry, user: &str, standing: Standing) -> Result<()> {
     change(registry, user, move |tx, user, now| {
-        kept::change(tx, &Caller::itself(), user, Change::Standing(standing), now)
+        user_change::apply(tx, &Caller::itself(), user, Change::Standing(standing), now)
     })
     .await
 }

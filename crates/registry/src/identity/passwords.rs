@@ -1,12 +1,14 @@
-//! Passwords, hashed slowly on purpose.
+//! Passwords, hashed slowly on purpose, and the one place where they are tried.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 use tokio::sync::{Semaphore, oneshot};
+use wharfinger_store::account::{self, Account, Kind};
 
-use crate::{Error, Result};
+use crate::{Error, Registry, Result};
 
 /// Longer ones are refused before anything is computed from them.
 const MAX_BYTES: usize = 1024;
@@ -14,7 +16,6 @@ const MAX_BYTES: usize = 1024;
 const MIN_CHARACTERS: usize = 8;
 /// How many are hashed at a time: each takes 19 MiB and a core.
 const AT_ONCE: usize = 2;
-
 /// How many may wait for that; more are told that the registry is busy.
 const WAITING: usize = 64;
 
@@ -89,4 +90,42 @@ fn hash(password: &str) -> Result<String> {
         .hash_password(password.as_bytes())
         .map_err(|error| Error::Internal(format!("password hashing: {error}")))?;
     Ok(hash.to_string())
+}
+
+/// The user of that name, if that is their password.
+///
+/// # Errors
+/// [`Error::TooManyAttempts`] when too many were wrong, whether or not there is such a user.
+pub(super) async fn check(
+    registry: &Registry,
+    user: &str,
+    password: &str,
+    address: Option<IpAddr>,
+) -> Result<Option<Account>> {
+    if !Passwords::can_be_one(password) {
+        return Ok(None);
+    }
+    let attempt = registry.0.backoff.admit(user, address, || registry.now()).await?;
+    let name = user.to_owned();
+    let looked = async {
+        let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
+        let (account, hash) = match found {
+            Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
+            _ => (None, None),
+        };
+        Ok((account, registry.0.passwords.verify(password, hash).await?))
+    };
+    let (account, right) = match looked.await {
+        Ok(looked) => looked,
+        Err(error) => {
+            attempt.withdraw();
+            return Err(error);
+        }
+    };
+    if right {
+        attempt.right(registry.now());
+    } else {
+        attempt.wrong(registry.now());
+    }
+    Ok(account.filter(|_| right))
 }

@@ -10,7 +10,7 @@ use wharfinger_store::{AccountId, Tx};
 
 use super::key_ring;
 use crate::audit::{self, Subject};
-use crate::{Caller, Error, Registry, Result, superuser};
+use crate::{Caller, Error, Registry, Result};
 
 /// Most keys at a time.
 const MOST: usize = 100;
@@ -116,7 +116,8 @@ fn find(tx: &mut Tx<'_>, kid: &str) -> Result<ServiceKey> {
 /// When the caller is no superuser, or has not shown the password lately; [`Error::InvalidRequest`] when there are too
 /// many keys, a text is too long, or the key would have expired already.
 pub async fn create(registry: &Registry, caller: &Arc<Caller>, new: NewServiceKey) -> Result<ServiceKey> {
-    let (now, maker) = (registry.now(), superuser::authorize_writing(registry, caller)?);
+    let now = registry.now();
+    let maker = caller.as_superuser(now)?;
     let NewServiceKey { service, title, notes, metadata, expires } = new;
     let metadata = Value::Object(metadata).to_string();
     let description = Description { service, title, notes, metadata, expires };
@@ -146,7 +147,8 @@ pub async fn update(
     kid: &str,
     update: ServiceKeyUpdate,
 ) -> Result<ServiceKey> {
-    let (now, changer) = (registry.now(), superuser::authorize_writing(registry, caller)?);
+    let now = registry.now();
+    let changer = caller.as_superuser(now)?;
     let (caller, kid) = (Arc::clone(caller), kid.to_owned());
     registry
         .write(move |tx| {
@@ -179,7 +181,8 @@ pub async fn update(
 /// # Errors
 /// As [`update`].
 pub async fn delete(registry: &Registry, caller: &Arc<Caller>, kid: &str) -> Result<()> {
-    let (now, deleter) = (registry.now(), superuser::authorize_writing(registry, caller)?);
+    let now = registry.now();
+    let deleter = caller.as_superuser(now)?;
     let (caller, kid) = (Arc::clone(caller), kid.to_owned());
     registry
         .write(move |tx| {

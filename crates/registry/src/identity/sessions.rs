@@ -8,7 +8,7 @@ use wharfinger_model::{Scope, Timestamp};
 use wharfinger_store::account::Account;
 use wharfinger_store::{authorization_code, session};
 
-use super::authenticate;
+use super::{cookies, passwords};
 use crate::access::Authority;
 use crate::audit::{self, Subject};
 use crate::{Caller, Error, Origin, Registry, Result, secrets};
@@ -32,7 +32,7 @@ pub async fn sign_in(
     old_cookie: Option<&str>,
     origin: Origin,
 ) -> Result<Option<String>> {
-    match authenticate::account(registry, user, password, origin.address).await? {
+    match passwords::check(registry, user, password, origin.address).await? {
         Some(account) => open(registry, account, registry.now(), old_cookie, origin).await.map(Some),
         None => Ok(None),
     }
@@ -65,7 +65,7 @@ pub(crate) async fn open(
     old_cookie: Option<&str>,
     origin: Origin,
 ) -> Result<String> {
-    let (cookie, now) = (authenticate::new_cookie()?, registry.now());
+    let (cookie, now) = (cookies::new_session()?, registry.now());
     let (hash, old) = (secrets::hash(&cookie), old_cookie.map(secrets::hash));
     let id = account.id;
     let authority = Authority::Session { verified };

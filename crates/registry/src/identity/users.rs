@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
-use wharfinger_model::{Namespace, Scope, Timestamp};
+use wharfinger_model::Scope;
 pub use wharfinger_store::account::Organization;
-use wharfinger_store::account::{self, Account, Kind, NewAccount};
+use wharfinger_store::account::{self, Account, Kind};
 use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::{AccountId, Tx, oidc_identity, session, team};
 
-use super::authenticate::new_cookie;
-use super::first_user::{self, is_email};
-use super::{kept, sessions};
+use super::{cookies, first_user, new_user, sessions, user_change};
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
 use crate::namespaces::{self, NamespaceUpdate};
@@ -115,7 +113,7 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
         None => None,
     };
     let cookie = match hash.is_some() && caller.is_session() {
-        true => Some(new_cookie()?),
+        true => Some(cookies::new_session()?),
         false => None,
     };
     let privilege = caller.account().map_or(Privilege::None, |account| account.privilege);
@@ -128,7 +126,7 @@ pub async fn update(registry: &Registry, caller: &Arc<Caller>, update: UserUpdat
             }
             namespaces::update(tx, &caller, &account, &update.namespace, &settings, now)?;
             if let Some(hash) = &hash {
-                kept::set_password(tx, id, hash)?;
+                user_change::set_password(tx, id, hash)?;
                 let subject = Subject::namespace(id);
                 audit::write(tx, &caller, subject, "account_change_password", json!({}), now)?;
             }
@@ -179,8 +177,8 @@ pub async fn sign_up(
     }
     let most = registry.settings().sign_ups_per_address;
     registry.0.sign_ups.admit(caller.origin.address, most, registry.now())?;
-    let new = prepare(registry, username, password, email).await?;
-    let (caller, now, cookie) = (Arc::clone(caller), registry.now(), new_cookie()?);
+    let new = new_user::prepare(registry, username, password, email).await?;
+    let (caller, now, cookie) = (Arc::clone(caller), registry.now(), cookies::new_session()?);
     let settings = registry.settings().clone();
     registry
         .write(move |tx| {
@@ -190,68 +188,6 @@ pub async fn sign_up(
             Ok(SignedIn { user: view(tx, account, privilege, true)?, cookie: Some(cookie.clone()) })
         })
         .await
-}
-
-/// A user who can be added.
-#[derive(Clone)]
-pub(crate) struct NewUser {
-    /// Whether they may do everything.
-    pub(super) superuser: bool,
-    name: Namespace,
-    email: Option<String>,
-    hash: String,
-    window_ms: i64,
-}
-
-/// Checks what a new user is made of, and hashes the password.
-///
-/// # Errors
-/// [`Error::InvalidRequest`] or [`Error::Message`] when something will not do.
-pub(crate) async fn prepare(
-    registry: &Registry,
-    username: &str,
-    password: &str,
-    email: Option<&str>,
-) -> Result<NewUser> {
-    let name: Namespace = username
-        .parse()
-        .map_err(|error| Error::InvalidRequest(format!("Invalid username {username}: {error}")))?;
-    if let Some(email) = email.filter(|email| !is_email(email)) {
-        return Err(Error::InvalidRequest(format!("Invalid email address: {email}")));
-    }
-    let looked_for = name.as_str().to_owned();
-    if registry.read(move |tx| Ok(account::by_name(tx, &looked_for)?)).await?.is_some() {
-        return Err(taken());
-    }
-    let hash = registry.0.passwords.hash(password).await.map_err(|error| match error {
-        Error::Message(reason) => Error::InvalidRequest(reason),
-        other => other,
-    })?;
-    let window_ms = i64::try_from(registry.settings().default_window.as_millis()).unwrap_or(i64::MAX);
-    Ok(NewUser { superuser: false, name, email: email.map(str::to_owned), hash, window_ms })
-}
-
-fn taken() -> Error {
-    Error::InvalidRequest("The username already exists".into())
-}
-
-impl NewUser {
-    /// Adds the user, and tells of it in their own log.
-    pub(crate) fn insert(&self, tx: &mut Tx<'_>, caller: &Caller, now: Timestamp) -> Result<Account> {
-        let new = NewAccount {
-            name: &self.name,
-            kind: Kind::User,
-            email: self.email.as_deref(),
-            password_hash: Some(&self.hash),
-            superuser: self.superuser,
-            window_ms: self.window_ms,
-        };
-        let id = account::insert(tx, &new, now)
-            .map_err(|error| if error.is_unique_violation() { taken() } else { error.into() })?;
-        let metadata = json!({"username": self.name.as_str(), "email": self.email});
-        audit::write(tx, caller, Subject::namespace(id), "user_create", metadata, now)?;
-        account::by_id(tx, id)?.ok_or(Error::NoAccount)
-    }
 }
 
 /// Deletes the caller's own account with everything in its namespace; the name is free at once.

@@ -15,7 +15,6 @@ use wharfinger_store::team::{self, Counted};
 
 use crate::access::{Admin, check_organization};
 use crate::audit::{self, Subject};
-use crate::identity::first_user::is_email;
 use crate::namespaces::{self, NamespaceUpdate};
 use crate::{Caller, Error, Registry, Result};
 
@@ -72,7 +71,7 @@ pub async fn create(
     let owner = caller.as_owner()?.id;
     let name: Namespace =
         name.parse().map_err(|error| Error::InvalidRequest(format!("Invalid name: {error}")))?;
-    if email.is_some_and(|email| !is_email(email)) {
+    if email.is_some_and(|email| !namespaces::is_email(email)) {
         return Err(Error::InvalidRequest("Invalid email address".into()));
     }
     let (email, now, caller) = (email.map(str::to_owned), registry.now(), Arc::clone(caller));

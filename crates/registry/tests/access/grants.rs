@@ -191,7 +191,7 @@ async fn a_user_that_became_an_organization_can_do_nothing_by_what_it_was_grante
         assert_eq!(powers(&place.registry, &token, &repository).await, [true; 4]);
         assert_eq!(listed().await.len(), 1);
         let root = place.in_session(root).await;
-        superuser::take_ownership(&place.registry, &root, "user").await.unwrap();
+        superuser::organizations::take_ownership(&place.registry, &root, "user").await.unwrap();
         assert_eq!(powers(&place.registry, &token, &repository).await, [false; 4]);
         assert_eq!(listed().await, []);
     })

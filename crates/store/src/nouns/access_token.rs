@@ -46,6 +46,8 @@ pub struct StoredToken {
     pub application: String,
     /// What an organization's application is known by; others have none.
     pub client_id: Option<String>,
+    /// When it was last used, to some minutes.
+    pub last_used: Option<Timestamp>,
     /// Whose rights it lends.
     pub owner: Account,
 }
@@ -81,7 +83,7 @@ pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option
     tx.optional(
         sql!(
             "SELECT t.id, t.secret_hash, t.scopes, COALESCE(p.name, t.application), p.client_id,
-                    a.id, a.name, a.kind, a.email, a.superuser, a.window_ms
+                    t.last_used_ms, a.id, a.name, a.kind, a.email, a.superuser, a.window_ms
              FROM access_token t JOIN account a ON a.id = t.account_id
                                  LEFT JOIN application p ON p.id = t.application_id
              WHERE t.lookup = ?1 AND t.expires_ms > ?2 AND a.enabled = TRUE"
@@ -94,7 +96,8 @@ pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option
                 scopes: row.get(2)?,
                 application: row.get(3)?,
                 client_id: row.get(4)?,
-                owner: Account::from_row(row, 5)?,
+                last_used: row.get(5)?,
+                owner: Account::from_row(row, 6)?,
             })
         },
     )

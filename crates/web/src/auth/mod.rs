@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::header::{COOKIE, ORIGIN, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
-use wharfinger_registry::identity::{authenticate, registry_token};
+use wharfinger_registry::identity::{authenticate, cookies, registry_token};
 use wharfinger_registry::{Caller, Origin, Registry, Result};
 
 use crate::serve::{Scheme, Via};
@@ -164,7 +164,7 @@ pub(crate) fn check_own_page(registry: &Registry, parts: &Parts) -> Result<(), R
 /// it is another's.
 pub(crate) fn is_own_page(registry: &Registry, parts: &Parts, sent: Option<&str>) -> bool {
     let cookie = session_cookie(&parts.headers);
-    let proven = cookie.zip(sent).is_some_and(|(cookie, sent)| authenticate::csrf_matches(cookie, sent));
+    let proven = cookie.zip(sent).is_some_and(|(cookie, sent)| cookies::csrf_matches(cookie, sent));
     proven && !is_foreign_page(registry, parts)
 }
 
@@ -203,10 +203,10 @@ fn sent_csrf_token(parts: &Parts) -> Option<String> {
 /// that.
 pub(crate) async fn page_cookie(registry: &Registry, parts: &Parts) -> Result<(String, String)> {
     let cookie = match session_cookie(&parts.headers) {
-        Some(cookie) if authenticate::gave_out(registry, cookie).await? => cookie.to_owned(),
-        _ => authenticate::new_page_cookie(registry)?,
+        Some(cookie) if cookies::gave_out(registry, cookie).await? => cookie.to_owned(),
+        _ => cookies::new_page(registry)?,
     };
-    let token = authenticate::csrf_token(&cookie);
+    let token = cookies::csrf_token(&cookie);
     Ok((cookie, token))
 }
 

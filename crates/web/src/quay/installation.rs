@@ -66,7 +66,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 async fn status(call: &Call<'_>) -> Result<Response, Problem> {
-    let status = if first_user::is_there(call.registry).await? { "ready" } else { "setup-incomplete" };
+    let status = if first_user::is_awaited(call.registry).await? { "setup-incomplete" } else { "ready" };
     Ok(wire::json(StatusCode::OK, &RegistryStatus { status }))
 }
 

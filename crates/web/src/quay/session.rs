@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use wharfinger_model::Scope;
 use wharfinger_registry::Error;
-use wharfinger_registry::identity::{authenticate, sessions, users};
+use wharfinger_registry::identity::{cookies, sessions, users};
 
 use super::field::{Field, Kind};
 use super::operation::{Access, Answer, Operation};
@@ -112,7 +112,7 @@ fn answer(
 /// Gives the browser the cookie of a session that has just begun, and its page the CSRF token that goes with it.
 pub(super) fn begin(call: &Call<'_>, response: &mut Response, cookie: &str) {
     wire::set_session(response, cookie, auth::session_scheme(call.registry, call.parts));
-    if let Ok(token) = HeaderValue::try_from(authenticate::csrf_token(cookie)) {
+    if let Ok(token) = HeaderValue::try_from(cookies::csrf_token(cookie)) {
         response.headers_mut().insert(NEXT_CSRF, token);
     }
 }

@@ -7,10 +7,10 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::{Namespace, Scope};
-use wharfinger_registry::identity::app_tokens;
-use wharfinger_registry::identity::operator::Standing;
-use wharfinger_registry::superuser::{self, UserChange, UserRecord};
-use wharfinger_registry::{Caller, Error, Privilege};
+use wharfinger_registry::Privilege;
+use wharfinger_registry::identity::{Standing, app_tokens};
+use wharfinger_registry::superuser::users::{self, UserChange, UserRecord};
+use wharfinger_registry::superuser::{self, organizations};
 
 use super::Call;
 use super::app_token::{AppToken, AppTokens};
@@ -172,15 +172,6 @@ const RENAMED: &[Field] = &[
     Field::optional("name", Kind::Name(Namespace::PATTERN), "Another name."),
 ];
 
-/// Checked before anything of a body is looked at.
-fn authorize(caller: &Caller) -> Result<(), Problem> {
-    match caller.is_superuser() {
-        true => Ok(()),
-        false if caller.is_anonymous() => Err(Error::Unauthenticated.into()),
-        false => Err(Error::Forbidden.into()),
-    }
-}
-
 /// From where on, and how many.
 fn stretch(query: &Query<'_>) -> Result<(String, Option<i64>), Problem> {
     let limit = query.integer("limit", i64::MAX)?;
@@ -190,16 +181,16 @@ fn stretch(query: &Query<'_>) -> Result<(String, Option<i64>), Problem> {
 async fn list_users(call: &Call<'_>) -> Result<Response, Problem> {
     let query = call.query();
     let ((after, limit), disabled) = (stretch(&query)?, query.flag("disabled", Flag::Yes) == Flag::Yes);
-    let page = superuser::users(call.registry, &call.caller, &after, limit, disabled).await?;
+    let page = users::list(call.registry, &call.caller, &after, limit, disabled).await?;
     let users = page.entries.into_iter().map(InstallUser::new).collect();
     Ok(wire::json(StatusCode::OK, &InstallUsers { users, next_page: page.next }))
 }
 
 async fn create_user(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    authorize(&call.caller)?;
+    superuser::authorize(&call.caller)?;
     let sent = call.document(body).await?;
     let (name, email) = (sent.required("username")?, sent.text("email").filter(|email| !email.is_empty()));
-    let created = superuser::create_user(call.registry, &call.caller, name, email).await?;
+    let created = users::create(call.registry, &call.caller, name, email).await?;
     let created = CreatedUser {
         username: created.username,
         email: created.email,
@@ -211,12 +202,12 @@ async fn create_user(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
 }
 
 async fn get_user(call: &Call<'_>) -> Result<Response, Problem> {
-    let user = superuser::user(call.registry, &call.caller, call.param("username")).await?;
+    let user = users::get(call.registry, &call.caller, call.param("username")).await?;
     Ok(wire::json(StatusCode::OK, &InstallUser::new(user)))
 }
 
 async fn change_user(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    authorize(&call.caller)?;
+    superuser::authorize(&call.caller)?;
     let sent = call.document(body).await?;
     let change = UserChange {
         password: sent.text("password").map(str::to_owned),
@@ -226,41 +217,40 @@ async fn change_user(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
             Flag::No => Standing::Disabled,
         }),
     };
-    let user = superuser::change_user(call.registry, &call.caller, call.param("username"), change).await?;
+    let user = users::change(call.registry, &call.caller, call.param("username"), change).await?;
     Ok(wire::json(StatusCode::OK, &InstallUser::new(user)))
 }
 
 async fn delete_user(call: &Call<'_>) -> Result<Response, Problem> {
-    superuser::delete_user(call.registry, &call.caller, call.param("username")).await?;
+    users::delete(call.registry, &call.caller, call.param("username")).await?;
     Ok(wire::no_content())
 }
 
 async fn list_organizations(call: &Call<'_>) -> Result<Response, Problem> {
     let (after, limit) = stretch(&call.query())?;
-    let page = superuser::organizations(call.registry, &call.caller, &after, limit).await?;
+    let page = organizations::list(call.registry, &call.caller, &after, limit).await?;
     let organizations = page.entries.into_iter();
     let organizations = organizations.map(|it| SomeOrganization::new(it.name, it.email)).collect();
     Ok(wire::json(StatusCode::OK, &AllOrganizations { organizations, next_page: page.next }))
 }
 
 async fn change_organization(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
-    authorize(&call.caller)?;
+    superuser::authorize(&call.caller)?;
     let sent = call.document(body).await?;
     let (update, name) = (organization_update(&sent), sent.text("name"));
     let organization = call.param("orgname");
-    let changed =
-        superuser::change_organization(call.registry, &call.caller, organization, update, name).await?;
+    let changed = organizations::change(call.registry, &call.caller, organization, update, name).await?;
     Ok(wire::json(StatusCode::OK, &SomeOrganization::new(changed.name, changed.email)))
 }
 
 async fn delete_organization(call: &Call<'_>) -> Result<Response, Problem> {
-    superuser::delete_organization(call.registry, &call.caller, call.param("orgname")).await?;
+    organizations::delete(call.registry, &call.caller, call.param("orgname")).await?;
     Ok(wire::no_content())
 }
 
 async fn take_ownership(call: &Call<'_>) -> Result<Response, Problem> {
     let namespace = call.param("namespace");
-    superuser::take_ownership(call.registry, &call.caller, namespace).await?;
+    organizations::take_ownership(call.registry, &call.caller, namespace).await?;
     Ok(wire::json(StatusCode::OK, &Taken { namespace: namespace.to_owned() }))
 }
 

@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use anyhow::Context;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use wharfinger_registry::identity::operator::{self, ListedUser, NewUser, Standing};
+use wharfinger_registry::identity::Standing;
+use wharfinger_registry::identity::operator::{self, ListedUser, NewUser};
 use wharfinger_registry::{Privilege, Registry};
 
 use super::{beside, command, secret_input};

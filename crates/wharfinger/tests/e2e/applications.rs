@@ -181,6 +181,8 @@ fn a_token_made_by_hand_is_shown_once_and_listed_until_it_goes() {
         server.create_repository("admin/app", "private");
         let read = || server.call("GET", "/api/v1/repository/admin/app").bearer(token).send();
         assert_eq!(read().status, 200);
+        let listed = server.by_admin("GET", &tokens).send().json();
+        assert!(listed["tokens"][0]["last_accessed"].is_string(), "{listed}");
         let described = server.call("PUT", "/api/v1/repository/admin/app").bearer(token);
         assert_eq!(described.json(&json!({"description": "by a program"})).send().status, 200);
         let logged = server.by_admin("GET", "/api/v1/repository/admin/app/logs").send().json();

@@ -6,9 +6,17 @@ use wharfinger_model::Timestamp;
 use wharfinger_store::account::{self, Account};
 use wharfinger_store::{AccountId, Tx, authorization_code, session};
 
-use super::operator::Standing;
 use crate::audit::{self, Subject};
 use crate::{Caller, Result};
+
+/// Whether a user may do anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// What they may.
+    Enabled,
+    /// Nothing but what anybody may, whatever they or their robots show.
+    Disabled,
+}
 
 /// What is changed about a user.
 #[derive(Clone, Copy)]
@@ -21,7 +29,7 @@ pub(crate) enum Change<'a> {
 
 /// Changes a user, and tells of it in their log. Another password ends their sessions, and so does disabling them: who is
 /// enabled again signs in anew.
-pub(crate) fn change(
+pub(crate) fn apply(
     tx: &mut Tx<'_>,
     caller: &Caller,
     user: &Account,

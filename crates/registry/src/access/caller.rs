@@ -235,6 +235,11 @@ impl Caller {
     /// Checks that nobody has only come upon a browser that was left alone: the password was shown in its session not
     /// long ago. Other credentials are shown each time.
     ///
+    /// To be asked where the account itself is at stake: before something is made or shown that acts as its user after
+    /// the session (tokens of any scope, app-specific tokens), before the user is changed, before a user or an organization
+    /// is deleted, and before anything is done as a superuser. Not for what the account administers, such as robots with
+    /// their tokens, applications with their secrets, and teams: Quay's pages show and change these in any session.
+    ///
     /// # Errors
     /// [`Error::FreshLoginRequired`].
     pub(crate) fn require_fresh_login(&self, now: Timestamp) -> Result<()> {

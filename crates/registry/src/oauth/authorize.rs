@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use wharfinger_model::{RedirectUri, Scopes, Timestamp};
+use wharfinger_model::{RedirectUri, Scope, Scopes, Timestamp};
 use wharfinger_store::account::Kind;
 use wharfinger_store::application::Application;
 use wharfinger_store::authorization_code::{self, AuthorizationCode};
@@ -108,9 +108,8 @@ impl Flaw {
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] when nobody is signed in; [`Error::NoApplication`]; [`Error::Forbidden`] when the caller
-/// does not administer the application's organization; [`Error::FreshLoginRequired`] when something dangerous is asked
-/// for and the caller has not shown the password lately; [`Error::UnknownScope`]; [`Error::RedirectUri`] when the answer
-/// can go nowhere.
+/// does not administer the application's organization; [`Error::FreshLoginRequired`] when the caller has not shown the
+/// password lately; [`Error::UnknownScope`]; [`Error::RedirectUri`] when the answer can go nowhere.
 pub async fn consider(
     registry: &Registry,
     caller: &Arc<Caller>,
@@ -128,7 +127,7 @@ pub async fn consider(
         };
         match examine(tx, &asked, &sent, application, introduction, now)? {
             Ok(examined) => {
-                let dangerous = is_dangerous(examined.scopes);
+                let dangerous = examined.scopes.iter().any(Scope::is_dangerous);
                 let (application, account) = (examined.application.id, examined.account);
                 let agreed = access_token::consented(tx, application, account, &target.to_string(), now)?;
                 let covers = |given: &Scopes| examined.scopes.iter().all(|scope| given.covers(scope));
@@ -323,15 +322,8 @@ fn examine(
     if !scopes.iter().all(|scope| caller.holds(scope)) {
         return Ok(Err(Flaw::Denied));
     }
-    // A browser that was left alone must not lend what outlives its session.
-    if is_dangerous(scopes) {
-        caller.require_fresh_login(now)?;
-    }
+    caller.require_fresh_login(now)?;
     Ok(Ok(Examined { account, application, introduction, response, scopes }))
-}
-
-fn is_dangerous(scopes: Scopes) -> bool {
-    scopes.iter().any(wharfinger_model::Scope::is_dangerous)
 }
 
 fn refusal(target: RedirectUri, request: &AuthorizationRequest, error: &str) -> SecretString {

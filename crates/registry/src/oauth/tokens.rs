@@ -94,7 +94,6 @@ pub async fn create(
             if owner.kind != Kind::User {
                 return Err(Error::Forbidden);
             }
-            // A browser that was left alone must not lend what outlives its session.
             caller.require_fresh_login(now)?;
             let scopes = scopes(&request, |scopes| scopes.iter().all(|scope| caller.holds(scope)))?;
             let listed = Listed {

@@ -79,7 +79,7 @@ fn refused(error: Error) -> Response {
         Error::FreshLoginRequired => refusal(
             StatusCode::UNAUTHORIZED,
             "Sign in again",
-            "So much can be lent only soon after signing in. Begin again, and you will be asked for your password.",
+            "Rights can be lent only soon after signing in. Begin again, and you will be asked for your password.",
         ),
         Error::Forbidden => refusal(
             StatusCode::FORBIDDEN,

@@ -20,6 +20,7 @@ use super::connection::{MAX_HEADERS, Server};
 use super::dialogue::RunningRequest;
 use super::framing::Fault;
 use super::streams;
+use super::unread;
 use super::via::{InvalidHost, Scheme, Via};
 use crate::problem;
 
@@ -37,15 +38,24 @@ pub(super) async fn answer(
     let (mut parts, body) = request.into_parts();
     let (running, via) = match running.and_then(|running| Ok((running, examine(&server, peer, &parts)?))) {
         Ok(examined) => examined,
-        Err(fault) => return Ok(refusal(fault, &parts).map(Answer::refusal)),
+        Err(fault) => {
+            let malformed = problem::malformed(parts.uri.path(), fault.status(), fault.message());
+            return Ok(last(parts.version, malformed).map(Answer::refusal));
+        }
     };
     let Some(permit) = server.admission.permit(via.client).await else {
         tracing::debug!(client.address = %via.client, "a request was refused: too many are under way");
-        return Ok(problem::busy(parts.uri.path()).map(Answer::refusal));
+        let busy = problem::busy(parts.uri.path());
+        let busy = if unread::is_nothing(&parts, &body) { busy } else { last(parts.version, busy) };
+        return Ok(busy.map(Answer::refusal));
     };
     parts.extensions.insert(via);
     let version = parts.version;
-    let response = server.router.clone().oneshot(Request::from_parts(parts, body)).await?;
+    let (body, unread) = unread::lend(&parts, body);
+    let mut response = server.router.clone().oneshot(Request::from_parts(parts, body)).await?;
+    if !unread.is_over().await {
+        response = last(version, response);
+    }
     streams::awaits_client();
     Ok(response.map(|body| Answer::new(body, version, permit, running)))
 }
@@ -59,10 +69,9 @@ fn examine(server: &Server, peer: SocketAddr, parts: &Parts) -> Result<Via, Faul
     Via::of(parts, peer, scheme, &server.front.trusted_proxies).map_err(|InvalidHost| Fault::Host)
 }
 
-/// An answer after which the connection ends, as after hyper's own to what is not HTTP.
-fn refusal(fault: Fault, parts: &Parts) -> AxumResponse {
-    let mut response = problem::malformed(parts.uri.path(), fault.status(), fault.message());
-    if parts.version < Version::HTTP_2 {
+/// The answer after which the connection ends, as after hyper's own to what is not HTTP.
+fn last(version: Version, mut response: AxumResponse) -> AxumResponse {
+    if version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

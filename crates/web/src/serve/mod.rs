@@ -13,6 +13,7 @@ mod framing;
 mod socket;
 mod streams;
 mod tls;
+mod unread;
 mod via;
 
 use std::io;

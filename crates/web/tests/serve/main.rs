@@ -450,5 +450,64 @@ async fn an_answer_reaches_a_client_that_is_still_sending() {
         client.send(&chunk).await;
     }
     let answer = client.rest().await;
-    assert_eq!(answer, "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(answer, "HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+}
+
+/// Refuses what it does not read.
+fn refusing() -> Router {
+    Router::new().route("/", put(|| async { StatusCode::FORBIDDEN }).get(|| async { "next" }))
+}
+
+const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\n";
+
+#[tokio::test]
+async fn after_an_answer_that_left_a_small_body_unread_the_next_request_is_answered() {
+    let server = Server::start(refusing(), Limits::default()).await;
+    for (framing, body) in [
+        ("Content-Length: 4", "body"),
+        ("Transfer-Encoding: chunked", "4\r\nbody\r\n0\r\nTrailer: t\r\n\r\n"),
+    ] {
+        for cut in [0, 2, body.len()] {
+            let mut client = server.client().await;
+            let (sooner, later) = body.split_at(cut);
+            client.send(format!("PUT / HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n{sooner}")).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            client.send(later).await;
+            let refused = client.until("\r\n\r\n").await;
+            assert!(refused.starts_with(FORBIDDEN), "{refused}");
+            assert!(!refused.contains("connection: close"), "{framing}, {cut}: {refused}");
+            client.send(LAST_GET).await;
+            assert!(client.rest().await.ends_with("\r\n\r\nnext"), "{framing}, {cut}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_left_what_is_large_late_or_not_asked_for_says_that_it_is_the_last() {
+    let server = Server::start(refusing(), Limits::default()).await;
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    for (headers, body) in [
+        ("Content-Length: 65537", ""),
+        ("Content-Length: 4", ""),
+        ("Content-Length: 4", "bod"),
+        ("Transfer-Encoding: chunked", ""),
+        ("Transfer-Encoding: chunked", &chunk.repeat(2)),
+        ("Content-Length: 4\r\nExpect: 100-continue", ""),
+    ] {
+        let mut client = server.client().await;
+        client.send(format!("PUT / HTTP/1.1\r\nHost: h\r\n{headers}\r\n\r\n{body}")).await;
+        let refused = client.until("\r\n\r\n").await;
+        is_refusal(&refused, FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_for_want_of_room_does_not_hide_the_next_one() {
+    let server = Server::start(refusing(), Limits { max_requests_per_address: 0, ..Limits::default() }).await;
+    let mut client = server.client().await;
+    client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n").await;
+    is_refusal(&client.until("\r\n\r\n").await, "HTTP/1.1 503 Service Unavailable\r\n");
+    let mut client = server.client().await;
+    client.send(GET).await;
+    assert!(!client.until("\r\n\r\n").await.contains("connection: close"));
 }

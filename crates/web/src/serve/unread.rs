@@ -15,15 +15,20 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::requests::Received;
+
 /// What is read for a connection's sake, and for how long. For more than that the client may as well open another one.
 const MAX_REST_BYTES: usize = 64 * 1024;
 const REST_TIME: Duration = Duration::from_millis(500);
+
+/// The body of a request, as its client sends it.
+type Sent = Received<Incoming>;
 
 /// What a handler has left of the body that it was lent.
 pub(super) struct Unread(Option<oneshot::Receiver<Lent>>);
 
 struct Lent {
-    body: Incoming,
+    body: Sent,
     /// Whether the client sends it without being asked, or was asked.
     invited: bool,
 }
@@ -32,7 +37,7 @@ struct Lent {
 struct Loan(Option<(Lent, oneshot::Sender<Lent>)>);
 
 /// The body for a handler, and what tells how much of it the handler has left.
-pub(super) fn lend(parts: &Parts, body: Incoming) -> (Body, Unread) {
+pub(super) fn lend(parts: &Parts, body: Sent) -> (Body, Unread) {
     if is_nothing(parts, &body) {
         return (Body::new(body), Unread(None));
     }
@@ -42,7 +47,7 @@ pub(super) fn lend(parts: &Parts, body: Incoming) -> (Body, Unread) {
 }
 
 /// Whether nothing of this body can be in the way of another request.
-pub(super) fn is_nothing(parts: &Parts, body: &Incoming) -> bool {
+pub(super) fn is_nothing(parts: &Parts, body: &Sent) -> bool {
     parts.version >= Version::HTTP_2 || body.is_end_stream()
 }
 

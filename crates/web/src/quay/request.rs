@@ -5,7 +5,7 @@ use axum::body::Body;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
-use wharfinger_model::manifest::depth;
+use wharfinger_model::json::depth;
 use wharfinger_registry::Registry;
 
 use super::field::{self, Field, Presence, mismatch};

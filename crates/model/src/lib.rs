@@ -6,6 +6,7 @@ mod digest;
 mod distinct;
 pub mod grant;
 pub mod image;
+pub mod json;
 pub mod label;
 pub mod manifest;
 mod name;

@@ -107,8 +107,7 @@ pub(crate) fn update(
         if !settings.window_options.contains(&window) {
             return Err(Error::Message("Invalid tag expiration option".into()));
         }
-        let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        account::set_window(tx, namespace.id, window_ms)?;
+        account::set_window(tx, namespace.id, window)?;
         write(tx, "tag_expiration", json!({"namespace": namespace.name, "tag_expiration": seconds}))?;
     }
     if update.profile != ProfileUpdate::default() {

@@ -32,7 +32,7 @@ async fn repository(store: &TestStore, name: &'static str) -> (RepositoryId, [Ma
             email: None,
             password_hash: None,
             superuser: false,
-            window_ms: 0,
+            window: Duration::ZERO,
         };
         let namespace = account::insert(tx, &user, at(0))?;
         let new = NewRepository { namespace, name, public: false, description: None };

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
 use wharfinger_model::{RepositoryName, Timestamp};
 use wharfinger_store::account::{self, Kind, NewAccount};
@@ -24,7 +25,7 @@ fn user(tx: &mut Tx<'_>, name: &str) -> Result<AccountId> {
         email: None,
         password_hash: None,
         superuser: false,
-        window_ms: 0,
+        window: Duration::ZERO,
     };
     account::insert(tx, &new, NOW)
 }

@@ -6,8 +6,8 @@
 mod auth;
 mod body;
 mod oauth;
-mod oauth2;
 mod oci;
+mod oidc;
 mod pages;
 mod problem;
 mod quay;
@@ -39,7 +39,7 @@ pub fn router(registry: Registry) -> Router {
 pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
     let pages = pages::ROUTES.iter().map(route::Route::described);
     let oauth = oauth::ROUTES.iter().map(route::Route::described);
-    pages.chain(oauth).chain(oauth2::ROUTES.iter().map(route::Route::described))
+    pages.chain(oauth).chain(oidc::ROUTES.iter().map(route::Route::described))
 }
 
 /// Names contain slashes, so each surface has one parser for its paths instead of a route for each depth.
@@ -58,7 +58,7 @@ async fn dispatch(State(registry): State<Registry>, request: Request) -> Respons
     } else if path.starts_with("/oauth/") {
         oauth::handle(&registry, request).await
     } else if path.starts_with("/oauth2/") {
-        oauth2::handle(&registry, request).await
+        oidc::handle(&registry, request).await
     } else {
         pages::handle(&registry, request).await
     }

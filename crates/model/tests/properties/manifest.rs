@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 use wharfinger_model::Digest;
-use wharfinger_model::manifest::{Content, Manifest, depth};
+use wharfinger_model::json::depth;
+use wharfinger_model::manifest::{Content, Manifest};
 
 /// Deepest nesting of what is taken.
 const MAX_DEPTH: usize = 64;

@@ -42,7 +42,7 @@ pub(crate) fn check_organization<L: Level>(tx: &mut Tx<'_>, caller: &Caller, nam
 /// # Errors
 /// [`Error::Unauthenticated`] or [`Error::Forbidden`] to everybody else, whether it exists or not.
 pub(crate) fn check_member(tx: &mut Tx<'_>, caller: &Caller, name: &str) -> Result<Account> {
-    let found = account::by_name(tx, name)?.filter(|account| account.kind == Kind::Organization);
+    let found = account::organization(tx, name)?;
     match found {
         Some(found) if caller.is_seen_as_member(caller.membership(tx, &found)?) => Ok(found),
         _ => Err(caller.refused()),

@@ -1,5 +1,7 @@
 //! Making a user, whoever asks for it.
 
+use std::time::Duration;
+
 use serde_json::json;
 use wharfinger_model::{Namespace, Timestamp};
 use wharfinger_store::Tx;
@@ -17,7 +19,7 @@ pub(crate) struct NewUser {
     name: Namespace,
     email: Option<String>,
     hash: String,
-    window_ms: i64,
+    window: Duration,
 }
 
 /// Checks what a new user is made of, and hashes the password.
@@ -44,8 +46,8 @@ pub(crate) async fn prepare(
         Error::Message(reason) => Error::InvalidRequest(reason),
         other => other,
     })?;
-    let window_ms = i64::try_from(registry.settings().default_window.as_millis()).unwrap_or(i64::MAX);
-    Ok(NewUser { superuser: false, name, email: email.map(str::to_owned), hash, window_ms })
+    let window = registry.settings().default_window;
+    Ok(NewUser { superuser: false, name, email: email.map(str::to_owned), hash, window })
 }
 
 /// What is said of a name that is taken.
@@ -76,7 +78,7 @@ impl NewUser {
             email: self.email.as_deref(),
             password_hash: Some(&self.hash),
             superuser: self.superuser,
-            window_ms: self.window_ms,
+            window: self.window,
         };
         let id = account::insert(tx, &new, now)
             .map_err(|error| if error.is_unique_violation() { taken() } else { error.into() })?;

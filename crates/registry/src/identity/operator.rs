@@ -111,8 +111,8 @@ where
     let (user, now) = (user.to_owned(), registry.now());
     registry
         .write(move |tx| {
-            let user = account::by_name(tx, &user)?.filter(|account| account.kind == Kind::User);
-            work(tx, &user.ok_or(Error::NoAccount)?, now)
+            let user = account::user(tx, &user)?.ok_or(Error::NoAccount)?;
+            work(tx, &user, now)
         })
         .await
 }

@@ -13,6 +13,7 @@ use wharfinger_store::robot::{self, Login, Robot};
 use wharfinger_store::robot_trust as trusts;
 use wharfinger_store::{AccountId, RobotTrustId, Tx};
 
+use super::robots;
 use super::signed::{self, LIFE};
 use crate::access::{Admin, Authority, Caller, Inspect, Level, Origin, check_organization};
 use crate::audit::{self, Subject};
@@ -125,8 +126,7 @@ fn administered<L: Level>(
     short: &str,
 ) -> Result<(AccountId, Robot)> {
     let owner = check_organization::<L>(tx, caller, organization)?.id;
-    let none = || Error::Message("Could not find robot with specified username".into());
-    Ok((owner, robot::by_short_name(tx, owner, short)?.ok_or_else(none)?))
+    Ok((owner, robots::find(tx, owner, short)?))
 }
 
 fn stored(tx: &mut Tx<'_>, robot: AccountId) -> Result<Vec<(RobotTrustId, Trust)>> {

@@ -315,7 +315,11 @@ fn caller_administers(tx: &mut Tx<'_>, caller: &Caller, owner: &Account) -> Resu
     Ok(caller.organization_role(membership) == Some(NamespaceRole::Admin))
 }
 
-fn find(tx: &mut Tx<'_>, owner: AccountId, short: &str) -> Result<Robot> {
+/// An owner's robot of that name.
+///
+/// # Errors
+/// [`Error::Message`] when it has none.
+pub(super) fn find(tx: &mut Tx<'_>, owner: AccountId, short: &str) -> Result<Robot> {
     let none = || Error::Message("Could not find robot with specified username".into());
     robot::by_short_name(tx, owner, short)?.ok_or_else(none)
 }

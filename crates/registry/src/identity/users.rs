@@ -8,13 +8,13 @@ use wharfinger_model::Scope;
 pub use wharfinger_store::account::Organization;
 use wharfinger_store::account::{self, Account, Kind};
 use wharfinger_store::profile::{self, Profile};
-use wharfinger_store::{AccountId, Tx, oidc_identity, session, team};
+use wharfinger_store::{AccountId, Tx, oidc_identity, session};
 
 use super::{cookies, first_user, new_user, sessions, user_change};
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
 use crate::namespaces::{self, NamespaceUpdate};
-use crate::{Caller, Error, Registry, Result, secrets};
+use crate::{Caller, Error, Registry, Result, organizations, secrets};
 
 /// A user as they see themselves.
 #[derive(Debug, Clone)]
@@ -64,8 +64,8 @@ fn view(tx: &mut Tx<'_>, account: Account, privilege: Privilege, admin_scope: bo
 /// [`Error::NoAccount`] when there is none.
 pub async fn named(registry: &Registry, name: &str) -> Result<String> {
     let name = name.to_owned();
-    let found = registry.read(move |tx| Ok(account::by_name(tx, &name)?)).await?;
-    found.filter(|found| found.kind == Kind::User).map(|found| found.name).ok_or(Error::NoAccount)
+    let found = registry.read(move |tx| Ok(account::user(tx, &name)?)).await?;
+    found.map(|found| found.name).ok_or(Error::NoAccount)
 }
 
 /// The caller's own account, for somebody who may change it.
@@ -217,8 +217,7 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>) -> Result<()> {
 fn refuse_to_orphan(tx: &mut Tx<'_>, user: &Account) -> Result<()> {
     let mut orphans = BTreeSet::new();
     for (organization, name) in account::administered(tx, user.id)? {
-        account::lock(tx, organization)?;
-        if team::admins(tx, organization, 2)? == [user.id] {
+        if organizations::is_only_admin(tx, organization, user.id)? {
             orphans.insert(name);
         }
     }

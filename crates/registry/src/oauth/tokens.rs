@@ -167,7 +167,7 @@ pub async fn create_for(registry: &Registry, user: &str, request: TokenRequest) 
     let made = new.clone();
     registry
         .write(move |tx| {
-            let owner = account::by_name(tx, &user)?.filter(|account| account.kind == Kind::User);
+            let owner = account::user(tx, &user)?;
             let owner = owner.ok_or(Error::NoAccount)?;
             let scopes = scopes(&request, |_| true)?;
             let lent = Lent {

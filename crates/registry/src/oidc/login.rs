@@ -21,7 +21,7 @@ use crate::access::Authority;
 use crate::audit::{self, Subject};
 use crate::identity::{Purpose, authenticate, new_nonce, sessions, signed};
 use crate::settings::{GroupTeam, OidcLogin};
-use crate::{Caller, Error, Origin, Registry, Result, Settings, secrets};
+use crate::{Caller, Error, Origin, Registry, Result, Settings, organizations, secrets};
 
 /// How long somebody may take to sign in at the issuer.
 const ON_THE_WAY: std::time::Duration = std::time::Duration::from_secs(600);
@@ -248,7 +248,6 @@ fn make(
 ) -> Result<Account> {
     let said = claims.get(&login.username_claim).and_then(Value::as_str).unwrap_or_default();
     let base = name_of(said);
-    let window_ms = i64::try_from(settings.default_window.as_millis()).unwrap_or(i64::MAX);
     for number in 1..=NAMES {
         let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
         let Ok(name) = name.parse::<Namespace>() else { continue };
@@ -261,7 +260,7 @@ fn make(
             email: None,
             password_hash: None,
             superuser: false,
-            window_ms,
+            window: settings.default_window,
         };
         // Somebody else has taken the name since: the next try finds another.
         let id: AccountId = account::insert(tx, &new, now)
@@ -310,7 +309,7 @@ fn set_teams(
         if !done.insert((organization, name)) {
             continue;
         }
-        let found = account::by_name(tx, organization)?.filter(|found| found.kind == Kind::Organization);
+        let found = account::organization(tx, organization)?;
         let team = match &found {
             Some(found) => team::by_name(tx, found.id, name)?,
             None => None,
@@ -348,10 +347,10 @@ fn is_last_admin_by(tx: &mut Tx<'_>, organization: AccountId, team: &Team, user:
     if team.role != TeamRole::Admin {
         return Ok(false);
     }
-    account::lock(tx, organization)?;
+    let only = organizations::is_only_admin(tx, organization, user)?;
     let teams = team::of_member(tx, organization, user)?;
     let by = teams.iter().filter(|of| of.role == TeamRole::Admin).map(|of| of.id);
-    Ok(by.eq([team.id]) && team::admins(tx, organization, 2)? == [user])
+    Ok(only && by.eq([team.id]))
 }
 
 #[cfg(test)]

@@ -116,9 +116,8 @@ pub async fn remove(registry: &Registry, caller: &Arc<Caller>, organization: &st
     registry
         .write(move |tx| {
             let organization = check_organization::<Admin>(tx, &caller, &org)?;
-            account::lock(tx, organization.id)?;
             let (account, _) = find(tx, &organization, &name)?;
-            if team::admins(tx, organization.id, 2)? == [account.id] {
+            if super::is_only_admin(tx, organization.id, account.id)? {
                 let only = "Cannot remove user as they are the only organization admin";
                 return Err(Error::Message(only.into()));
             }

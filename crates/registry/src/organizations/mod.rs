@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 use wharfinger_model::{Namespace, NamespaceRole};
-use wharfinger_store::Tx;
 use wharfinger_store::account::{self, Account, Kind, NewAccount};
 use wharfinger_store::profile::{self, Profile};
 use wharfinger_store::team::{self, Counted};
+use wharfinger_store::{AccountId, Tx};
 
 use crate::access::{Admin, check_organization};
 use crate::audit::{self, Subject};
@@ -75,7 +75,7 @@ pub async fn create(
         return Err(Error::InvalidRequest("Invalid email address".into()));
     }
     let (email, now, caller) = (email.map(str::to_owned), registry.now(), Arc::clone(caller));
-    let window_ms = i64::try_from(registry.settings().default_window.as_millis()).unwrap_or(i64::MAX);
+    let window = registry.settings().default_window;
     registry
         .write(move |tx| {
             let new = NewAccount {
@@ -84,7 +84,7 @@ pub async fn create(
                 email: email.as_deref(),
                 password_hash: None,
                 superuser: false,
-                window_ms,
+                window,
             };
             let id = account::insert(tx, &new, now)
                 .map_err(|error| if error.is_unique_violation() { taken() } else { error.into() })?;
@@ -93,6 +93,13 @@ pub async fn create(
             audit::write(tx, &caller, Subject::namespace(id), "org_create", metadata, now)
         })
         .await
+}
+
+/// Whether nobody would administer the organization without this user. Nobody changes its teams until the unit of work
+/// is over.
+pub(crate) fn is_only_admin(tx: &mut Tx<'_>, organization: AccountId, user: AccountId) -> Result<bool> {
+    account::lock(tx, organization)?;
+    Ok(team::admins(tx, organization, 2)? == [user])
 }
 
 /// What is said of a name that a user or an organization has.
@@ -108,7 +115,7 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Resul
     let (name, caller, limit) = (name.to_owned(), Arc::clone(caller), registry.settings().list_limit);
     registry
         .read(move |tx| {
-            let found = account::by_name(tx, &name)?.filter(|account| account.kind == Kind::Organization);
+            let found = account::organization(tx, &name)?;
             view(tx, &caller, found.ok_or(Error::NoAccount)?, limit)
         })
         .await

@@ -3,10 +3,9 @@
 pub mod organizations;
 pub mod users;
 
-use wharfinger_store::Tx;
 use wharfinger_store::account::{self, Account, Kind};
 
-use crate::{Caller, Error, Registry, Result};
+use crate::{Caller, Registry, Result};
 
 /// A stretch of a list.
 #[derive(Debug, Clone)]
@@ -53,8 +52,4 @@ async fn page(
             Ok(Page { entries, next })
         })
         .await
-}
-
-fn find(tx: &mut Tx<'_>, kind: Kind, name: &str) -> Result<Account> {
-    account::by_name(tx, name)?.filter(|account| account.kind == kind).ok_or(Error::NoAccount)
 }

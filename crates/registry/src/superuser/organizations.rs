@@ -7,7 +7,7 @@ use wharfinger_model::{Namespace, RepositoryName, TeamRole};
 use wharfinger_store::account::{self, Account, Kind};
 use wharfinger_store::{AccountId, Tx, team};
 
-use super::{Page, find, page};
+use super::{Page, page};
 use crate::access::Privilege;
 use crate::audit::{self, Subject};
 use crate::namespaces::{self, NamespaceUpdate};
@@ -56,7 +56,7 @@ pub async fn change(
         (Arc::clone(caller), name.to_owned(), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
-            let organization = find(tx, Kind::Organization, &name)?;
+            let organization = account::organization(tx, &name)?.ok_or(Error::NoAccount)?;
             namespaces::update(tx, &caller, &organization, &update, &settings, now)?;
             if let Some(new_name) = new_name.as_ref().filter(|new| new.as_str() != name) {
                 rename(tx, &organization, new_name)?;

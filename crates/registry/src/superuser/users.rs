@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 use wharfinger_store::account::{self, Account, Kind};
 
-use super::{Page, find, page};
+use super::{Page, page};
 use crate::access::Privilege;
 use crate::identity::user_change::{self, Change};
 use crate::identity::{Standing, new_user};
@@ -54,7 +54,7 @@ pub async fn get(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Resul
     let (name, settings) = (name.to_owned(), registry.settings().clone());
     registry
         .read(move |tx| {
-            let account = find(tx, Kind::User, &name)?;
+            let account = account::user(tx, &name)?.ok_or(Error::NoAccount)?;
             let enabled = account::is_enabled(tx, account.id)?;
             Ok(record(account, enabled, &settings))
         })
@@ -121,7 +121,7 @@ pub async fn change(
         (Arc::clone(caller), name.to_owned(), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
-            let account = find(tx, Kind::User, &name)?;
+            let account = account::user(tx, &name)?.ok_or(Error::NoAccount)?;
             if Privilege::of(&account, &settings) == Privilege::Superuser {
                 return Err(Error::InvalidRequest("Cannot update a superuser".into()));
             }
@@ -150,7 +150,7 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>, name: &str) -> Re
         (Arc::clone(caller), name.to_owned(), registry.now(), registry.settings().clone());
     registry
         .write(move |tx| {
-            let account = find(tx, Kind::User, &name)?;
+            let account = account::user(tx, &name)?.ok_or(Error::NoAccount)?;
             // Nor one who may only read: a name with rights must not become free.
             if Privilege::of(&account, &settings) != Privilege::None {
                 return Err(Error::InvalidRequest("Cannot delete a superuser".into()));

@@ -102,8 +102,7 @@ impl Place {
 
     /// Changes how long what is dead in somebody's namespace can be restored.
     pub(crate) async fn set_window(&self, namespace: Person, window: Duration) {
-        let ms = i64::try_from(window.as_millis()).unwrap();
-        self.db.write(move |tx| account::set_window(tx, namespace.0, ms)).await.unwrap();
+        self.db.write(move |tx| account::set_window(tx, namespace.0, window)).await.unwrap();
     }
 
     /// Adds an account.
@@ -123,10 +122,9 @@ impl Place {
 
     async fn add_account(&self, name: &str, kind: Kind, superuser: bool) -> Person {
         let name = name.parse().unwrap();
-        let window_ms = i64::try_from(WINDOW.as_millis()).unwrap();
         let add = move |tx: &mut wharfinger_store::Tx<'_>| {
             let new =
-                NewAccount { name: &name, kind, email: None, password_hash: None, superuser, window_ms };
+                NewAccount { name: &name, kind, email: None, password_hash: None, superuser, window: WINDOW };
             account::insert(tx, &new, START)
         };
         Person(self.db.write(add).await.unwrap())

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use wharfinger_model::Role;
 use wharfinger_store::account::{self, Kind, Membership, NewAccount, Organization};
 use wharfinger_store::permission;
@@ -19,7 +21,7 @@ async fn an_account_is_found_as_it_was_added() {
                     email: Some("alice@example.com"),
                     password_hash: Some("$argon2id$"),
                     superuser: true,
-                    window_ms: 86_400_000,
+                    window: Duration::from_secs(86_400),
                 },
                 NOW,
             )?;

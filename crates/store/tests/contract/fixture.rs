@@ -1,5 +1,7 @@
 //! Rows that most tests begin with.
 
+use std::time::Duration;
+
 use wharfinger_model::tag::Lifetime;
 use wharfinger_model::{Digest, TagName, Timestamp};
 use wharfinger_store::account::{self, Kind, NewAccount};
@@ -33,8 +35,14 @@ pub(crate) async fn unit<T: Send + 'static>(
 
 pub(crate) fn account(tx: &mut Tx<'_>, name: &str, kind: Kind) -> Result<AccountId> {
     let name = name.parse().unwrap();
-    let new =
-        NewAccount { name: &name, kind, email: None, password_hash: None, superuser: false, window_ms: 500 };
+    let new = NewAccount {
+        name: &name,
+        kind,
+        email: None,
+        password_hash: None,
+        superuser: false,
+        window: Duration::from_millis(500),
+    };
     account::insert(tx, &new, NOW)
 }
 

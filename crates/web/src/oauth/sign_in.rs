@@ -30,7 +30,7 @@ async fn again(
     let (cookie, csrf) = auth::page_cookie(registry, parts).await?;
     let elsewhere = registry.settings().oidc_login.as_ref().map(|login| page::Elsewhere {
         name: login.name.clone(),
-        address: crate::oauth2::login_address(&login.name, next),
+        address: crate::oidc::login_address(&login.name, next),
     });
     let mut response = page::sign_in(status, next, &csrf, fault, elsewhere.as_ref());
     wire::set_session(&mut response, &cookie, auth::session_scheme(registry, parts));

@@ -11,7 +11,7 @@ use wharfinger_registry::identity::app_tokens::{self, AppTokenView};
 
 use super::Call;
 use super::field::{Field, Kind};
-use super::operation::{Access, Answer, Operation, Parameter};
+use super::operation::{Access, Answer, Operation, Parameter, Payload};
 use super::request::Flag;
 use super::wire::{self, date};
 use crate::problem::quay::Problem;
@@ -39,7 +39,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::EveryScope,
         summary: "Create an app-specific token.",
         query: &[],
-        body: Some(&[Field::required("title", Kind::Text, "What you call it.")]),
+        body: Some(Payload::required(&[Field::required("title", Kind::Text, "What you call it.")])),
         answers: &[TOKEN],
         handler: |call, body| Box::pin(create(call, body)),
     },

@@ -10,7 +10,7 @@ use wharfinger_model::Scope;
 use wharfinger_registry::identity::{client_key, users};
 
 use super::field::{Field, Kind};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::{Call, wire};
 use crate::problem::quay::Problem;
 
@@ -21,7 +21,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     access: Access::Scope(Scope::UserAdmin),
     summary: "Show what clients of the registry take instead of one's password, until that is changed.",
     query: &[],
-    body: Some(&[Field::required("password", Kind::Text, "Your password.")]),
+    body: Some(Payload::required(&[Field::required("password", Kind::Text, "Your password.")])),
     answers: &[Answer::of::<ClientKey>(StatusCode::OK, "The key.")],
     handler: |call, body| Box::pin(generate(call, body)),
 }];

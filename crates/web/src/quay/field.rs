@@ -21,7 +21,7 @@ pub(super) struct Field {
     pub(super) about: &'static str,
 }
 
-/// Whether a member has to be there.
+/// Whether a member, or a body, has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
     Required,

@@ -11,7 +11,7 @@ use wharfinger_registry::policies::{self, Domain};
 
 use super::Call;
 use super::field::{Field, Kind};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::request::{Document, Flag};
 use super::wire::{self, PolicyId};
 use crate::problem::quay::Problem;
@@ -47,7 +47,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Add an immutability policy to an organization.",
         query: &[],
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[CREATED],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -69,7 +69,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Replace an immutability policy of an organization.",
         query: &[],
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[UPDATED],
         handler: |call, body| Box::pin(update(call, body)),
     },
@@ -102,7 +102,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Add an immutability policy to a repository.",
         query: &[],
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[CREATED],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -124,7 +124,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Replace an immutability policy of a repository.",
         query: &[],
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[UPDATED],
         handler: |call, body| Box::pin(update(call, body)),
     },

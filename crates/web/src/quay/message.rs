@@ -10,7 +10,7 @@ use wharfinger_model::Scope;
 use wharfinger_registry::messages::{self, MediaType, Message, Severity};
 
 use super::field::{Field, Kind, words};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::request::Document;
 use super::{Call, wire};
 use crate::problem::quay::Problem;
@@ -48,7 +48,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::SuperUser),
         summary: "Tell everybody something.",
         query: &[],
-        body: Some(NEW),
+        body: Some(Payload::required(NEW)),
         answers: &[Answer::constant(StatusCode::CREATED, "Everybody is told.", "")],
         handler: |call, body| Box::pin(create(call, body)),
     },

@@ -45,7 +45,7 @@ use wharfinger_registry::{Caller, Error, Registry};
 use crate::auth;
 use crate::problem::quay::Problem;
 use crate::requests::{Route, note_caller, note_route};
-use operation::{Access, Operation};
+use operation::{Access, Operation, Payload};
 use request::{Document, Query};
 use table::{Found, Match};
 
@@ -86,12 +86,8 @@ impl Call<'_> {
     }
 
     async fn document(&self, body: Body) -> Result<Document, Problem> {
-        let fields = self.operation.body.unwrap_or_default();
-        if self.operation.may_lack_body() {
-            Document::read_optional(self.registry, &self.parts.headers, body, fields).await
-        } else {
-            Document::read(self.registry, &self.parts.headers, body, fields).await
-        }
+        let payload = self.operation.body.unwrap_or(Payload::required(&[]));
+        Document::read(self.registry, &self.parts.headers, body, payload).await
     }
 
     /// What is said to whoever may not know whether something exists.

@@ -12,7 +12,7 @@ use utoipa::openapi::{RefOr, Schema};
 use wharfinger_model::Scope;
 
 use super::Call;
-use super::field::Field;
+use super::field::{Field, Presence};
 use crate::problem::quay::Problem;
 
 /// One operation: a method on a path.
@@ -30,23 +30,15 @@ pub(super) struct Operation {
     pub(super) summary: &'static str,
     /// What its query may hold.
     pub(super) query: &'static [Parameter],
-    /// The members of its body, in the order in which they are checked; `None` if it has no body.
-    pub(super) body: Option<&'static [Field]>,
+    /// What its body holds; `None` if it has no body.
+    pub(super) body: Option<Payload>,
     /// What it answers when it succeeds.
     pub(super) answers: &'static [Answer],
     /// What does it.
     pub(super) handler: Handler,
 }
 
-/// The operations whose body may be left out.
-const WITHOUT_BODY: &[&str] = &["createOrgRobot", "createUserRobot", "approveServiceKey"];
-
 impl Operation {
-    /// Whether the body may be left out.
-    pub(super) fn may_lack_body(&self) -> bool {
-        WITHOUT_BODY.contains(&self.id)
-    }
-
     /// The names of the path's parameters, in their order.
     pub(super) fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
@@ -71,6 +63,27 @@ pub(super) enum Access {
     Scope(Scope),
     /// All that an account may do: no token that lets through less.
     EveryScope,
+}
+
+/// What a body holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Payload {
+    /// Whether it has to be there.
+    pub(super) presence: Presence,
+    /// Its members, in the order in which they are checked.
+    pub(super) fields: &'static [Field],
+}
+
+impl Payload {
+    /// A body that has to be there.
+    pub(super) const fn required(fields: &'static [Field]) -> Self {
+        Self { presence: Presence::Required, fields }
+    }
+
+    /// A body that may be left out.
+    pub(super) const fn optional(fields: &'static [Field]) -> Self {
+        Self { presence: Presence::Optional, fields }
+    }
 }
 
 /// A parameter of a query.

@@ -5,11 +5,11 @@ use axum::body::Body;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
-use wharfinger_model::manifest::depth;
+use wharfinger_model::json::depth;
 use wharfinger_registry::Registry;
 
-use super::field::{self, Field, mismatch};
-use super::operation::Parameter;
+use super::field::{self, Field, Presence, mismatch};
+use super::operation::{Parameter, Payload};
 use crate::body;
 use crate::problem::quay::{NOT_UNDERSTOOD, Problem};
 
@@ -107,44 +107,34 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Reads the body of an operation that declares these members.
+    /// Reads the body of an operation.
     ///
     /// # Errors
-    /// In the order of Quay's own checks: its type, its grammar, its being an object, its members.
+    /// In the order of Quay's own checks: its type, its grammar, its being an object, its members. None of them, if it may
+    /// be left out and is.
     pub(super) async fn read(
         registry: &Registry,
         headers: &HeaderMap,
         body: Body,
-        fields: &'static [Field],
+        Payload { presence, fields }: Payload,
     ) -> Result<Self, Problem> {
-        check_type(headers)?;
         let settings = registry.settings();
+        if presence == Presence::Required {
+            check_type(headers)?;
+        }
         let bytes =
             body::collect(body, settings.json_limit, settings.body_idle).await.map_err(Problem::body)?;
+        if presence == Presence::Optional {
+            if bytes.is_empty() {
+                return Self::new(json!({}), fields);
+            }
+            check_type(headers)?;
+        }
         if depth(&bytes) > MAX_DEPTH {
             return Err(Problem::message(NOT_UNDERSTOOD));
         }
         let document = serde_json::from_slice(&bytes).map_err(|_| Problem::message(NOT_UNDERSTOOD))?;
         Self::new(document, fields)
-    }
-
-    /// The same where the body may be left out.
-    ///
-    /// # Errors
-    /// As [`Document::read`], once there is a body.
-    pub(super) async fn read_optional(
-        registry: &Registry,
-        headers: &HeaderMap,
-        body: Body,
-        fields: &'static [Field],
-    ) -> Result<Self, Problem> {
-        let settings = registry.settings();
-        let bytes =
-            body::collect(body, settings.json_limit, settings.body_idle).await.map_err(Problem::body)?;
-        match bytes.is_empty() {
-            true => Self::new(json!({}), fields),
-            false => Self::read(registry, headers, Body::from(bytes), fields).await,
-        }
     }
 
     /// The document, if it is an object and its members are right.

@@ -11,7 +11,7 @@ use wharfinger_registry::identity::service_keys::{self, NewServiceKey, ServiceKe
 
 use super::Call;
 use super::field::{Field, Kind, Null};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::request::Document;
 use super::wire::{self, Avatar, AvatarKind, date};
 use crate::problem::quay::Problem;
@@ -46,7 +46,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: ACCESS,
         summary: "Make a new key. It signs in about a minute, and older ones run out.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             Field::required(
                 "service",
                 Kind::Text,
@@ -56,7 +56,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             NAME,
             METADATA,
             NOTES,
-        ]),
+        ])),
         answers: &[KEY],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -78,11 +78,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: ACCESS,
         summary: "Say something else of a key, or have it expire.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             NAME,
             METADATA,
             Field::optional("expiration", Kind::Number, EXPIRATION).null(Null::Value),
-        ]),
+        ])),
         answers: &[KEY],
         handler: |call, body| Box::pin(update(call, body)),
     },
@@ -104,7 +104,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: ACCESS,
         summary: "Approve a key. Every key is approved from the start, so nothing changes.",
         query: &[],
-        body: Some(&[NOTES]),
+        body: Some(Payload::optional(&[NOTES])),
         answers: &[Answer::constant(StatusCode::CREATED, "It is approved.", "")],
         handler: |call, body| Box::pin(approve(call, body)),
     },

@@ -11,7 +11,7 @@ use wharfinger_registry::Error;
 use wharfinger_registry::identity::{cookies, sessions, users};
 
 use super::field::{Field, Kind};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::{Call, wire};
 use crate::auth;
 use crate::problem::quay::Problem;
@@ -31,10 +31,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Anybody,
         summary: "Sign in by name and password.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             Field::required("username", Kind::Text, "The user's name."),
             Field::required("password", Kind::Text, "The user's password."),
-        ]),
+        ])),
         answers: &[DONE],
         handler: |call, body| Box::pin(sign_in(call, body)),
     },
@@ -45,7 +45,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::UserAdmin),
         summary: "Show the password again, so that the session counts as fresh.",
         query: &[],
-        body: Some(&[Field::required("password", Kind::Text, "The user's password.")]),
+        body: Some(Payload::required(&[Field::required("password", Kind::Text, "The user's password.")])),
         answers: &[DONE],
         handler: |call, body| Box::pin(verify(call, body)),
     },

@@ -15,7 +15,7 @@ use wharfinger_registry::superuser::{self, organizations};
 use super::Call;
 use super::app_token::{AppToken, AppTokens};
 use super::field::{Field, Kind, Null};
-use super::operation::{Access, Answer, Operation, Parameter};
+use super::operation::{Access, Answer, Operation, Parameter, Payload};
 use super::organization::{
     CONTACT_EMAIL, EMAIL, INVOICE_ADDRESS, INVOICE_EMAIL, WINDOW, organization_update,
 };
@@ -54,14 +54,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: ACCESS,
         summary: "Create a user, with a password that is made for it.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             Field::required(
                 "username",
                 Kind::Name(Namespace::PATTERN),
                 "The user's name, which is that of a namespace.",
             ),
             Field::optional("email", Kind::Text, "Where to reach the user.").null(Null::None),
-        ]),
+        ])),
         answers: &[Answer::of::<CreatedUser>(StatusCode::OK, "The user, with its password.")],
         handler: |call, body| Box::pin(create_user(call, body)),
     },
@@ -83,7 +83,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: ACCESS,
         summary: "Change a user's password or address, or disable or enable it.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             Field::optional("password", Kind::Text, "Another password. Every session of the user ends."),
             Field::optional("email", Kind::Text, "Where to reach the user."),
             Field::optional(
@@ -91,7 +91,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 Kind::Boolean,
                 "Whether the user may do anything. Every session of one who may not ends.",
             ),
-        ]),
+        ])),
         answers: &[ONE_USER],
         handler: |call, body| Box::pin(change_user(call, body)),
     },
@@ -124,7 +124,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: ACCESS,
         summary: "Rename an organization, or change its settings.",
         query: &[],
-        body: Some(RENAMED),
+        body: Some(Payload::required(RENAMED)),
         answers: &[Answer::of::<SomeOrganization>(StatusCode::OK, "The organization.")],
         handler: |call, body| Box::pin(change_organization(call, body)),
     },

@@ -13,7 +13,7 @@ use wharfinger_registry::namespaces::{NamespaceUpdate, ProfileUpdate};
 use wharfinger_registry::{Error, Privilege};
 
 use super::field::{Field, Kind, Null};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::organization::{EMAIL, INVOICE_ADDRESS, INVOICE_EMAIL, WINDOW, namespace_update};
 use super::request::Flag;
 use super::wire::{self, Avatar, AvatarKind};
@@ -37,7 +37,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Open,
         summary: "Create the first user of a registry that has none.",
         query: &[],
-        body: Some(FIRST),
+        body: Some(Payload::required(FIRST)),
         answers: &[Answer::of::<First<'static>>(
             StatusCode::OK,
             "The user, and a token if it was asked for.",
@@ -62,7 +62,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::UserAdmin),
         summary: "Change one's own settings.",
         query: &[],
-        body: Some(CHANGE),
+        body: Some(Payload::required(CHANGE)),
         answers: &[VIEW],
         handler: |call, body| Box::pin(change(call, body)),
     },
@@ -73,7 +73,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Anybody,
         summary: "Create an account, and sign in to it.",
         query: &[],
-        body: Some(NEW),
+        body: Some(Payload::required(NEW)),
         answers: &[VIEW],
         handler: |call, body| Box::pin(create(call, body)),
     },

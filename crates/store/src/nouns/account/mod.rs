@@ -3,6 +3,8 @@
 mod end;
 mod search;
 
+use std::time::Duration;
+
 use wharfinger_model::{Namespace, Timestamp};
 
 pub use end::{become_organization, delete, longest_repository, rename};
@@ -88,8 +90,13 @@ pub struct NewAccount<'a> {
     pub password_hash: Option<&'a str>,
     /// Whether a session of it may do everything.
     pub superuser: bool,
-    /// How long its dead tags can be restored, in milliseconds.
-    pub window_ms: i64,
+    /// How long its dead tags can be restored.
+    pub window: Duration,
+}
+
+/// A duration in milliseconds, as columns have it.
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Adds an account.
@@ -108,7 +115,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewAccount<'_>, now: Timestamp) -> Result<A
             new.email,
             new.password_hash,
             new.superuser,
-            new.window_ms,
+            ms(new.window),
             now
         ],
         |row| row.get(0),
@@ -135,6 +142,16 @@ pub fn namespace(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
 /// The user or robot of that name, if there is one: either can be given roles.
 pub fn grantee(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
     Ok(by_name(tx, name)?.filter(|account| account.kind != Kind::Organization))
+}
+
+/// The user of that name, if there is one: whoever can sign in.
+pub fn user(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
+    Ok(by_name(tx, name)?.filter(|account| account.kind == Kind::User))
+}
+
+/// The organization of that name, if there is one.
+pub fn organization(tx: &mut Tx<'_>, name: &str) -> Result<Option<Account>> {
+    Ok(by_name(tx, name)?.filter(|account| account.kind == Kind::Organization))
 }
 
 /// The account with that key, if it is still there.
@@ -167,8 +184,8 @@ pub fn with_password(tx: &mut Tx<'_>, name: &str) -> Result<Option<(Account, Opt
 }
 
 /// Gives a namespace another window, in milliseconds; it holds for what is dead already, too.
-pub fn set_window(tx: &mut Tx<'_>, id: AccountId, window_ms: i64) -> Result<()> {
-    tx.execute(sql!("UPDATE account SET window_ms = ?2 WHERE id = ?1"), params![id, window_ms]).map(drop)
+pub fn set_window(tx: &mut Tx<'_>, id: AccountId, window: Duration) -> Result<()> {
+    tx.execute(sql!("UPDATE account SET window_ms = ?2 WHERE id = ?1"), params![id, ms(window)]).map(drop)
 }
 
 /// Rewrites the address, or forgets it.

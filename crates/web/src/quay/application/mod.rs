@@ -15,7 +15,7 @@ use wharfinger_registry::organizations;
 
 use super::Call;
 use super::field::{Field, Kind, Null};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::request::Document;
 use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
@@ -44,13 +44,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: ADMIN,
         summary: "Create an application of an organization.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             NAME,
             Field::optional("redirect_uri", Kind::Text, REDIRECT_URI),
             Field::optional("application_uri", Kind::Text, APPLICATION_URI),
             DESCRIPTION,
             AVATAR,
-        ]),
+        ])),
         answers: &[VIEW],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -72,13 +72,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: ADMIN,
         summary: "Rewrite what is said of an application.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             NAME,
             Field::required("redirect_uri", Kind::Text, REDIRECT_URI),
             Field::required("application_uri", Kind::Text, APPLICATION_URI),
             DESCRIPTION,
             AVATAR,
-        ]),
+        ])),
         answers: &[VIEW],
         handler: |call, body| Box::pin(update(call, body)),
     },

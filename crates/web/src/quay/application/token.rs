@@ -17,7 +17,7 @@ use super::{ADMIN, found};
 use crate::problem::quay::Problem;
 use crate::quay::Call;
 use crate::quay::field::{Field, Kind};
-use crate::quay::operation::{Answer, Operation, Parameter};
+use crate::quay::operation::{Answer, Operation, Parameter, Payload};
 use crate::quay::wire::{self, iso};
 
 const ALL: &str = "/api/v1/organization/{orgname}/applications/{client_id}/tokens";
@@ -42,7 +42,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: ADMIN,
         summary: "Make a token that lends one's own rights to an application.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             Field::required("name", Kind::Text, "What the token shall be called."),
             Field::required("scope", Kind::Text, "Its scopes, with blanks or commas between them."),
             Field::optional(
@@ -51,7 +51,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
                 "How long it shall live, in seconds. As long as it may, if it is not said.",
             )
             .also(&["expires", "expires_at", "expires_in"]),
-        ]),
+        ])),
         answers: &[Answer::of::<ApplicationToken>(StatusCode::OK, "The token, which is shown this once.")],
         handler: |call, body| Box::pin(create(call, body)),
     },

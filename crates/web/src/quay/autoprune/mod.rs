@@ -14,7 +14,7 @@ use wharfinger_registry::policies::{self, Domain};
 use self::answers::{Policies, Policy, Previewed, Summarized, Tried};
 use super::Call;
 use super::field::{Field, Kind, Null};
-use super::operation::{Access, Answer, Operation, Parameter};
+use super::operation::{Access, Answer, Operation, Parameter, Payload};
 use super::request::{Document, Flag};
 use super::wire::{self, PolicyId};
 use crate::problem::quay::Problem;
@@ -84,7 +84,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Add an auto-prune policy to an organization, or ask what it would do.",
         query: TRY_IN_NAMESPACE,
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[CREATED, TRIED],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -106,7 +106,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Replace an auto-prune policy of an organization.",
         query: NO_DRY_RUN,
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[UPDATED],
         handler: |call, body| Box::pin(update(call, body)),
     },
@@ -139,7 +139,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Add an auto-prune policy to a repository, or ask what it would do.",
         query: TRY_IN_REPOSITORY,
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[CREATED, TRIED_IN_REPOSITORY],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -161,7 +161,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Replace an auto-prune policy of a repository.",
         query: NO_DRY_RUN,
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[UPDATED],
         handler: |call, body| Box::pin(update(call, body)),
     },
@@ -194,7 +194,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::UserAdmin),
         summary: "Add an auto-prune policy to one's own namespace, or ask what it would do.",
         query: TRY_IN_NAMESPACE,
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[CREATED, TRIED],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -216,7 +216,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::UserAdmin),
         summary: "Replace an auto-prune policy of one's own namespace.",
         query: NO_DRY_RUN,
-        body: Some(POLICY),
+        body: Some(Payload::required(POLICY)),
         answers: &[UPDATED],
         handler: |call, body| Box::pin(update(call, body)),
     },

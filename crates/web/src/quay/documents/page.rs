@@ -4,8 +4,8 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use super::openapi;
-use crate::quay::field::{Field, Null, Presence};
-use crate::quay::operation::{Access, Content, Operation};
+use crate::quay::field::{Null, Presence};
+use crate::quay::operation::{Access, Content, Operation, Payload};
 use crate::quay::table::{CHAPTERS, Chapter, path_parameter};
 
 /// How the page looks.
@@ -81,7 +81,7 @@ fn described(operation: &Operation) -> Markup {
             }
             p { code { (operation.id) } ". " (access(operation.access)) }
             (parameters(operation))
-            @if let Some(fields) = operation.body { (members(fields)) }
+            @if let Some(payload) = operation.body { (members(payload)) }
             (answers(operation))
         }
     }
@@ -115,11 +115,11 @@ fn parameters(operation: &Operation) -> Markup {
     }
 }
 
-fn members(fields: &[Field]) -> Markup {
+fn members(payload: Payload) -> Markup {
     html! {
-        h3 { "Body" }
+        h3 { "Body" @if payload.presence == Presence::Optional { ", which may be left out" } }
         table {
-            @for field in fields {
+            @for field in payload.fields {
                 tr {
                     th scope="row" { @if !field.is_whole() { code { (field.name) } } }
                     td {

@@ -13,7 +13,7 @@ use wharfinger_registry::tags;
 
 use crate::problem::quay::Problem;
 use crate::quay::field::{Field, Kind, Null, words};
-use crate::quay::operation::{Access, Answer, Operation, Parameter};
+use crate::quay::operation::{Access, Answer, Operation, Parameter, Payload};
 use crate::quay::{Call, wire};
 
 const LABELS: &str = "/api/v1/repository/{repository}/manifest/{manifestref}/labels";
@@ -38,7 +38,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoWrite),
         summary: "Add a label to a manifest.",
         query: &[],
-        body: Some(NEW),
+        body: Some(Payload::required(NEW)),
         answers: &[Answer::of::<Added<'static>>(StatusCode::CREATED, "The new label.")],
         handler: |call, body| Box::pin(add(call, body)),
     },

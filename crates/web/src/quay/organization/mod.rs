@@ -16,7 +16,7 @@ use wharfinger_registry::organizations::{self, OrganizationView, TeamSummary};
 
 use super::Call;
 use super::field::{Field, Kind, Null};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::request::{Document, Flag};
 use super::wire::{self, Avatar, AvatarKind};
 use crate::problem::quay::Problem;
@@ -33,7 +33,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::UserAdmin),
         summary: "Create an organization.",
         query: &[],
-        body: Some(NEW),
+        body: Some(Payload::required(NEW)),
         answers: &[Answer::constant(StatusCode::CREATED, "It is there.", "Created")],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -55,7 +55,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Change the settings of an organization.",
         query: &[],
-        body: Some(&[EMAIL, WINDOW, CONTACT_EMAIL, INVOICE_EMAIL, INVOICE_ADDRESS]),
+        body: Some(Payload::required(&[EMAIL, WINDOW, CONTACT_EMAIL, INVOICE_EMAIL, INVOICE_ADDRESS])),
         answers: &[VIEW],
         handler: |call, body| Box::pin(change(call, body)),
     },

@@ -14,7 +14,7 @@ use wharfinger_registry::organizations::default_permissions::{
 
 use crate::problem::quay::Problem;
 use crate::quay::field::{Field, Kind, Null, words};
-use crate::quay::operation::{Access, Answer, Operation};
+use crate::quay::operation::{Access, Answer, Operation, Payload};
 use crate::quay::repository::permission::ROLES;
 use crate::quay::request::Document;
 use crate::quay::wire::{self, Avatar, AvatarKind};
@@ -49,7 +49,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Create a default permission.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             ROLE,
             Field::required("delegate", Kind::Members(DELEGATE), "To whom the role is given."),
             Field::optional(
@@ -58,7 +58,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
                 "It counts only for repositories that this user makes. Without it, for all.",
             )
             .null(Null::None),
-        ]),
+        ])),
         answers: &[VIEW],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -69,7 +69,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Change the role that a default permission gives.",
         query: &[],
-        body: Some(&[ROLE]),
+        body: Some(Payload::required(&[ROLE])),
         answers: &[VIEW],
         handler: |call, body| Box::pin(change(call, body)),
     },

@@ -12,7 +12,7 @@ use wharfinger_registry::organizations::teams::{self, TeamWish};
 use crate::problem::quay::Problem;
 use crate::quay::Call;
 use crate::quay::field::{Field, Kind, Null, words};
-use crate::quay::operation::{Access, Answer, Operation, Parameter};
+use crate::quay::operation::{Access, Answer, Operation, Parameter, Payload};
 use crate::quay::repository::permission::RepositoryRoles;
 use crate::quay::wire::{self, Avatar, AvatarKind};
 
@@ -29,14 +29,14 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Create a team, or change it.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             Field::required(
                 "role",
                 Kind::Word(&words(&ROLES)),
                 "What its members may do in the organization.",
             ),
             Field::optional("description", Kind::Text, "What the team is for.").null(Null::None),
-        ]),
+        ])),
         answers: &[Answer::of::<Team>(StatusCode::OK, "The team.")],
         handler: |call, body| Box::pin(set(call, body)),
     },

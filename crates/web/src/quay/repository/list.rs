@@ -12,7 +12,7 @@ use wharfinger_registry::repositories::{self, RepositoryEntry, RepositoryPage, S
 
 use crate::problem::quay::Problem;
 use crate::quay::field::{Field, Kind};
-use crate::quay::operation::{Access, Answer, Operation, Parameter};
+use crate::quay::operation::{Access, Answer, Operation, Parameter, Payload};
 use crate::quay::request::Flag;
 use crate::quay::{Call, lookup, wire};
 
@@ -60,10 +60,10 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::UserRead),
         summary: "Like a repository.",
         query: &[],
-        body: Some(&[
+        body: Some(Payload::required(&[
             Field::required("namespace", Kind::Text, "The repository's namespace."),
             Field::required("repository", Kind::Text, "Its name in that."),
-        ]),
+        ])),
         answers: &[Answer::of::<Star<'static>>(StatusCode::CREATED, "The repository that is liked now.")],
         handler: |call, body| Box::pin(add_star(call, body)),
     },

@@ -20,7 +20,7 @@ pub(super) use list::OPERATIONS as LISTS;
 
 use super::Call;
 use super::field::{Field, Kind, Null, words};
-use super::operation::{Access, Answer, Operation, Parameter};
+use super::operation::{Access, Answer, Operation, Parameter, Payload};
 use super::request::Flag;
 use super::wire::{self, Done, Named, date};
 use crate::problem::quay::Problem;
@@ -36,7 +36,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoCreate),
         summary: "Create a repository.",
         query: &[],
-        body: Some(NEW),
+        body: Some(Payload::required(NEW)),
         answers: &[Answer::of::<Created<'static>>(StatusCode::CREATED, "The repository's name and kind.")],
         handler: |call, body| Box::pin(create(call, body)),
     },
@@ -64,7 +64,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoWrite),
         summary: "Change a repository's description.",
         query: &[],
-        body: Some(UPDATE),
+        body: Some(Payload::required(UPDATE)),
         answers: &[SUCCESS],
         handler: |call, body| Box::pin(update(call, body)),
     },
@@ -86,7 +86,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Make a repository public or private.",
         query: &[],
-        body: Some(VISIBILITY),
+        body: Some(Payload::required(VISIBILITY)),
         answers: &[SUCCESS],
         handler: |call, body| Box::pin(change_visibility(call, body)),
     },
@@ -97,7 +97,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Make a repository read-only, or normal again.",
         query: &[],
-        body: Some(STATE),
+        body: Some(Payload::required(STATE)),
         answers: &[SUCCESS],
         handler: |call, body| Box::pin(change_state(call, body)),
     },

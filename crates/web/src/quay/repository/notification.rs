@@ -12,7 +12,7 @@ use wharfinger_registry::{Error, repositories};
 
 use crate::problem::quay::Problem;
 use crate::quay::field::{Field, Kind, Null, words};
-use crate::quay::operation::{Access, Answer, Operation, Parameter};
+use crate::quay::operation::{Access, Answer, Operation, Parameter, Payload};
 use crate::quay::request::Document;
 use crate::quay::{Call, wire};
 
@@ -53,7 +53,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Add a notification to a repository. It is kept, and nothing is sent yet.",
         query: &[],
-        body: Some(NEW),
+        body: Some(Payload::required(NEW)),
         answers: &[Answer::of::<View>(StatusCode::CREATED, "The new notification.")],
         handler: |call, body| Box::pin(create(call, body)),
     },

@@ -14,7 +14,7 @@ use wharfinger_registry::repositories::permissions::{self, Grantee, Holder};
 use crate::problem::quay::Problem;
 use crate::quay::Call;
 use crate::quay::field::{Field, Kind, words};
-use crate::quay::operation::{Access, Answer, Operation};
+use crate::quay::operation::{Access, Answer, Operation, Payload};
 use crate::quay::wire::{self, Avatar, AvatarKind};
 
 const OF_USER: &str = "/api/v1/repository/{repository}/permissions/user/{username}";
@@ -76,7 +76,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Give a user a role on a repository.",
         query: &[],
-        body: Some(ROLE),
+        body: Some(Payload::required(ROLE)),
         answers: &[PERMISSION],
         handler: |call, body| Box::pin(change(call, body)),
     },
@@ -109,7 +109,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoAdmin),
         summary: "Give a team a role on a repository.",
         query: &[],
-        body: Some(ROLE),
+        body: Some(Payload::required(ROLE)),
         answers: &[PERMISSION],
         handler: |call, body| Box::pin(change(call, body)),
     },

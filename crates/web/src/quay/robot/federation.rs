@@ -14,7 +14,7 @@ use wharfinger_registry::identity::robot_federation;
 use crate::problem::quay::Problem;
 use crate::quay::Call;
 use crate::quay::field::{Field, Kind, Null};
-use crate::quay::operation::{Access, Answer, Operation};
+use crate::quay::operation::{Access, Answer, Operation, Payload};
 use crate::quay::wire;
 
 const FEDERATION: &str = "/api/v1/organization/{orgname}/robots/{robot_shortname}/federation";
@@ -56,7 +56,7 @@ pub(in crate::quay) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::OrgAdmin),
         summary: "Say whose signed tokens may act as a robot, instead of those before.",
         query: &[],
-        body: Some(LIST),
+        body: Some(Payload::required(LIST)),
         answers: &[TRUSTS],
         handler: |call, body| Box::pin(set(call, body)),
     },

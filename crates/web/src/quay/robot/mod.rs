@@ -16,7 +16,7 @@ use wharfinger_registry::identity::robots::{self, Owner, RobotQuery, RobotRights
 
 use super::Call;
 use super::field::{Field, Kind, Null};
-use super::operation::{Access, Answer, Operation, Parameter};
+use super::operation::{Access, Answer, Operation, Parameter, Payload};
 use super::repository::permission::RepositoryRoles;
 use super::request::Flag;
 use super::wire::{self, Avatar, AvatarKind, date};
@@ -80,7 +80,7 @@ macro_rules! operations {
                 access: Access::Scope($scope),
                 summary: "Create a robot.",
                 query: &[],
-                body: Some(NEW),
+                body: Some(Payload::optional(NEW)),
                 answers: &[CREATED],
                 handler: |call, body| Box::pin(create(call, body)),
             },

@@ -15,7 +15,7 @@ use wharfinger_registry::{Error, pulls};
 
 use super::Call;
 use super::field::{Field, Kind, Null};
-use super::operation::{Access, Answer, Operation};
+use super::operation::{Access, Answer, Operation, Payload};
 use super::request::{Document, Flag};
 use super::wire::{self, date};
 use crate::problem::quay::Problem;
@@ -41,7 +41,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoWrite),
         summary: "Change where a tag points, when it expires, or whether it is immutable.",
         query: &[],
-        body: Some(UPDATE),
+        body: Some(Payload::required(UPDATE)),
         answers: &[Answer::constant(StatusCode::CREATED, "It is changed.", "Updated")],
         handler: |call, body| Box::pin(change(call, body)),
     },
@@ -63,11 +63,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoWrite),
         summary: "Point a tag at a manifest that it, or another one, pointed at before.",
         query: &[],
-        body: Some(&[Field::optional(
+        body: Some(Payload::required(&[Field::optional(
             "manifest_digest",
             Kind::Text,
             "The digest of the manifest, which is needed.",
-        )]),
+        )])),
         answers: &[
             Answer::free_form(StatusCode::CREATED, "It is restored: an empty object."),
             Answer::free_form(StatusCode::OK, "The same, for a session."),
@@ -81,7 +81,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         access: Access::Scope(Scope::RepoWrite),
         summary: "Take a tag out of the time machine, so that it can't be restored.",
         query: &[],
-        body: Some(PURGE),
+        body: Some(Payload::required(PURGE)),
         answers: &[Answer::constant(StatusCode::OK, "It is gone for good.", "")],
         handler: |call, body| Box::pin(expire(call, body)),
     },

@@ -28,7 +28,7 @@ impl Server {
                 email: None,
                 password_hash: None,
                 superuser: false,
-                window_ms: 14 * 24 * 3600 * 1000,
+                window: Duration::from_secs(14 * 24 * 3600),
             };
             account::insert(tx, &new, now()).map(drop)
         });

@@ -92,6 +92,17 @@ impl Step {
         self.begin(self.number(instant))
     }
 
+    /// The first start of a bucket that is not before an instant.
+    pub fn ceiling(self, instant: Timestamp) -> Timestamp {
+        let start = self.start(instant);
+        if start == instant { start } else { self.begin(self.number(instant) + 1) }
+    }
+
+    /// How long the shortest buckets are that are kept at `now` of what was pulled at an instant.
+    pub fn shortest(instant: Timestamp, now: Timestamp) -> Self {
+        Self::ALL.into_iter().find(|step| step.kept_since(now) <= instant).unwrap_or(Self::Month)
+    }
+
     /// How much is told when nobody says from when.
     pub const fn usual_span(self) -> Duration {
         match self {
@@ -240,6 +251,48 @@ mod tests {
         assert_eq!(Step::Hour.kept_since(now), at("2026-07-20T00:00:00Z"));
         assert_eq!(Step::Day.kept_since(now), at("2025-06-01T00:00:00Z"));
         assert_eq!(Step::Month.kept_since(now), Timestamp::BEGINNING);
+    }
+
+    #[test]
+    fn every_instant_is_in_one_bucket_of_each_length_and_a_longer_one_is_made_of_whole_ones() {
+        // The years have leap days, but for that of 2100.
+        let mut instant = at("1971-12-31T23:59:59.999Z");
+        while instant < at("2104-03-02T00:00:00Z") {
+            for step in Step::ALL {
+                let (start, end) = (step.start(instant), step.begin(step.number(instant) + 1));
+                assert!(start <= instant && instant < end, "{step:?} {instant:?}");
+                assert_eq!((step.start(end - Duration::from_millis(1)), step.start(end)), (start, end));
+                assert_eq!((step.ceiling(start), step.ceiling(end - Duration::from_millis(1))), (start, end));
+                let longer = step.longer();
+                assert_eq!(longer.start(start), longer.start(end - Duration::from_millis(1)));
+            }
+            instant = instant + Duration::from_millis(26 * 3_600_000 + 1);
+        }
+        for (day, next) in [
+            ("2024-02-28T23:59:59.999Z", "2024-02-29T00:00:00Z"),
+            ("2024-02-29T23:59:59.999Z", "2024-03-01T00:00:00Z"),
+            ("2026-02-28T23:59:59.999Z", "2026-03-01T00:00:00Z"),
+            ("2026-12-31T23:59:59.999Z", "2027-01-01T00:00:00Z"),
+            ("2100-02-28T23:59:59.999Z", "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(Step::Day.ceiling(at(day)), at(next));
+            let is_month = next.ends_with("-01T00:00:00Z");
+            assert_eq!(Step::Month.ceiling(at(day)) == at(next), is_month, "{next}");
+        }
+    }
+
+    #[test]
+    fn what_is_older_is_in_longer_buckets() {
+        let now = at("2026-08-03T09:05:07Z");
+        for (instant, step) in [
+            ("2026-08-03T09:05:07Z", Step::Hour),
+            ("2026-07-20T00:00:00Z", Step::Hour),
+            ("2026-07-19T23:59:59.999Z", Step::Day),
+            ("2025-06-01T00:00:00Z", Step::Day),
+            ("2025-05-31T23:59:59.999Z", Step::Month),
+        ] {
+            assert_eq!(Step::shortest(at(instant), now), step, "{instant}");
+        }
     }
 
     #[test]

@@ -14,8 +14,9 @@ use wharfinger_model::{Digest, Reference, Role};
 use wharfinger_registry::pulls::{self, TagPulls};
 use wharfinger_registry::tags::{self, ManifestWanted, TagUpdate};
 use wharfinger_registry::{Caller, Error, Registry, manifests};
+use wharfinger_store::blob;
 
-use support::{Place, Repository, index, tag};
+use support::{Place, Repository, image, index, tag};
 
 /// A repository in a registry, and somebody who administers it.
 struct Scene {
@@ -194,6 +195,22 @@ async fn what_gives_nothing_out_is_no_pull() {
     assert_eq!(scene.manifest_count(&digest).await, 0);
     let counted = pulls::of_tag(scene.registry(), &scene.caller, &scene.repository.name, "latest").await;
     assert!(matches!(counted, Err(Error::NoTag)), "{counted:?}");
+}
+
+#[tokio::test]
+async fn a_look_that_finds_bytes_missing_is_no_pull() {
+    let scene = Scene::open().await;
+    let layer = Bytes::from_static(b"layer");
+    scene.place.push_blob(&scene.caller, &scene.repository, &layer).await.unwrap();
+    let digest = scene.push("latest", &image(&[&layer])).await;
+    let lost = Digest::sha256(&layer);
+    scene.place.store.write(move |tx| blob::set_lost(tx, &lost, true)).await.unwrap();
+    let reference = Reference::Tag(tag("latest"));
+    // Whoever may push is told that it is missing, so that they push it again.
+    let looked = manifests::head(scene.registry(), &scene.caller, &scene.repository.name, &reference).await;
+    assert!(matches!(looked, Err(Error::NoManifest)), "{looked:?}");
+    scene.flush().await;
+    assert_eq!((scene.count("latest").await, scene.manifest_count(&digest).await), (0, 0));
 }
 
 #[tokio::test]

@@ -276,6 +276,73 @@ async fn what_was_rolled_up_adds_up_to_the_same() {
 }
 
 #[tokio::test]
+async fn a_roll_up_that_breaks_off_loses_nothing_and_counts_nothing_twice() {
+    let scene = Scene::open().await;
+    scene.push("v1").await;
+    let begun = scene.place.clock.now();
+    for hour in 0..300 {
+        let user_agent = if hour == 250 { "trivy/0.56.2" } else { "docker/27" };
+        scene.pull(&scene.from("192.0.2.1", user_agent), "v1").await;
+        scene.place.clock.advance(HOUR);
+    }
+    scene.flush().await;
+    scene.place.clock.advance(30 * DAY);
+    let database = scene.database();
+    // The first units of work are done, and one fails half-way.
+    let breaks = "CREATE TRIGGER broken BEFORE INSERT ON pull_bucket
+                  WHEN NEW.step = 'day' AND NEW.client = 'monitor' BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    database.execute_batch(breaks).unwrap();
+    assert!(pulls::roll_up(scene.registry()).await.is_err());
+    let steps = || {
+        let of = |step| {
+            let query = format!("SELECT COUNT(*) FROM pull_bucket WHERE step = '{step}'");
+            scene.database().query_one(&query, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        (of("hour"), of("day"))
+    };
+    let (hours, days) = steps();
+    assert!(hours > 0 && days > 0, "{hours} hours, {days} days");
+    let before = counts(&scene.of_tag("v1", Step::Day, begun).await);
+    assert_eq!(before.iter().sum::<i64>(), 300);
+    database.execute_batch("DROP TRIGGER broken").unwrap();
+    pulls::roll_up(scene.registry()).await.unwrap();
+    assert_eq!((counts(&scene.of_tag("v1", Step::Day, begun).await), steps().0), (before, 0));
+}
+
+#[tokio::test]
+async fn the_top_tags_of_older_time_are_those_of_whole_days_and_months() {
+    let scene = Scene::open().await;
+    scene.push("v1").await;
+    let owner = scene.place.in_session(support::Person(scene.caller.account().unwrap().id)).await;
+    let begun = Step::Month.ceiling(START);
+    let turn_to = |instant: Timestamp| {
+        let left = instant.as_ms() - scene.place.clock.now().as_ms();
+        scene.place.clock.advance(Duration::from_millis(left.unsigned_abs()));
+    };
+    turn_to(begun + HOUR);
+    scene.pull(&scene.caller, "v1").await;
+    scene.flush().await;
+    // In the midst of the bucket that the pull is in, of which it can't be told any more where in it that was.
+    for (later, within, bucket) in [
+        (2 * HOUR, HOUR + HOUR / 2, Step::Hour),
+        (20 * DAY, 3 * HOUR, Step::Day),
+        (500 * DAY, 9 * DAY, Step::Month),
+    ] {
+        turn_to(begun + later);
+        pulls::roll_up(scene.registry()).await.unwrap();
+        let from = begun + within;
+        let top = series::top_tags(scene.registry(), &owner, Namespace::Own, (from, from + HOUR / 4), 2)
+            .await
+            .unwrap();
+        let (start, end) = (bucket.start(from), bucket.ceiling(from));
+        assert_eq!((top.from, top.to, top.tags.len()), (start, end, 1), "{bucket:?}");
+        let before = (begun - DAY, start);
+        let none = series::top_tags(scene.registry(), &owner, Namespace::Own, before, 2).await.unwrap();
+        assert!(none.tags.is_empty(), "{bucket:?}: {none:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_is_counted_once_a_day_and_its_address_is_not_kept() {
     let mut scene = Scene::open().await;
     scene.push("v1").await;
@@ -425,7 +492,7 @@ async fn the_tags_that_were_pulled_most_are_for_those_who_administer_the_namespa
     let span = (START, START + DAY);
     let owner = scene.place.in_session(support::Person(scene.caller.account().unwrap().id)).await;
     let top = series::top_tags(scene.registry(), &owner, Namespace::Own, span, 2).await.unwrap();
-    let told: Vec<_> = top.iter().map(|total| (total.tag.as_str(), total.pulls)).collect();
+    let told: Vec<_> = top.tags.iter().map(|total| (total.tag.as_str(), total.pulls)).collect();
     assert_eq!(told, [("b", 3), ("c", 2)]);
     let stranger = Arc::new(Caller::anonymous(Origin::default()));
     let refused = series::top_tags(scene.registry(), &stranger, Namespace::Own, span, 2).await;

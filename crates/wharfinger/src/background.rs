@@ -102,7 +102,8 @@ impl Loops {
         drop(self.stop);
         while self.running.join_next().await.is_some() {}
         if let Err(error) = pulls::flush(&self.registry).await {
-            tracing::error!(%error, "pulls that were counted last could not be written down");
+            let lost = pulls::waiting(&self.registry);
+            tracing::error!(%error, pulls = lost, "pulls that were counted last could not be written down and are lost");
         }
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use wharfinger_model::series::PullMethod;
 use wharfinger_model::{ClientKind, Digest, Reference, RepositoryName, TagName, Timestamp};
 use wharfinger_store::manifest::Stored;
-use wharfinger_store::{LifetimeId, Tx, blob, lifetime, manifest, repository};
+use wharfinger_store::{LifetimeId, RepositoryId, Tx, blob, lifetime, manifest, repository};
 
 use crate::access::{Granted, Read, Write, check};
 use crate::pulls::Pull;
@@ -23,6 +23,15 @@ pub struct Pulled {
     pub content: Bytes,
 }
 
+/// A manifest that somebody may read, before it is given out.
+struct Found {
+    repository: RepositoryId,
+    stored: Stored,
+    /// The tag it was asked for by, and the lifetime that led there.
+    tag: Option<(TagName, LifetimeId)>,
+    at: Timestamp,
+}
+
 /// Gives out a manifest and counts the pull.
 ///
 /// # Errors
@@ -33,32 +42,35 @@ pub async fn pull(
     repository: &RepositoryName,
     reference: &Reference,
 ) -> Result<Pulled> {
-    give_out(registry, caller, repository, reference, PullMethod::Get).await
+    let found = look(registry, caller, repository, reference).await?;
+    Ok(give_out(registry, caller, found, PullMethod::Get))
 }
 
-async fn give_out(
+async fn look(
     registry: &Registry,
     caller: &Arc<Caller>,
     repository: &RepositoryName,
     reference: &Reference,
-    method: PullMethod,
-) -> Result<Pulled> {
-    let Origin { address, user_agent } = &caller.origin;
-    let (address, client) = (*address, ClientKind::of(user_agent.as_deref()));
+) -> Result<Found> {
     let (caller, repository, reference) = (Arc::clone(caller), repository.clone(), reference.clone());
-    let now = registry.now();
-    let (stored, pull) = registry
+    let at = registry.now();
+    registry
         .read(move |tx| {
             let granted = check::<Read>(tx, &caller, &repository)?;
-            let (stored, tag) = find(tx, &granted, &reference, now)?;
-            let (repository, manifest) = (granted.id(), stored.id);
-            Ok((stored, Pull { repository, manifest, tag, method, client, address, at: now }))
+            let (stored, tag) = find(tx, &granted, &reference, at)?;
+            Ok(Found { repository: granted.id(), stored, tag, at })
         })
-        .await?;
+        .await
+}
+
+fn give_out(registry: &Registry, caller: &Caller, found: Found, method: PullMethod) -> Pulled {
+    let Found { repository, stored, tag, at } = found;
     if registry.settings().count_pulls {
-        registry.0.pulls.count(pull);
+        let Origin { address, user_agent } = &caller.origin;
+        let (address, client) = (*address, ClientKind::of(user_agent.as_deref()));
+        registry.0.pulls.count(Pull { repository, manifest: stored.id, tag, method, client, address, at });
     }
-    Ok(Pulled { digest: stored.digest, media_type: stored.media_type, content: stored.content.into() })
+    Pulled { digest: stored.digest, media_type: stored.media_type, content: stored.content.into() }
 }
 
 /// What a reference leads to, and through which lifetime of a tag.
@@ -95,13 +107,14 @@ pub async fn head(
     name: &RepositoryName,
     reference: &Reference,
 ) -> Result<Pulled> {
-    let pulled = give_out(registry, caller, name, reference, PullMethod::Head).await?;
-    let Some(lease_end) = lease_end(registry, caller, name, &pulled.digest).await? else { return Ok(pulled) };
+    let found = look(registry, caller, name, reference).await?;
+    let digest = &found.stored.digest;
+    let lease_end = lease_end(registry, caller, name, digest).await?;
     let renew_before = registry.now() + registry.settings().blob_lease / 2;
-    if matches!(reference, Reference::Digest(_)) && lease_end < renew_before {
-        renew(registry, caller, name, &pulled.digest).await?;
+    if matches!(reference, Reference::Digest(_)) && lease_end.is_some_and(|end| end < renew_before) {
+        renew(registry, caller, name, digest).await?;
     }
-    Ok(pulled)
+    Ok(give_out(registry, caller, found, PullMethod::Head))
 }
 
 /// Until when a manifest is kept that is there with all its bytes; `None` for whoever may not push.

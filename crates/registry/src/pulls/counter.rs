@@ -120,6 +120,13 @@ impl Counter {
         }
     }
 
+    /// How many pulls were counted and are not written down.
+    pub(super) fn waiting(&self) -> i64 {
+        let count = |pending: &Pending| pending.tallies.values().map(|tally| tally.sum.count()).sum::<i64>();
+        let writing = lock(&self.writing);
+        self.shards.iter().map(|shard| count(&lock(shard))).sum::<i64>() + count(&writing)
+    }
+
     /// What there was no room for since this was last asked.
     pub(super) fn take_lost(&self) -> Lost {
         Lost {

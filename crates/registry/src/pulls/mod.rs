@@ -26,6 +26,11 @@ pub(crate) use tally::{Pull, Pulled};
 use crate::access::{Read, check};
 use crate::{Caller, Error, Registry, Result};
 
+/// How many pulls were counted and are not written down yet: they are lost if the program ends now.
+pub fn waiting(registry: &Registry) -> i64 {
+    registry.0.pulls.waiting()
+}
+
 /// How often a tag, and the manifest that it points at, were pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagPulls {

@@ -124,8 +124,19 @@ pub enum Namespace {
     Own,
 }
 
-/// The tags of a namespace that were pulled most in the hours from `from` until before `to`, and of older time in the days
-/// and months that hours were rolled up into; the most pulled first, at most `limit`.
+/// The tags of a namespace that were pulled most.
+#[derive(Debug, Clone)]
+pub struct Top {
+    /// The first instant of the first bucket that was looked at.
+    pub from: Timestamp,
+    /// The first instant after the last.
+    pub to: Timestamp,
+    /// The most pulled first.
+    pub tags: Vec<TagTotal>,
+}
+
+/// The tags of a namespace that were pulled most from the first instant until before the second, at most `limit`. Buckets
+/// are looked at whole: hours, and of older time the days and months that hours were rolled up into.
 ///
 /// # Errors
 /// When the caller does not administer the namespace.
@@ -135,13 +146,13 @@ pub async fn top_tags(
     namespace: Namespace,
     (from, to): (Timestamp, Timestamp),
     limit: i64,
-) -> Result<Vec<TagTotal>> {
-    let caller = Arc::clone(caller);
-    let from = Step::Hour.start(from);
+) -> Result<Top> {
+    let (caller, now) = (Arc::clone(caller), registry.now());
+    let (from, to) = (Step::shortest(from, now).start(from), Step::shortest(to, now).ceiling(to));
     registry
         .scan(move |tx| {
             let namespace = administered(tx, &caller, &namespace)?;
-            Ok(series::top_tags(tx, namespace, from, to, limit)?)
+            Ok(Top { from, to, tags: series::top_tags(tx, namespace, from, to, limit)? })
         })
         .await
 }

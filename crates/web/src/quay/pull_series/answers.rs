@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use wharfinger_model::series::{PullMethod, Split};
 use wharfinger_model::{ClientKind, Rfc3339, Timestamp};
-use wharfinger_registry::pulls::series::{self, Point, TagTotal};
+use wharfinger_registry::pulls::series::{self, Point, TagTotal, Top};
 
 /// As in `2026-08-03T09:00:00Z`.
 pub(super) fn instant(instant: Timestamp) -> String {
@@ -110,7 +110,10 @@ impl Series {
 /// The tags of a namespace that were pulled most.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TopTags {
+    /// Where the time begins: where the hour does that was asked for, or the day or month, if it is not kept by the hour
+    /// any more.
     from: String,
+    /// Where it ends, alike.
     to: String,
     /// Most pulled first.
     tags: Vec<TagPulls>,
@@ -132,12 +135,13 @@ impl From<TagTotal> for TagPulls {
     }
 }
 
-impl TopTags {
-    /// The tags that were pulled most from the first instant to the second.
-    pub(super) fn new((from, to): (Timestamp, Timestamp), top: Vec<TagTotal>) -> Self {
-        Self { from: instant(from), to: instant(to), tags: top.into_iter().map(TagPulls::from).collect() }
+impl From<Top> for TopTags {
+    fn from(Top { from, to, tags }: Top) -> Self {
+        Self { from: instant(from), to: instant(to), tags: tags.into_iter().map(TagPulls::from).collect() }
     }
+}
 
+impl TopTags {
     pub(super) fn csv(&self) -> String {
         let mut csv = "repository,tag,pulls\r\n".to_owned();
         for TagPulls { repository, tag, pulls } in &self.tags {

@@ -116,13 +116,13 @@ async fn of(call: &Call<'_>, of: Of) -> Result<Response, Problem> {
 async fn top(call: &Call<'_>, namespace: Namespace) -> Result<Response, Problem> {
     let asked = span(&call.query(), Step::Day, call.registry.now())
         .and_then(|span| Ok((span, limit(&call.query())?, Format::asked(call)?)));
-    let ((from, to), limit, format) = match asked {
+    let (span, limit, format) = match asked {
         Ok(asked) => asked,
         Err(problem) => {
             series::authorize_top(call.registry, &call.caller, namespace).await?;
             return Err(problem);
         }
     };
-    let top = series::top_tags(call.registry, &call.caller, namespace, (from, to), limit).await?;
-    Ok(format.answer(&TopTags::new((Step::Hour.start(from), to), top), TopTags::csv))
+    let top = series::top_tags(call.registry, &call.caller, namespace, span, limit).await?;
+    Ok(format.answer(&TopTags::from(top), TopTags::csv))
 }

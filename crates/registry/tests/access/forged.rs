@@ -8,16 +8,15 @@ use ring::hmac;
 use serde_json::{Value, json};
 use wharfinger_registry::Origin;
 use wharfinger_registry::identity::registry_token::verify;
-use wharfinger_store::AccountId;
 use wharfinger_store::signing_key::{self, SigningKey};
 
 use crate::can::powers;
-use crate::support::{Place, Repository, START};
+use crate::support::{Person, Place, Repository, START};
 
 /// A registry, its signing key, and a private repository that tokens speak of, with its owner.
 struct Forge {
     place: Place,
-    owner: AccountId,
+    owner: Person,
     key: SigningKey,
     repository: Repository,
 }
@@ -42,7 +41,7 @@ impl Forge {
         json!({
             "iss": "wharfinger", "aud": self.place.registry.settings().service(), "sub": "owner",
             "iat": now, "nbf": now, "exp": now + 3600,
-            "access": [self.access()], "account": {"id": self.owner.get(), "robot": false},
+            "access": [self.access()], "account": {"id": self.owner.0.get(), "robot": false},
         })
     }
 

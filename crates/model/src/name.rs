@@ -140,7 +140,7 @@ impl RepositoryName {
     /// The longest one, in bytes.
     pub const MAX_LENGTH: usize = REPOSITORY_MAX;
     /// The namespace that a name without a slash lies in, as in `docker pull registry/busybox`.
-    pub const LIBRARY: &str = "library";
+    const LIBRARY: &str = "library";
 
     /// Joins the two parts.
     ///

@@ -57,7 +57,7 @@ pub struct Settings {
 
 impl Settings {
     /// Whether robots may trust the issuer.
-    pub fn lets_trust(&self, issuer: &Issuer) -> bool {
+    pub(crate) fn lets_trust(&self, issuer: &Issuer) -> bool {
         let secure = issuer.as_str().starts_with("https://");
         let named = self.trusted_issuers.as_ref().is_none_or(|trusted| trusted.contains(issuer));
         // The operator has named the internal ones, too.

@@ -1,4 +1,4 @@
-//! The floors of the house: which crate may know which, and where SQL may stand.
+//! The floors of the house: which crate may know which, and where SQL may stand; and that its map is true.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail the test")]
 
@@ -139,4 +139,42 @@ fn sql_stands_in_the_store_alone() {
         let marker = SQL_MARKERS.iter().find(|marker| text.contains(**marker));
         assert_eq!(marker, None, "SQL in {}", file.display());
     }
+}
+
+/// Files and folders that a text names between backticks, as in `store/src/db.rs` or `oidc/fetch.rs`.
+fn named_places(text: &str) -> BTreeSet<&str> {
+    let between = text.split('`').skip(1).step_by(2);
+    let is_place = |name: &&str| {
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+        plain
+            && !name.starts_with('/')
+            && (name.ends_with(".rs") || name.ends_with(".sql") || name.ends_with('/'))
+    };
+    between.filter(is_place).collect()
+}
+
+/// Every file and folder of the crates, each as a path that begins with a slash; a folder's ends with one, too.
+fn places(folder: &Path, path: &str, found: &mut Vec<String>) {
+    found.push(format!("{path}/"));
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let path = format!("{path}/{}", entry.file_name().into_string().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            places(&entry.path(), &path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_file_that_the_map_names_is_there() {
+    let mut there = Vec::new();
+    places(&crates(), "/crates", &mut there);
+    let text = fs::read_to_string(crates().parent().unwrap().join("ARCHITECTURE.md")).unwrap();
+    let named = named_places(&text);
+    assert!(named.contains("store/src/db.rs") && named.contains("registry/src/"), "{named:?}");
+    let gone: Vec<_> =
+        named.iter().filter(|name| !there.iter().any(|path| path.ends_with(&format!("/{name}")))).collect();
+    assert!(gone.is_empty(), "ARCHITECTURE.md names what is not there: {gone:?}");
 }

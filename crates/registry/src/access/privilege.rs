@@ -38,7 +38,7 @@ impl Privilege {
 impl Caller {
     /// Whether the caller may do everything: the registry itself, and a superuser by session, or by a token that says
     /// so.
-    pub fn is_superuser(&self) -> bool {
+    pub(crate) fn is_superuser(&self) -> bool {
         let superuser = self.privilege() == Privilege::Superuser;
         match &self.authority {
             Authority::Itself => true,

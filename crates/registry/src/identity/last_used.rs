@@ -30,11 +30,12 @@ pub(super) async fn note(registry: &Registry, token: Token, before: Option<Times
     }
     let written = registry
         .write(move |tx| {
-            Ok(match &token {
-                Token::Access(id) => access_token::set_last_used(tx, *id, now)?,
-                Token::App(lookup) => app_token::set_last_used(tx, lookup, now)?,
-                Token::Robot(id) => robot::set_last_used(tx, *id, now)?,
-            })
+            let written = match &token {
+                Token::Access(id) => access_token::set_last_used(tx, *id, now),
+                Token::App(lookup) => app_token::set_last_used(tx, lookup, now),
+                Token::Robot(id) => robot::set_last_used(tx, *id, now),
+            };
+            Ok(written?)
         })
         .await;
     if let Err(error) = written {

@@ -30,7 +30,6 @@ mod manifest_view;
 mod mounts;
 mod notifications;
 mod oauth;
-mod oauth_pages;
 mod oidc_login;
 mod operator;
 mod organizations;

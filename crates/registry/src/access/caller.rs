@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wharfinger_model::grant::{Resource, ResourceScope};
 use wharfinger_model::{RepositoryName, Scope, Scopes, Timestamp};
 use wharfinger_store::account::{Account, Kind};
-use wharfinger_store::{AccountId, RepositoryId};
+use wharfinger_store::{AccountId, RepositoryId, Tx, access_token, app_token};
 
 use super::Privilege;
 use crate::{Error, Result, Settings};
@@ -172,6 +172,18 @@ impl Caller {
             Some(ShownToken::AccessToken(token)) => Some(token),
             _ => None,
         }
+    }
+
+    /// Whether the token for which the caller was given its registry token has been taken away since: then that is worth
+    /// nothing either. All others have just shown what they came by.
+    pub(crate) fn is_disowned(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let there = match &self.shown {
+            Some(_) if !self.has_grant() => true,
+            Some(ShownToken::AccessToken(token)) => access_token::exists(tx, token.id)?,
+            Some(ShownToken::AppToken(token)) => app_token::exists(tx, &token.uuid)?,
+            None => true,
+        };
+        Ok(!there)
     }
 
     /// Whether the caller shows a registry token, so that it is a client of the distribution API.

@@ -62,7 +62,10 @@ impl<L> Granted<L> {
 /// [`Error::NoRepository`] when it does not, to somebody who would be allowed if it did; [`Error::ReadOnly`] when its state
 /// allows it to nobody.
 pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &RepositoryName) -> Result<Granted<L>> {
-    let standing = repository::standing(tx, name, caller.account().map(|account| account.id))?;
+    let mut standing = repository::standing(tx, name, caller.account().map(|account| account.id))?;
+    if let Some(standing) = &mut standing {
+        standing.disabled |= caller.is_disowned(tx)?;
+    }
     let sees_all = matches!(L::NEED, Need::Read | Need::Inspect) && caller.reads_everything();
     let Some(standing) = standing else {
         // Nobody has rights in a namespace that does not exist, except those who have all.

@@ -64,7 +64,7 @@ impl Caller {
         self.privilege() == Privilege::ReadOnlySuperuser
     }
 
-    fn privilege(&self) -> Privilege {
+    pub(super) fn privilege(&self) -> Privilege {
         self.account.as_ref().map_or(Privilege::None, |account| account.privilege)
     }
 

@@ -4,7 +4,7 @@ use wharfinger_model::grant::{Action, Resource, ResourceScope};
 use wharfinger_model::{RepositoryName, RepositoryState, Role};
 use wharfinger_store::repository::Standing;
 
-use super::{Authority, Caller, Grant, Need};
+use super::{Authority, Caller, Grant, Need, Privilege};
 
 impl Caller {
     /// The role on the repository that the caller's account was given, whatever its token allows.
@@ -45,14 +45,22 @@ impl Caller {
             Authority::Token { scopes } => scopes
                 .repository_ceiling()
                 .and_then(|ceiling| self.given_role(standing).map(|role| role.min(ceiling))),
-            Authority::Grant(grants) => granted_role(grants, name, standing, need),
+            Authority::Grant(grants) => {
+                let granted = granted_role(grants, name, standing, need);
+                // What was granted for the sake of a privilege never was a role.
+                if self.privilege() == Privilege::None {
+                    granted.min(self.given_role(standing))
+                } else {
+                    granted
+                }
+            }
         };
         let role = own.max(everybody);
         if self.is_read_only() { role.min(Some(Role::Read)) } else { role }
     }
 }
 
-/// The role that a registry token gives: a grant to delete is worth a writer's role for deleting alone. A grant is good for
+/// The role that a registry token gives, which the account may have lost since: a grant to delete is worth a writer's role for deleting alone. A grant is good for
 /// the one repository that it was given for, and neither for the next one of its name nor for that one under another
 /// name. One that was given where there was none tells its holder that there still is none, and opens none that is
 /// made later.

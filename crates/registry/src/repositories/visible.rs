@@ -18,11 +18,11 @@ pub(crate) enum PublicOnes {
 }
 
 /// How far the caller sees at this moment: a registry token tells what its account was when it was given, and the account
-/// may be disabled or gone by now, or read no more than its roles let it.
+/// may be disabled or gone by now, or what the token was given for, or read no more than its roles let it.
 pub(crate) fn sight(tx: &mut Tx<'_>, caller: &Caller, settings: &Settings) -> Result<Sight> {
     let sight = caller.sight();
     let (Sight::Account(account) | Sight::All(Some(account))) = &sight else { return Ok(sight) };
-    if !account::is_enabled(tx, account.id)? {
+    if !account::is_enabled(tx, account.id)? || caller.is_disowned(tx)? {
         return Ok(Sight::Public);
     }
     if matches!(sight, Sight::All(_)) {

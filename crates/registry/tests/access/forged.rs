@@ -11,11 +11,12 @@ use wharfinger_registry::identity::registry_token::verify;
 use wharfinger_store::signing_key::{self, SigningKey};
 
 use crate::can::powers;
-use crate::support::{Place, Repository, START};
+use crate::support::{Person, Place, Repository, START};
 
-/// A registry, its signing key, and a private repository that tokens speak of.
+/// A registry, its signing key, and a private repository that tokens speak of, with its owner.
 struct Forge {
     place: Place,
+    owner: Person,
     key: SigningKey,
     repository: Repository,
 }
@@ -26,7 +27,7 @@ impl Forge {
         let owner = place.user("owner").await;
         let repository = place.repository(("owner", owner), &[]).await;
         let keys = place.db.read(signing_key::all).await.unwrap();
-        Self { key: keys[0].clone(), place, repository }
+        Self { key: keys[0].clone(), place, owner, repository }
     }
 
     /// What the registry writes at the head of its tokens.
@@ -38,9 +39,9 @@ impl Forge {
     fn claims(&self) -> Value {
         let now = START.as_seconds();
         json!({
-            "iss": "wharfinger", "aud": self.place.registry.settings().service(), "sub": "somebody",
+            "iss": "wharfinger", "aud": self.place.registry.settings().service(), "sub": "owner",
             "iat": now, "nbf": now, "exp": now + 3600,
-            "access": [self.access()],
+            "access": [self.access()], "account": {"id": self.owner.0.get(), "robot": false},
         })
     }
 

@@ -100,6 +100,11 @@ pub fn by_lookup(tx: &mut Tx<'_>, lookup: &str, now: Timestamp) -> Result<Option
     )
 }
 
+/// Whether there is still a token of that number.
+pub fn exists(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
+    tx.one(sql!("SELECT EXISTS (SELECT 1 FROM access_token WHERE id = ?1)"), params![id], |row| row.get(0))
+}
+
 /// From when on a token is worth nothing, if there is one of that number.
 pub fn expiry(tx: &mut Tx<'_>, id: i64) -> Result<Option<Timestamp>> {
     tx.optional(sql!("SELECT expires_ms FROM access_token WHERE id = ?1"), params![id], |row| row.get(0))

@@ -72,6 +72,11 @@ pub fn by_uuid(tx: &mut Tx<'_>, account: AccountId, uuid: &str) -> Result<Option
     )
 }
 
+/// Whether there is still a token of that name.
+pub fn exists(tx: &mut Tx<'_>, uuid: &str) -> Result<bool> {
+    tx.one(sql!("SELECT EXISTS (SELECT 1 FROM app_token WHERE uuid = ?1)"), params![uuid], |row| row.get(0))
+}
+
 /// Takes a token of the account away; its title, if there was one.
 pub fn delete(tx: &mut Tx<'_>, account: AccountId, uuid: &str) -> Result<Option<String>> {
     tx.optional(

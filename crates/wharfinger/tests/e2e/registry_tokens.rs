@@ -272,3 +272,80 @@ fn a_token_is_not_good_for_another_repository_that_gets_the_name() {
         }
     });
 }
+
+#[test]
+fn a_token_is_worth_no_more_than_the_role_that_its_account_still_has() {
+    each_engine(|server| {
+        let image = Image::of("any");
+        server.by_admin("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send();
+        for name in ["alice", "bob"] {
+            server.add_user(name);
+        }
+        server.push("acme/app", "v1", &image);
+        let team = "/api/v1/organization/acme/team/operators";
+        let member = format!("{team}/members/bob");
+        server.by_admin("PUT", team).json(&json!({"role": "admin"})).send();
+        server.by_admin("PUT", &member).json(&json!({})).send();
+        server.give_role("acme/app", "alice", "write");
+        let token = |user| {
+            let shown = server.token(user, "repo:admin");
+            server.registry_token("$oauthtoken", &shown, &["repository:acme/app:pull,push", CATALOG])
+        };
+        let (alice, bob) = (token("alice"), token("bob"));
+        let pull = |token: &str| server.v2(token, "GET", "acme/app", "manifests/v1").send();
+        let push = |token: &str| server.push_manifest(token, "acme/app", "v2", &image).send();
+        for token in [&alice, &bob] {
+            assert_eq!((pull(token).status, push(token).status), (200, 201));
+        }
+        server.give_role("acme/app", "alice", "read");
+        assert_eq!(pull(&alice).status, 200);
+        push(&alice).is_oci_error(401, "UNAUTHORIZED");
+        server.by_admin("DELETE", "/api/v1/repository/acme/app/permissions/user/alice").send().is_empty(204);
+        server.by_admin("DELETE", &member).send().is_empty(204);
+        for token in [&alice, &bob] {
+            pull(token).is_oci_error(401, "UNAUTHORIZED");
+            push(token).is_oci_error(401, "UNAUTHORIZED");
+        }
+        // What is left is what everybody may.
+        server
+            .by_admin("POST", "/api/v1/repository/acme/app/changevisibility")
+            .json(&json!({"visibility": "public"}))
+            .send();
+        assert_eq!(pull(&alice).status, 200);
+        push(&alice).is_oci_error(401, "UNAUTHORIZED");
+    });
+}
+
+#[test]
+fn a_token_ends_with_the_token_that_it_was_given_for() {
+    each_engine(|server| {
+        server.by_admin("POST", "/api/v1/organization/").json(&json!({"name": "acme"})).send();
+        server.push("admin/app", "v1", &Image::of("any"));
+        let application = server.add_application("acme", "https://ci.example.com/");
+        let lent = format!("/api/v1/organization/acme/applications/{application}/tokens");
+        let wish = json!({"name": "nightly", "scope": "repo:admin super:user"});
+        let lent_token = server.by_admin("POST", &lent).json(&wish).send().json();
+        let own = "/api/v1/user/apptoken";
+        let own_token = server.by_admin("POST", own).json(&json!({"title": "laptop"})).send().json();
+        let own_token = &own_token["token"];
+        for (user, shown, name) in [
+            ("$oauthtoken", &lent_token["token"], format!("{lent}/{}", text(&lent_token["uuid"]))),
+            ("$app", &own_token["token_code"], format!("{own}/{}", text(&own_token["uuid"]))),
+        ] {
+            let token =
+                server.registry_token(user, text(shown), &["repository:admin/app:pull,push", CATALOG]);
+            let pull = || server.v2(&token, "GET", "admin/app", "manifests/v1").send();
+            let catalog = || server.call("GET", "/v2/_catalog").bearer(&token).send().json();
+            assert_eq!((pull().status, &catalog()["repositories"]), (200, &json!(["admin/app"])));
+            server.by_admin("DELETE", &name).send().is_empty(204);
+            pull().is_oci_error(401, "UNAUTHORIZED");
+            assert_eq!(catalog()["repositories"], json!([]));
+        }
+    });
+}
+
+const CATALOG: &str = "registry:catalog:*";
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}

@@ -89,7 +89,7 @@ pub async fn password(
     Ok(account.map(caller))
 }
 
-/// The user of that name, if that is their password: the one place where passwords are tried.
+/// The user of that name, if that is their password.
 ///
 /// # Errors
 /// As [`password`].
@@ -99,6 +99,20 @@ pub(super) async fn account(
     password: &str,
     address: Option<IpAddr>,
 ) -> Result<Option<Account>> {
+    let found = account_and_hash(registry, user, password, address).await?;
+    Ok(found.map(|(account, _)| account))
+}
+
+/// The same, with the password's hash: the one place where passwords are tried.
+///
+/// # Errors
+/// As [`password`].
+pub(super) async fn account_and_hash(
+    registry: &Registry,
+    user: &str,
+    password: &str,
+    address: Option<IpAddr>,
+) -> Result<Option<(Account, String)>> {
     if !Passwords::can_be_one(password) {
         return Ok(None);
     }
@@ -106,13 +120,12 @@ pub(super) async fn account(
     let name = user.to_owned();
     let looked = async {
         let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
-        let (account, hash) = match found {
-            Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
-            _ => (None, None),
-        };
-        Ok((account, registry.0.passwords.verify(password, hash).await?))
+        let found = found.filter(|(account, _)| account.kind == Kind::User);
+        let found = found.and_then(|(account, hash)| Some((account, hash?)));
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        Ok((found, registry.0.passwords.verify(password, hash).await?))
     };
-    let (account, right) = match looked.await {
+    let (found, right) = match looked.await {
         Ok(looked) => looked,
         Err(error) => {
             attempt.withdraw();
@@ -124,7 +137,7 @@ pub(super) async fn account(
     } else {
         attempt.wrong(registry.now());
     }
-    Ok(account.filter(|_| right))
+    Ok(found.filter(|_| right))
 }
 
 /// The robot of that name, if the token is its own, or one that it trusts.

@@ -217,7 +217,7 @@ fn response(answer: &Answer) -> Response {
 fn securities(operation: &Operation) -> Vec<SecurityRequirement> {
     let scopes = match operation.access {
         Access::Open => return Vec::new(),
-        Access::Anybody => Vec::new(),
+        Access::Anybody | Access::Somebody => Vec::new(),
         Access::Scope(scope) => vec![scope.as_str()],
         // Only superusers have the last one, and the operation asks for it of them alone.
         Access::EveryScope => {

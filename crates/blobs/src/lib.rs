@@ -67,9 +67,9 @@ pub trait Blobs: Send + Sync + 'static {
     /// When nothing can be told of it, as while the storage is out of reach.
     fn open<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<Reader>>>;
 
-    /// Deletes a blob; one that is not there already is. Against a commit of the same digest either may win: the caller
+    /// Deletes a blob; whether it was there. Against a commit of the same digest either may win: the caller
     /// keeps the two apart.
-    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>>;
+    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<bool>>;
 
     /// Some blobs with their lengths after `after`, in the order of their digests' text; empty only when none follow.
     fn list<'a>(&'a self, after: Option<&'a Digest>) -> BoxFuture<'a, Result<Vec<Listed>>>;

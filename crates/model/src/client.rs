@@ -10,6 +10,15 @@ pub fn behind(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The network in which whoever is behind `address` may take another: whoever has one IPv6 /64 may have all of its /48, as
+/// sites are given them (RFC 6177). An IPv4 address is a network of its own.
+pub fn site(address: IpAddr) -> IpAddr {
+    match behind(address) {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
 /// What kind of program pulls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientKind {
@@ -92,7 +101,21 @@ impl ClientKind {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by it")]
+
     use super::*;
+
+    #[test]
+    fn a_client_is_a_network_of_ipv6_and_a_site_the_networks_beside_it() {
+        for (address, client, network) in [
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1::"),
+            ("192.0.2.1", "192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1"),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!((behind(address), site(address)), (client.parse().unwrap(), network.parse().unwrap()));
+        }
+    }
 
     #[test]
     fn a_client_is_what_its_first_product_says() {

@@ -26,6 +26,12 @@ impl Subject {
         Self { namespace, repository: Some(repository) }
     }
 
+    /// The registry itself, which is in no namespace: its log is for superusers.
+    pub(crate) fn registry() -> Self {
+        // No account has this key.
+        Self { namespace: AccountId::new(0), repository: None }
+    }
+
     /// Something in a namespace.
     pub(crate) fn namespace(namespace: AccountId) -> Self {
         Self { namespace, repository: None }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 use wharfinger_blobs::{Appender, Blobs, BoxFuture, Disk, Listed, Reader, Result, UploadState};
 use wharfinger_model::{Algorithm, Digest};
+use wharfinger_registry::blobs::{sweep, uploads};
 use wharfinger_registry::check::{self, Fault, Listener, Repair};
 use wharfinger_registry::collect::{self, Freed, Strays};
 use wharfinger_registry::{Caller, Registry, Settings};
@@ -21,10 +22,11 @@ use wharfinger_store::testing::{Engine, TestStore};
 
 use support::{Place, Repository, image};
 
-/// A disk on which one blob can be neither read nor deleted, or none can be listed.
+/// A disk on which one blob can be neither read nor deleted, or one upload not be thrown away, or none can be listed.
 struct Broken {
     disk: Disk,
     at: Mutex<Option<Digest>>,
+    at_upload: Mutex<Option<Uuid>>,
     unlisted: AtomicBool,
 }
 
@@ -51,6 +53,9 @@ impl Blobs for Broken {
     }
 
     fn abort(&self, id: Uuid) -> BoxFuture<'_, Result<()>> {
+        if *self.at_upload.lock().unwrap() == Some(id) {
+            return Box::pin(async { Err(io::Error::other("the disk is broken there").into()) });
+        }
         self.disk.abort(id)
     }
 
@@ -61,7 +66,7 @@ impl Blobs for Broken {
         })
     }
 
-    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
+    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             self.fails(digest)?;
             self.disk.delete(digest).await
@@ -107,6 +112,7 @@ impl Scene {
         let disk = Arc::new(Broken {
             disk: place.disk.clone(),
             at: Mutex::new(None),
+            at_upload: Mutex::new(None),
             unlisted: AtomicBool::new(false),
         });
         let (db, clock) = (place.db.clone(), place.clock.clone());
@@ -154,6 +160,43 @@ async fn a_file_that_can_not_be_deleted_keeps_no_other_and_is_tried_again() {
         let freed = collect::collect(registry, Strays::Leave).await.unwrap();
         assert_eq!(freed, Freed { bytes: size, ..Freed::default() });
         scene.place.assert_bytes_agree().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_not_there_is_not_told_to_be_freed() {
+    each_engine(async |scene| {
+        let blobs = scene.push_blobs().await;
+        assert!(scene.place.disk.delete(&Digest::sha256(&blobs[2])).await.unwrap());
+        scene.place.clock.advance(Duration::from_secs(3600));
+        let freed = collect::collect(&scene.place.registry, Strays::Leave).await.unwrap();
+        assert_eq!(freed, Freed { blobs: 5, bytes: 4 * blobs[0].len() as u64, ..Freed::default() });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_that_can_not_be_thrown_away_keeps_no_other_and_is_tried_again() {
+    each_engine(async |scene| {
+        let registry = &scene.place.registry;
+        for _ in 0..3 {
+            let begun = uploads::begin(registry, &scene.caller, &scene.repository.name, Algorithm::Sha256);
+            begun.await.unwrap();
+        }
+        let broken = scene.place.disk.uploads().await.unwrap()[1];
+        *scene.disk.at_upload.lock().unwrap() = Some(broken);
+        scene.place.clock.advance(registry.settings().upload_expiry);
+        assert_eq!(sweep::uploads(registry).await.unwrap(), 3);
+        assert_eq!(scene.place.disk.uploads().await.unwrap(), [broken]);
+        for _ in 0..2 {
+            drop(scene.place.disk.begin(Uuid::new_v4(), Algorithm::Sha256).await.unwrap());
+        }
+        assert_eq!(sweep::strays(registry).await.unwrap(), 2);
+        assert_eq!(scene.place.disk.uploads().await.unwrap(), [broken]);
+        *scene.disk.at_upload.lock().unwrap() = None;
+        assert_eq!(sweep::strays(registry).await.unwrap(), 1);
+        assert_eq!(scene.place.disk.uploads().await.unwrap(), [] as [Uuid; 0]);
     })
     .await;
 }

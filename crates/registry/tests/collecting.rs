@@ -302,7 +302,7 @@ impl Blobs for Slow {
         self.disk.open(digest)
     }
 
-    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, wharfinger_blobs::Result<()>> {
+    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, wharfinger_blobs::Result<bool>> {
         Box::pin(async move {
             if self.slow.swap(false, Ordering::Relaxed) {
                 self.arrived.notify_one();

@@ -54,7 +54,7 @@ impl Blobs for Held {
         self.disk.open(digest)
     }
 
-    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
+    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<bool>> {
         self.disk.delete(digest)
     }
 

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use http::StatusCode;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use serde_json::json;
 use tokio::time::timeout;
@@ -29,6 +29,8 @@ const HOME: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Whar
     and tags are managed at <code>/api/v1/</code>: <a href=\"/api/docs\">what it can do</a>.</p></html>\n";
 const NOTHING: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Not found</title>\
     <h1>Not found</h1><p>There is nothing at this address. <a href=\"/\">Wharfinger</a></p></html>\n";
+const READ_ONLY: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Method not allowed</title>\
+    <h1>Method not allowed</h1><p>This address can only be read. <a href=\"/\">Wharfinger</a></p></html>\n";
 
 /// What there is outside of the APIs.
 #[derive(Debug, Clone, Copy)]
@@ -60,11 +62,13 @@ pub(crate) const ROUTES: &[Route<Page>] = &[
 /// Answers whatever is no business of the APIs.
 pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    let found = ROUTES.iter().find(|route| route.path == parts.uri.path());
-    let Some(found) = found.filter(|route| route.allows(&parts.method)) else {
+    let Some(found) = ROUTES.iter().find(|route| route.path == parts.uri.path()) else {
         return page(StatusCode::NOT_FOUND, NOTHING);
     };
     found.note();
+    if !found.allows(&parts.method) {
+        return ([(ALLOW, found.methods)], page(StatusCode::METHOD_NOT_ALLOWED, READ_ONLY)).into_response();
+    }
     match found.page {
         Page::Home => page(StatusCode::OK, HOME),
         Page::Docs => page(StatusCode::OK, documents::page()),

@@ -81,9 +81,9 @@ impl Disk {
         .await
     }
 
-    async fn delete_blob(self, digest: Digest) -> Result<()> {
+    async fn delete_blob(self, digest: Digest) -> Result<bool> {
         // Not synced: what a loss of power brings back is a file that no row tells of.
-        blocking(move || Ok(folders::remove(&self.folders.blob(&digest)).map(drop)?)).await
+        blocking(move || Ok(folders::remove(&self.folders.blob(&digest))?)).await
     }
 
     async fn list_blobs(self, after: Option<Digest>) -> Result<Vec<Listed>> {
@@ -134,7 +134,7 @@ impl Blobs for Disk {
         Box::pin(self.clone().open_blob(digest.clone()))
     }
 
-    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
+    fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<bool>> {
         Box::pin(self.clone().delete_blob(digest.clone()))
     }
 

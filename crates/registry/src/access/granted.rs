@@ -66,7 +66,11 @@ pub(crate) fn check<L: Level>(tx: &mut Tx<'_>, caller: &Caller, name: &Repositor
     if let Some(standing) = &mut standing {
         standing.disabled |= caller.is_disowned(tx)?;
     }
-    let sees_all = matches!(L::NEED, Need::Read | Need::Inspect) && caller.reads_everything();
+    let sees_all = match L::NEED {
+        Need::Read => caller.reads_every_repository(),
+        Need::Inspect => caller.reads_everything(),
+        _ => false,
+    };
     let Some(standing) = standing else {
         // Nobody has rights in a namespace that does not exist, except those who have all.
         let knows = caller.is_superuser() || sees_all;

@@ -60,6 +60,12 @@ impl Caller {
                 }
     }
 
+    /// Whether the caller may read every repository, and what is in it: a read-only superuser also by what was made for
+    /// repositories alone.
+    pub(crate) fn reads_every_repository(&self) -> bool {
+        self.reads_everything() || (self.is_read_only() && matches!(self.authority, Authority::Login))
+    }
+
     /// Whether the caller must not write, whatever its roles are.
     pub(super) fn is_read_only(&self) -> bool {
         self.privilege() == Privilege::ReadOnlySuperuser

@@ -35,7 +35,7 @@ impl Caller {
     /// `need`.
     pub(crate) fn role(&self, name: &RepositoryName, standing: &Standing, need: Need) -> Option<Role> {
         let public = standing.repository.as_ref().is_some_and(|repository| repository.public);
-        let everybody = (public || self.reads_everything()).then_some(Role::Read);
+        let everybody = (public || self.reads_every_repository()).then_some(Role::Read);
         let own = match &self.authority {
             _ if standing.disabled => None,
             _ if self.is_superuser() => Some(Role::Admin),

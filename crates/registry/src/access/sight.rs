@@ -31,7 +31,7 @@ impl Caller {
     /// its credentials tell; lists begin with [`crate::repositories::visible::sight`], which also asks the store.
     pub(crate) fn sight(&self) -> Sight {
         match &self.authority {
-            _ if self.reads_everything() => Sight::All(self.account.clone()),
+            _ if self.reads_every_repository() => Sight::All(self.account.clone()),
             Authority::Grant(grants) => granted_sight(grants, self.account.as_ref()),
             Authority::Token { scopes } if scopes.repository_ceiling().is_none() => Sight::Public,
             Authority::Session { .. }

@@ -22,7 +22,7 @@ pub(super) async fn delete(registry: &Registry) -> Result<Freed> {
     }
 }
 
-/// Deletes doomed bytes, unless a push has taken them back; how many. What can't be deleted stays doomed. While that is
+/// Deletes doomed bytes, unless a push has taken them back; how many there were. What can't be deleted stays doomed. While that is
 /// under way, pushes of the same digests wait. It goes on to its end even if nobody waits for it: the claims must last
 /// until the files are gone.
 async fn delete_some(registry: &Registry, listed: Vec<(Digest, i64)>) -> Result<u64> {
@@ -40,11 +40,15 @@ async fn delete_some(registry: &Registry, listed: Vec<(Digest, i64)>) -> Result<
         let (mut freed, mut settled, mut failed) = (0, Vec::with_capacity(listed.len()), Vec::new());
         for ((digest, size), still) in listed.into_iter().zip(still) {
             if still {
-                if let Err(error) = registry.bytes().delete(&digest).await {
-                    failed.push((digest, error));
-                    continue;
+                match registry.bytes().delete(&digest).await {
+                    Ok(true) => freed += u64::try_from(size).unwrap_or(0),
+                    // A collection that was broken off has deleted it, or it was lost before.
+                    Ok(false) => {}
+                    Err(error) => {
+                        failed.push((digest, error));
+                        continue;
+                    }
                 }
-                freed += u64::try_from(size).unwrap_or(0);
             }
             settled.push(digest);
         }

@@ -9,6 +9,7 @@ use wharfinger_store::account::{self, Account, Kind};
 
 use super::derived::Purpose;
 use super::passwords;
+use crate::access::Identity;
 use crate::audit::{self, Subject};
 use crate::identity::users;
 use crate::{Caller, Error, Registry, Result};
@@ -20,18 +21,24 @@ use crate::{Caller, Error, Registry, Result};
 /// [`Error::TooManyAttempts`] when too many were wrong.
 pub async fn generate(registry: &Registry, caller: &Arc<Caller>, password: &str) -> Result<SecretString> {
     users::authorize_admin(caller)?;
-    let name = caller.account().map(|account| account.name.clone()).unwrap_or_default();
-    let shown = passwords::check(registry, &name, password, caller.origin.address).await?;
-    let id = shown.ok_or_else(|| Error::InvalidRequest("Invalid password".into()))?.id;
+    let invalid = || Error::InvalidRequest("Invalid password".into());
+    let Identity { id, name, .. } = caller.account().cloned().ok_or(Error::Unauthenticated)?;
+    let shown = passwords::check_with_hash(registry, &name, password, caller.origin.address).await?;
+    let (_, hash) = shown.filter(|(account, _)| account.id == id).ok_or_else(invalid)?;
+    let key = registry.0.secret_key.derive(Purpose::ClientKey, &hash);
     let (caller, now) = (Arc::clone(caller), registry.now());
-    let hash = registry
+    registry
         .write(move |tx| {
+            // Since the password was looked at it may have been changed, or the name given to somebody else.
+            let found = account::with_password(tx, &name)?;
+            if found.is_none_or(|(found, current)| found.id != id || current.as_ref() != Some(&hash)) {
+                return Err(invalid());
+            }
             let subject = Subject::namespace(id);
-            audit::write(tx, &caller, subject, "user_generate_client_key", json!({}), now)?;
-            Ok(account::with_password(tx, &name)?.and_then(|(_, hash)| hash))
+            audit::write(tx, &caller, subject, "user_generate_client_key", json!({}), now)
         })
         .await?;
-    Ok(registry.0.secret_key.derive(Purpose::ClientKey, &hash.ok_or(Error::NoAccount)?))
+    Ok(key)
 }
 
 /// The user of that name, if that is their client key.

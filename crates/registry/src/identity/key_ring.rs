@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use wharfinger_model::Timestamp;
-use wharfinger_store::signing_key::{self, SigningKey};
+use wharfinger_store::signing_key::{self, Listed, SigningKey};
 use wharfinger_store::{Db, Tx};
 
-use super::signed;
-use crate::{Error, Registry, Result, secrets};
+use super::{service_keys, signed};
+use crate::audit::Subject;
+use crate::{Caller, Error, Registry, Result, secrets};
 
 /// How often the keys have to be read again.
 pub const REFRESH: Duration = Duration::from_secs(15);
@@ -152,7 +153,7 @@ pub enum OldKeys {
     Revoke,
 }
 
-/// Makes a new signing key; its name. Within [`REFRESH`] every process knows it, and signs with it from about a minute
+/// Makes a new signing key, for the operator; its name. Within [`REFRESH`] every process knows it, and signs with it from about a minute
 /// after that.
 ///
 /// # Errors
@@ -161,12 +162,20 @@ pub async fn rotate(registry: &Registry, old: OldKeys) -> Result<String> {
     let ((name, secret), now) = (new_key()?, registry.now());
     registry
         .write(move |tx| {
+            let note = |tx: &mut Tx<'_>, kind, key: &Listed| {
+                let (operator, subject) = (Caller::itself(), Subject::registry());
+                service_keys::note(tx, &operator, subject, kind, &key.name, &key.description, now)
+            };
+            let before = signing_key::list(tx)?;
+            signing_key::insert(tx, &name, &secret, now)?;
+            let made = signing_key::list(tx)?.into_iter().find(|key| key.name == name);
+            note(tx, "service_key_create", &made.ok_or(Error::NoKey)?)?;
             if old == OldKeys::Revoke {
-                for key in signing_key::all(tx)? {
+                for key in before {
                     signing_key::delete(tx, &key.name)?;
+                    note(tx, "service_key_delete", &key)?;
                 }
             }
-            signing_key::insert(tx, &name, &secret, now)?;
             Ok(name.clone())
         })
         .await

@@ -102,6 +102,20 @@ pub(super) async fn check(
     password: &str,
     address: Option<IpAddr>,
 ) -> Result<Option<Account>> {
+    let found = check_with_hash(registry, user, password, address).await?;
+    Ok(found.map(|(account, _)| account))
+}
+
+/// The same, with the password's hash.
+///
+/// # Errors
+/// As [`check`].
+pub(super) async fn check_with_hash(
+    registry: &Registry,
+    user: &str,
+    password: &str,
+    address: Option<IpAddr>,
+) -> Result<Option<(Account, String)>> {
     if !Passwords::can_be_one(password) {
         return Ok(None);
     }
@@ -109,13 +123,12 @@ pub(super) async fn check(
     let name = user.to_owned();
     let looked = async {
         let found = registry.read(move |tx| Ok(account::with_password(tx, &name)?)).await?;
-        let (account, hash) = match found {
-            Some((account, hash)) if account.kind == Kind::User => (Some(account), hash),
-            _ => (None, None),
-        };
-        Ok((account, registry.0.passwords.verify(password, hash).await?))
+        let found = found.filter(|(account, _)| account.kind == Kind::User);
+        let found = found.and_then(|(account, hash)| Some((account, hash?)));
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        Ok((found, registry.0.passwords.verify(password, hash).await?))
     };
-    let (account, right) = match looked.await {
+    let (found, right) = match looked.await {
         Ok(looked) => looked,
         Err(error) => {
             attempt.withdraw();
@@ -127,5 +140,5 @@ pub(super) async fn check(
     } else {
         attempt.wrong(registry.now());
     }
-    Ok(account.filter(|_| right))
+    Ok(found.filter(|_| right))
 }

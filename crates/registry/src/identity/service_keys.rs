@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use wharfinger_model::Timestamp;
+use wharfinger_store::Tx;
 use wharfinger_store::signing_key::{self, Description, Listed};
-use wharfinger_store::{AccountId, Tx};
 
 use super::key_ring;
 use crate::audit::{self, Subject};
@@ -131,7 +131,8 @@ pub async fn create(registry: &Registry, caller: &Arc<Caller>, new: NewServiceKe
             signing_key::insert(tx, &kid, &secret, now)?;
             signing_key::set_created_by(tx, &kid, maker)?;
             signing_key::describe(tx, &kid, &description)?;
-            note(tx, &caller, maker, "service_key_create", &kid, &description, now)?;
+            let subject = Subject::namespace(maker);
+            note(tx, &caller, subject, "service_key_create", &kid, &description, now)?;
             find(tx, &kid)
         })
         .await
@@ -169,7 +170,7 @@ pub async fn update(
             require_lasting(tx)?;
             let kind =
                 if description.expires == expired { "service_key_modify" } else { "service_key_extend" };
-            note(tx, &caller, changer, kind, &kid, &description, now)?;
+            note(tx, &caller, Subject::namespace(changer), kind, &kid, &description, now)?;
             find(tx, &kid)
         })
         .await
@@ -189,7 +190,8 @@ pub async fn delete(registry: &Registry, caller: &Arc<Caller>, kid: &str) -> Res
             let description = hold(tx, &kid)?.description;
             signing_key::delete(tx, &kid)?;
             require_lasting(tx)?;
-            note(tx, &caller, deleter, "service_key_delete", &kid, &description, now)
+            let subject = Subject::namespace(deleter);
+            note(tx, &caller, subject, "service_key_delete", &kid, &description, now)
         })
         .await?;
     key_ring::refresh(registry).await
@@ -222,11 +224,11 @@ fn require_lasting(tx: &mut Tx<'_>) -> Result<()> {
     }
 }
 
-/// Writes down what a superuser did with a key.
-fn note(
+/// Writes down what a superuser or the operator did with a key.
+pub(super) fn note(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    superuser: AccountId,
+    subject: Subject,
     kind: &str,
     kid: &str,
     description: &Description,
@@ -235,5 +237,5 @@ fn note(
     let Description { service, title, expires, .. } = description;
     let expiration_date = expires.map(|expires| expires.as_seconds());
     let metadata = json!({"kid": kid, "service": service, "name": title, "expiration_date": expiration_date});
-    audit::write(tx, caller, Subject::namespace(superuser), kind, metadata, now)
+    audit::write(tx, caller, subject, kind, metadata, now)
 }

@@ -8,7 +8,7 @@ use wharfinger_model::{Scope, Timestamp};
 use wharfinger_store::account::Account;
 use wharfinger_store::{authorization_code, session};
 
-use super::{cookies, passwords};
+use super::{cookies, passwords, user_change};
 use crate::access::Authority;
 use crate::audit::{self, Subject};
 use crate::{Caller, Error, Origin, Registry, Result, secrets};
@@ -85,7 +85,7 @@ pub(crate) async fn open(
     Ok(cookie)
 }
 
-/// Ends every session of the caller's account. Whoever is not signed in is signed out already.
+/// Ends every session of the caller's account, and what was agreed to in them but not exchanged yet. Whoever is not signed in is signed out already.
 ///
 /// # Errors
 /// [`Error::Forbidden`] when the caller's token is not for administering its user.
@@ -97,7 +97,7 @@ pub async fn sign_out(registry: &Registry, caller: &Arc<Caller>) -> Result<()> {
     let (caller, now) = (Arc::clone(caller), registry.now());
     registry
         .write(move |tx| {
-            session::delete_all(tx, id)?;
+            user_change::end_sign_ins(tx, id)?;
             audit::write(tx, &caller, Subject::namespace(id), "logout_success", json!({}), now)
         })
         .await

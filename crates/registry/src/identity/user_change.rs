@@ -61,7 +61,7 @@ pub(crate) fn set_password(tx: &mut Tx<'_>, user: AccountId, hash: &str) -> Resu
 }
 
 /// Ends a user's sessions, and what was agreed to in them but not exchanged yet.
-fn end_sign_ins(tx: &mut Tx<'_>, user: AccountId) -> Result<()> {
+pub(super) fn end_sign_ins(tx: &mut Tx<'_>, user: AccountId) -> Result<()> {
     session::delete_all(tx, user)?;
     Ok(authorization_code::delete_all(tx, user)?)
 }

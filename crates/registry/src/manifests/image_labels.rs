@@ -18,7 +18,7 @@ const MAX_LABELS: usize = 1000;
 pub(crate) type Labels = BTreeMap<String, String>;
 
 /// The labels in the config of an image, whoever has that. An index has none, and a config that is missing or is none
-/// says nothing: whether the repository has it is decided elsewhere.
+/// says nothing: whether the repository has it, and its bytes are there, is decided when the manifest is stored.
 ///
 /// # Errors
 /// When the storage fails.

@@ -141,6 +141,12 @@ pub fn newest(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Digest>> {
     })
 }
 
+/// How long a blob is, whoever has it; `None` for one whose bytes are lost.
+pub fn size(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<i64>> {
+    let sql = sql!("SELECT size FROM blob WHERE digest = ?1 AND NOT lost");
+    tx.optional(sql, params![digest], |row| row.get(0))
+}
+
 /// Records whether the blob's bytes are lost; whether the blob has a row.
 pub fn set_lost(tx: &mut Tx<'_>, digest: &Digest, lost: bool) -> Result<bool> {
     Ok(tx.execute(sql!("UPDATE blob SET lost = ?2 WHERE digest = ?1"), params![digest, lost])? > 0)

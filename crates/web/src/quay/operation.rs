@@ -59,6 +59,8 @@ pub(super) enum Access {
     Open,
     /// Anybody, known or not; what is seen depends on who it is.
     Anybody,
+    /// Somebody, by whatever they show: any token will do.
+    Somebody,
     /// A role which tokens let through that have this scope, or a higher one of its kind.
     Scope(Scope),
     /// All that an account may do: no token that lets through less.

@@ -4,7 +4,6 @@ use axum::response::Response;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
-use wharfinger_model::Scope;
 use wharfinger_registry::search::{self, Entity, EntityQuery, Found, FoundRepository};
 
 use super::operation::{Access, Answer, Operation, Parameter};
@@ -52,8 +51,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "getMatchingEntities",
         method: Method::GET,
         path: "/api/v1/entities/{prefix}",
-        // Any token will do; this one is named because it opens the least.
-        access: Access::Scope(Scope::RepoRead),
+        access: Access::Somebody,
         summary: "Find users, robots and teams by the beginning of their names.",
         query: &[
             Parameter::text("namespace", "The namespace whose robots and teams to look for."),

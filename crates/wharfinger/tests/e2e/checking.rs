@@ -301,6 +301,21 @@ fn bytes_that_are_gone_are_missed_by_whoever_asks_for_them_and_a_push_brings_the
 }
 
 #[test]
+fn a_manifest_whose_config_is_gone_is_refused_and_the_next_push_brings_it() {
+    for engine in engines() {
+        let server = Server::start_with(engine, &[]);
+        let image = Image::of("image");
+        server.push("admin/app", "v1", &image);
+        fs::remove_file(file(&server, &Digest::sha256(&image.blobs[0]))).unwrap();
+        let token = server.push_token("admin/app");
+        let refused = server.push_manifest(&token, "admin/app", "v2", &image).send();
+        refused.is_oci_error(400, "MANIFEST_BLOB_UNKNOWN");
+        push_asking(&server, Asks::ForManifests, &token, "admin/app", "v2", &[&image]);
+        server.forgive("the bytes of a blob are lost", 1);
+    }
+}
+
+#[test]
 fn nothing_is_lost_while_the_storage_is_out_of_reach() {
     let server = Server::start(Engine::Sqlite);
     let image = Image::of("image");

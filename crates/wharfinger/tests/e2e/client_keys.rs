@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{ADMIN_PASSWORD, Browser, each_engine};
+use crate::support::{ADMIN_PASSWORD, Browser, Engine, Image, Server, each_engine};
 
 const PATH: &str = "/api/v1/user/clientkey";
 
@@ -38,4 +38,31 @@ fn a_client_key_pulls_and_pushes_and_nothing_else_until_the_password_changes() {
         server.ask_token("admin", &key, &[]).is_oci_error(401, "UNAUTHORIZED");
         assert!(!server.has_said(&key));
     });
+}
+
+#[test]
+fn what_a_read_only_superuser_gives_programs_pulls_everything_and_looks_after_nothing() {
+    let server = Server::start_with(Engine::Sqlite, &[("global-readonly-superusers", "auditor")]);
+    let image = Image::of("any");
+    server.push("admin/web", "v1", &image);
+    server.add_user_with_password("auditor", ADMIN_PASSWORD);
+    let mut browser = Browser::open(&server);
+    browser.sign_in("auditor", ADMIN_PASSWORD);
+    let key = browser.post(PATH, &json!({"password": ADMIN_PASSWORD})).json();
+    let own = browser.post("/api/v1/user/apptoken", &json!({"title": "scanner"})).json();
+    for (user, password) in [("auditor", &key["key"]), ("$app", &own["token"]["token_code"])] {
+        let password = password.as_str().unwrap();
+        let scopes = ["repository:admin/web:pull,push", "registry:catalog:*"];
+        let token = server.registry_token(user, password, &scopes);
+        assert_eq!(server.v2(&token, "GET", "admin/web", "manifests/v1").send().status, 200, "{user}");
+        let catalog = server.call("GET", "/v2/_catalog").bearer(&token).send().json();
+        assert_eq!(catalog["repositories"], json!(["admin/web"]), "{user}");
+        let push = server.push_manifest(&token, "admin/web", "v2", &image).send();
+        push.is_oci_error(401, "UNAUTHORIZED");
+        let ask = |path: &str| server.call("GET", path).basic(user, password).send().status;
+        assert_eq!(ask("/api/v1/repository/admin/web/tag/"), 200, "{user}");
+        for path in ["/api/v1/superuser/users/", "/api/v1/repository/admin/web/logs"] {
+            assert_eq!(ask(path), 403, "{user} {path}");
+        }
+    }
 }

@@ -119,4 +119,12 @@ fn a_running_server_takes_new_keys_and_drops_revoked_ones() {
     server.eventually(taken, |answer| answer.status == 401);
     let token = server.push_token("admin/app");
     assert_eq!(server.call("GET", "/v2/").bearer(&token).send().status, 200);
+    let logged = server.by_admin("GET", "/api/v1/superuser/logs").send().json();
+    let of_keys = logged["logs"].as_array().unwrap().iter().filter(|entry| {
+        let kind = entry["kind"].as_str().unwrap();
+        kind.starts_with("service_key_") && entry["metadata"]["kid"].is_string()
+    });
+    let kinds: Vec<_> = of_keys.map(|entry| entry["kind"].as_str().unwrap()).collect();
+    let revoked = ["service_key_delete"; 2];
+    assert_eq!(kinds, [&revoked[..], &["service_key_create"; 2]].concat(), "newest first");
 }

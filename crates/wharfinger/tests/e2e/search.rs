@@ -122,6 +122,7 @@ fn users_are_named_to_those_who_are_signed_in_and_teams_to_members() {
         let user = |name: &str| ("user".to_owned(), name.to_owned());
         assert_eq!(entities(&bob, "web"), [user("webster")]);
         assert_eq!(entities(&bob, "WEB%25"), []);
+        assert_eq!(entities(&bob, "%00"), []);
         let inside = "?namespace=webshop&includeTeams=true&includeOrgs=true";
         assert_eq!(entities(&bob, &format!("web{inside}")), [user("webster")]);
         assert_eq!(entities(&bob, &format!("own{inside}")), []);

@@ -2,8 +2,9 @@
 //!
 //! What is counted is the pair of a name and the client that tries it, so that nobody can lock another out by guessing
 //! at their password. Names that nobody has are counted like others, or the waiting would tell which exist. Besides, a
-//! client's wrong passwords are counted whatever the name is, or one could try each of many names a few times: that
-//! holds up only those of its names whose password was not right there lately.
+//! client's wrong passwords are counted whatever the name is, or one could try each of many names a few times, and those of
+//! all clients of an IPv6 site, or one could begin anew in each of its networks. Both hold up only those of the names whose
+//! password was not right there lately.
 //!
 //! An attempt counts from its beginning: of many at once no more are let in than could be one after the other. The
 //! others wait for what comes of those, because all may be of somebody who has the right password.
@@ -31,11 +32,13 @@ struct Allowance {
 const OF_PAIR: Allowance = Allowance { free: 5, longest_pause: Duration::from_secs(900) };
 /// What a client has for all names together. Many people may be behind one address, so it is more, and the pauses short.
 const OF_CLIENT: Allowance = Allowance { free: 100, longest_pause: Duration::from_secs(60) };
+/// What all clients of a site have for all names together.
+const OF_SITE: Allowance = Allowance { free: 500, longest_pause: Duration::from_secs(60) };
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// After so long without a wrong password those of a pair are forgotten, and so long it is known for its right one.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
-/// After so long a client's count begins anew: from a large office a wrong password comes at any time.
+/// After so long the count of a client or a site begins anew: from a large office a wrong password comes at any time.
 const CLIENT_MEMORY: Duration = Duration::from_secs(3600);
 /// So many counts are remembered. To make this forget one by filling it up, one would have to wait for more password
 /// hashes than the pause takes.
@@ -50,7 +53,7 @@ pub(crate) struct Backoff {
     capacity: usize,
 }
 
-/// A pair of name and client, or a client, by a hash that nobody else can compute: a name may be long.
+/// A pair of name and client, a client, or a site, by a hash that nobody else can compute: a name may be long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key(u64);
 
@@ -119,9 +122,16 @@ impl Allowance {
 /// A password that is being looked at. One that is given up counts as wrong: whoever hangs up has had a hash computed.
 pub(crate) struct Attempt<'a> {
     backoff: &'a Backoff,
+    counted: Counted,
+    outcome: Outcome,
+}
+
+/// By what an attempt is counted.
+#[derive(Clone, Copy)]
+struct Counted {
     pair: Key,
     client: Key,
-    outcome: Outcome,
+    site: Key,
 }
 
 #[derive(Clone, Copy)]
@@ -151,7 +161,7 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        self.backoff.end(self.pair, self.client, self.outcome);
+        self.backoff.end(self.counted, self.outcome);
     }
 }
 
@@ -186,15 +196,17 @@ impl Backoff {
 
     /// `None` if that depends on attempts that are under way.
     fn try_admit(&self, user: &str, address: Option<IpAddr>, now: Timestamp) -> Result<Option<Attempt<'_>>> {
-        let address = address.map(client::behind);
-        let pair = Key(self.hasher.hash_one((user, address)));
-        let client = Key(self.hasher.hash_one(address));
+        let counted = self.counted(user, address);
         let mut counts = self.lock();
         let count = |key| counts.get(&key).copied().unwrap_or_else(|| Count::new(now));
-        let (of_pair, of_client) = (count(pair), count(client));
+        let (of_pair, of_client, of_site) = (count(counted.pair), count(counted.client), count(counted.site));
         let mut of_pair = of_pair.remembered(of_pair.last + MEMORY, now);
         let mut of_client = of_client.remembered(of_client.began + CLIENT_MEMORY, now);
-        let whatever_name = if of_pair.known { Verdict::Now } else { of_client.judge(&OF_CLIENT, now) };
+        let mut of_site = of_site.remembered(of_site.began + CLIENT_MEMORY, now);
+        let whatever_name = match of_pair.known {
+            true => Verdict::Now,
+            false => of_client.judge(&OF_CLIENT, now).max(of_site.judge(&OF_SITE, now)),
+        };
         match of_pair.judge(&OF_PAIR, now).max(whatever_name) {
             Verdict::Now => {}
             Verdict::AfterOthers => return Ok(None),
@@ -202,17 +214,29 @@ impl Backoff {
         }
         of_pair.under_way += 1;
         of_client.under_way += 1;
-        if counts.len() + 2 > self.capacity {
+        of_site.under_way += 1;
+        if counts.len() + 3 > self.capacity {
             forget_half(&mut counts);
         }
-        counts.insert(pair, of_pair);
-        counts.insert(client, of_client);
-        Ok(Some(Attempt { backoff: self, pair, client, outcome: Outcome::Wrong(now) }))
+        counts.insert(counted.pair, of_pair);
+        counts.insert(counted.client, of_client);
+        counts.insert(counted.site, of_site);
+        Ok(Some(Attempt { backoff: self, counted, outcome: Outcome::Wrong(now) }))
     }
 
-    fn end(&self, pair: Key, client: Key, outcome: Outcome) {
+    fn counted(&self, user: &str, address: Option<IpAddr>) -> Counted {
+        let (client, site) = (address.map(client::behind), address.map(client::site));
+        Counted {
+            pair: Key(self.hasher.hash_one(("pair", user, client))),
+            client: Key(self.hasher.hash_one(("client", client))),
+            site: Key(self.hasher.hash_one(("site", site))),
+        }
+    }
+
+    fn end(&self, counted: Counted, outcome: Outcome) {
+        let Counted { pair, client, site } = counted;
         let mut counts = self.lock();
-        for (key, allowance) in [(pair, &OF_PAIR), (client, &OF_CLIENT)] {
+        for (key, allowance) in [(pair, &OF_PAIR), (client, &OF_CLIENT), (site, &OF_SITE)] {
             let Some(count) = counts.get_mut(&key) else { continue };
             count.under_way = count.under_way.saturating_sub(1);
             match outcome {

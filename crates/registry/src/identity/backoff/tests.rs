@@ -146,6 +146,23 @@ fn who_tries_many_names_waits_but_not_those_whose_password_was_right_there() {
 }
 
 #[test]
+fn the_many_networks_of_a_site_do_not_begin_anew() {
+    let backoff = Backoff::default();
+    let from = |network: u32| format!("2001:db8:0:{network:x}::1");
+    admit(&backoff, "alice", &from(0), START).unwrap().right(START);
+    for network in 1..=500 {
+        assert_eq!(wait(&backoff, "alice", &from(network), START), None, "{network}");
+        admit(&backoff, "alice", &from(network), START).unwrap().wrong(START);
+    }
+    for name in ["alice", "bob"] {
+        assert_eq!(wait(&backoff, name, &from(0xffff), START), Some(1), "{name}");
+        assert_eq!(wait(&backoff, name, "2001:db8:1::1", START), None, "{name} of another site");
+    }
+    assert_eq!(wait(&backoff, "alice", &from(0), START), None, "the password was right there");
+    assert_eq!(wait(&backoff, "bob", &from(0xffff), START + CLIENT_MEMORY), None);
+}
+
+#[test]
 fn the_memory_is_bounded_and_keeps_who_failed_last() {
     let backoff = Backoff { capacity: 100, ..Backoff::default() };
     let of = |number: u64| (format!("user{number}"), format!("10.0.{}.{}", number / 250, number % 250));

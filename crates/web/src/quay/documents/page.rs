@@ -92,6 +92,7 @@ fn access(access: Access) -> Markup {
         @match access {
             Access::Open => { "Open to everybody; credentials are not looked at." }
             Access::Anybody => { "Open to everybody; what is seen depends on the caller." }
+            Access::Somebody => { "A session, a password, or any token." }
             Access::Scope(scope) => { "Scope of the token: " code { (scope.as_str()) } "." }
             Access::EveryScope => { "A session, a password, or a token with every scope." }
         }

@@ -101,6 +101,10 @@ fn the_documents_say_which_scope_is_enough() {
                 let every: Vec<_> = callers::NOT_SUPER.split(' ').collect();
                 assert_eq!(security[0], json!({"oauth2_implicit": every}), "{}", operation.id);
             }
+            Some(_) if needs == Needs::Searching => {
+                assert_eq!(security[0], json!({"oauth2_implicit": []}), "{}", operation.id);
+                assert!(!security.contains(&json!({})), "{}", operation.id);
+            }
             Some(_) if needs == Needs::SignOut => assert!(security.contains(&json!({})), "{}", operation.id),
             Some(scope) => assert_eq!(security[0], json!({"oauth2_implicit": [scope]}), "{}", operation.id),
             None if needs == Needs::Nothing => assert!(security.is_empty(), "{}", operation.id),

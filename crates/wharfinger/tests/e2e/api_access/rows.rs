@@ -54,7 +54,7 @@ use Needs::{
 
 impl Needs {
     /// The scopes each of which alone is enough for a token of somebody who has the right; the first is the one that is
-    /// published.
+    /// published, unless all are.
     pub(super) fn scopes(self) -> &'static [&'static str] {
         match self {
             Nothing | AnyCaller | Page | Wholly => &[],

@@ -6,6 +6,17 @@ use super::{CALLBACK, Place, location, token_in};
 use crate::support::{ADMIN_PASSWORD, Browser, Engine, Server, each_engine};
 
 #[test]
+fn whoever_signs_out_takes_back_what_was_not_exchanged() {
+    each_engine(|server| {
+        let place = Place::new(server);
+        let code = place.code();
+        let call = place.server.call("POST", "/api/v1/signout").header("cookie", &place.server.cookie);
+        call.header("x-csrf-token", &place.csrf).send().is(200, json!({"success": true}));
+        place.exchange(&code, &[]).is(400, json!({"error": "invalid_grant"}));
+    });
+}
+
+#[test]
 fn a_code_is_exchanged_for_a_token_once() {
     each_engine(|server| {
         let place = Place::new(server);

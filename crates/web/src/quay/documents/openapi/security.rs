@@ -34,7 +34,7 @@ pub(super) fn schemes() -> [(&'static str, SecurityScheme); 4] {
 pub(super) fn requirements(operation: &Operation) -> Vec<SecurityRequirement> {
     let scopes = match operation.access {
         Access::Open => return Vec::new(),
-        Access::Anybody => Vec::new(),
+        Access::Anybody | Access::Somebody => Vec::new(),
         Access::Scope(scope) => vec![scope.as_str()],
         // Only superusers have the last one, and the operation asks for it of them alone.
         Access::EveryScope => {

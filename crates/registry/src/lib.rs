@@ -95,7 +95,7 @@ impl Registry {
     ) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let secret_key = identity::SecretKey::load(&db).await?;
-        let pulls = Arc::new(pulls::Counter::default());
+        let pulls = Arc::new(pulls::Counter::new());
         pulls.client_keys().renew(&db, clock.now()).await?;
         Ok(Self(Arc::new(Inner {
             db,

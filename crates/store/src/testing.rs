@@ -76,6 +76,14 @@ impl TestStore {
         }
     }
 
+    /// The URL of a store that is on a server.
+    pub fn url(&self) -> Option<String> {
+        match &self.place {
+            Place::Folder(_) => None,
+            Place::Schema { server, name } => Some(url(server, name)),
+        }
+    }
+
     /// Opens the same store once more, as another process would.
     ///
     /// # Errors
@@ -137,12 +145,13 @@ pub async fn each_engine(body: impl AsyncFn(TestStore)) {
 async fn open(place: &Place) -> Result<Db> {
     match place {
         Place::Folder(folder) => Db::open_sqlite(&folder.path().join("wharfinger.db")).await,
-        Place::Schema { server, name } => {
-            let mark = if server.contains('?') { '&' } else { '?' };
-            let url = format!("{server}{mark}options=-c%20search_path%3D{name}");
-            Db::open_postgres(&url, CONNECTIONS).await
-        }
+        Place::Schema { server, name } => Db::open_postgres(&url(server, name), CONNECTIONS).await,
     }
+}
+
+fn url(server: &str, schema: &str) -> String {
+    let mark = if server.contains('?') { '&' } else { '?' };
+    format!("{server}{mark}options=-c%20search_path%3D{schema}")
 }
 
 fn server() -> Option<String> {

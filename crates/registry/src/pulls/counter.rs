@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use uuid::Uuid;
 use wharfinger_model::Timestamp;
 use wharfinger_model::series::{Split, Step};
 
@@ -20,11 +21,12 @@ const SUMS: usize = 16_384;
 const CLIENTS: usize = 65_536;
 
 /// Pulls that were counted and not yet written down.
-#[derive(Default)]
 pub(crate) struct Counter {
     shards: [Mutex<Pending>; SHARDS],
     /// What was taken out of the shards and is being written down. Taken before the lock of any shard.
-    writing: Mutex<Pending>,
+    writing: Mutex<Writing>,
+    /// Tells the batches of this process from those of others.
+    pub(super) process: String,
     /// Whoever writes down does that alone.
     pub(super) turn: tokio::sync::Mutex<()>,
     client_keys: ClientKeys,
@@ -41,13 +43,29 @@ pub(super) struct Lost {
     pub(super) clients: u64,
 }
 
+type Tallies = HashMap<Pulled, Tally>;
+
 #[derive(Default)]
 struct Pending {
-    tallies: HashMap<Pulled, Tally>,
+    tallies: Tallies,
     /// How many sums there are in all of them.
     sums: usize,
     /// How many clients there are in all of them.
     clients: usize,
+}
+
+#[derive(Default)]
+struct Writing {
+    tallies: Tallies,
+    /// How many batches were written down.
+    batches: i64,
+}
+
+/// Some of what is being written down. Until it is forgotten, whoever asks gets the same.
+pub(super) struct Batch {
+    /// Greater than that of every batch before.
+    pub(super) number: i64,
+    pub(super) tallies: Vec<(Pulled, Tally)>,
 }
 
 /// Whether there was room.
@@ -59,6 +77,18 @@ enum Room {
 }
 
 impl Counter {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: Default::default(),
+            writing: Mutex::default(),
+            process: Uuid::new_v4().to_string(),
+            turn: tokio::sync::Mutex::default(),
+            client_keys: ClientKeys::default(),
+            pulls_lost: AtomicU64::default(),
+            clients_lost: AtomicU64::default(),
+        }
+    }
+
     /// Counts a pull. Never waits for anything but locks that are held for nanoseconds.
     pub(crate) fn count(&self, pull: Pull) {
         let client = pull.address.and_then(|address| self.client_keys.hash(pull.at, address));
@@ -77,10 +107,10 @@ impl Counter {
 
     /// When something was last pulled, as far as that was not written down when this was asked.
     pub(crate) fn last_pull(&self, pulled: Pulled) -> Option<Timestamp> {
-        let last = |pending: &Pending| pending.tallies.get(&pulled).map(|tally| tally.sum.last);
+        let last = |tallies: &Tallies| tallies.get(&pulled).map(|tally| tally.sum.last);
         let writing = lock(&self.writing);
-        let counted = self.shards.iter().filter_map(|shard| last(&lock(shard))).max();
-        counted.max(last(&writing))
+        let counted = self.shards.iter().filter_map(|shard| last(&lock(shard).tallies)).max();
+        counted.max(last(&writing.tallies))
     }
 
     /// Takes out what waits, to be written down. Nothing else may be being written.
@@ -97,34 +127,37 @@ impl Counter {
         }
     }
 
-    /// Some of what is being written down: as much as has `sums` sums, or one thing that has more.
-    pub(super) fn batch(&self, sums: usize) -> Vec<(Pulled, Tally)> {
+    /// Some of what is being written down: as much as has `sums` sums, or one thing that has more; `None` when all of it
+    /// was.
+    pub(super) fn batch(&self, sums: usize) -> Option<Batch> {
         let writing = lock(&self.writing);
-        let (mut batch, mut left) = (Vec::new(), sums);
+        let (mut tallies, mut left) = (Vec::new(), sums);
         for (pulled, tally) in &writing.tallies {
             let needed = tally.sum.by_hour.len();
-            if needed > left && !batch.is_empty() {
+            if needed > left && !tallies.is_empty() {
                 break;
             }
             left = left.saturating_sub(needed);
-            batch.push((*pulled, tally.clone()));
+            tallies.push((*pulled, tally.clone()));
         }
-        batch
+        (!tallies.is_empty()).then_some(Batch { number: writing.batches + 1, tallies })
     }
 
     /// Forgets what was written down.
-    pub(super) fn forget(&self, batch: &[(Pulled, Tally)]) {
+    pub(super) fn forget(&self, batch: &Batch) {
         let mut writing = lock(&self.writing);
-        for (pulled, _) in batch {
+        for (pulled, _) in &batch.tallies {
             writing.tallies.remove(pulled);
         }
+        writing.batches = batch.number;
     }
 
     /// How many pulls were counted and are not written down.
     pub(super) fn waiting(&self) -> i64 {
-        let count = |pending: &Pending| pending.tallies.values().map(|tally| tally.sum.count()).sum::<i64>();
+        let count = |tallies: &Tallies| tallies.values().map(|tally| tally.sum.count()).sum::<i64>();
         let writing = lock(&self.writing);
-        self.shards.iter().map(|shard| count(&lock(shard))).sum::<i64>() + count(&writing)
+        let counted: i64 = self.shards.iter().map(|shard| count(&lock(shard).tallies)).sum();
+        counted + count(&writing.tallies)
     }
 
     /// What there was no room for since this was last asked.
@@ -172,8 +205,8 @@ impl Pending {
     }
 }
 
-fn lock(pending: &Mutex<Pending>) -> MutexGuard<'_, Pending> {
-    pending.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(counted: &Mutex<T>) -> MutexGuard<'_, T> {
+    counted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The map that this thread counts in.

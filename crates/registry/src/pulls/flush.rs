@@ -6,11 +6,11 @@ use std::sync::Arc;
 use wharfinger_model::TagName;
 use wharfinger_model::series::Step;
 use wharfinger_store::pulls::series::{Counted, Subject};
-use wharfinger_store::pulls::{self, clients, series};
+use wharfinger_store::pulls::{self, batch, clients, series};
 use wharfinger_store::{LifetimeId, ManifestId, RepositoryId, Tx};
 
-use super::counter::Lost;
-use super::tally::{Pulled, Sum, Tally};
+use super::counter::{Batch, Lost};
+use super::tally::{Sum, Tally};
 use crate::{Error, Registry, Result};
 
 /// How many sums are written down in one unit of work, each for a tag, its manifest and its repository: nothing else waits
@@ -48,15 +48,18 @@ async fn flush_all(registry: &Registry) -> Result<()> {
 
 async fn write_all(registry: &Registry) -> Result<()> {
     let counter = &registry.0.pulls;
-    loop {
-        let batch = counter.batch(BATCH);
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let sums = Arc::new(Sums::of(&batch));
-        registry.write(move |tx| sums.write(tx)).await?;
+    while let Some(batch) = counter.batch(BATCH) {
+        let (sums, number, now) = (Arc::new(Sums::of(&batch)), batch.number, registry.now());
+        let process = counter.process.clone();
+        registry
+            .write(move |tx| {
+                // An error says that it is not known to be kept, not that it isn't.
+                if batch::begin(tx, &process, number, now)? { sums.write(tx) } else { Ok(()) }
+            })
+            .await?;
         counter.forget(&batch);
     }
+    Ok(())
 }
 
 /// What is added to rows. In the order of their keys, so that replicas seldom stop each other.
@@ -68,9 +71,9 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(batch: &[(Pulled, Tally)]) -> Self {
+    fn of(batch: &Batch) -> Self {
         let mut sums = Self::default();
-        for (_, Tally { repository, manifest, tag, sum }) in batch {
+        for (_, Tally { repository, manifest, tag, sum }) in &batch.tallies {
             if let Some((name, lifetime)) = tag {
                 sums.tags.entry((*repository, name.clone(), *lifetime)).or_default().merge(sum);
             }

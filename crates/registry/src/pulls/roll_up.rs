@@ -1,7 +1,7 @@
 //! Rolling buckets up into longer ones.
 
 use wharfinger_model::series::Step;
-use wharfinger_store::pulls::{clients, series};
+use wharfinger_store::pulls::{batch, clients, series};
 
 use crate::{Registry, Result};
 
@@ -22,6 +22,9 @@ pub async fn roll_up(registry: &Registry) -> Result<()> {
     // Pulls of yesterday may still be on their way to the store, from here or from another replica.
     let yesterday = now.day() - 1;
     while registry.write(move |tx| Ok(clients::close(tx, yesterday, ROWS)?)).await? > 0 {}
+    // Longer than anybody tries to write the same batch down.
+    let silent_since = Step::Hour.kept_since(now);
+    registry.write(move |tx| Ok(batch::forget(tx, silent_since)?)).await?;
     let kept_since = Step::Day.kept_since(now).day();
     while registry.write(move |tx| Ok(clients::forget(tx, kept_since, ROWS)?)).await? > 0 {}
     Ok(())

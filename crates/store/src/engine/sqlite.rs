@@ -166,6 +166,8 @@ fn open_writing(file: &Path) -> Result<Connection> {
     configure(&connection)?;
     // An answer means that the disk has it, so every commit is synced; many units share one.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What is deleted may be a key or a secret: it is overwritten where its page is written anyway.
+    connection.pragma_update(None, "secure_delete", "FAST")?;
     Ok(connection)
 }
 

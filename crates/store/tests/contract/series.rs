@@ -3,8 +3,8 @@
 use wharfinger_model::series::{PullMethod, Split, Step};
 use wharfinger_model::{ClientKind, Distinct, Timestamp};
 use wharfinger_store::pulls::series::{Counted, Subject, TagTotal};
-use wharfinger_store::pulls::{self, clients, series};
-use wharfinger_store::testing::each_engine;
+use wharfinger_store::pulls::{self, batch, clients, series};
+use wharfinger_store::testing::{TestStore, each_engine};
 use wharfinger_store::{RepositoryId, SeriesId, Tx, account, garbage, lifetime};
 
 use crate::fixture::{at, from, home, manifest, repository, tag, unit, user};
@@ -280,4 +280,47 @@ async fn the_most_pulled_tags_of_a_namespace_come_first() {
         .await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_batch_is_written_down_once_by_each_process() {
+    each_engine(async |store| {
+        unit(&store, |tx| {
+            for (process, number, now, begun) in [
+                ("one", 1, 1, true),
+                ("one", 1, 2, false),
+                ("other", 1, 3, true),
+                ("one", 2, 4, true),
+                ("one", 1, 5, false),
+            ] {
+                assert_eq!(batch::begin(tx, process, number, at(now))?, begun, "{process} {number}");
+            }
+            batch::forget(tx, at(4))?;
+            assert!(!batch::begin(tx, "one", 2, at(6))?);
+            assert!(batch::begin(tx, "other", 1, at(7))?);
+            Ok(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_of_a_day_that_is_over_is_overwritten_in_the_file() {
+    let store = TestStore::sqlite().await;
+    let file = store.folder().unwrap().join("wharfinger.db");
+    let keys = [[0xa5_u8; 32], [0x5a; 32]];
+    let kept = || {
+        let bytes = std::fs::read(&file).unwrap();
+        keys.map(|key| bytes.windows(key.len()).any(|window| window == key))
+    };
+    unit(&store, move |tx| {
+        clients::make_key_once(tx, 1, &keys[0])?;
+        clients::make_key_once(tx, 2, &keys[1]).map(drop)
+    })
+    .await;
+    unit(&store, |tx| clients::forget_keys(tx, 2)).await;
+    // What is in the log comes into the file.
+    store.db.close().await;
+    assert_eq!(kept(), [false, true]);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use wharfinger_model::Digest;
 
-use crate::support::{Answer, Engine, Image, Server, date, each_engine, now_s};
+use crate::support::{Answer, Engine, Image, PATIENCE, Server, date, each_engine, now_s};
 
 const REPOSITORY: &str = "admin/app";
 
@@ -78,29 +78,90 @@ fn pulls_by_tag_and_by_digest_count_in_both_methods_and_nothing_else_does() {
 }
 
 #[test]
-fn not_one_of_many_pulls_at_once_is_lost_or_counted_twice() {
+fn not_one_of_ten_thousand_pulls_at_once_over_fifty_tags_is_lost_or_counted_twice() {
+    const TAGS: usize = 50;
+    const EACH: usize = 200;
     each_engine(|server| {
-        let digest = server.push(REPOSITORY, "v1", &Image::of("any"));
-        server.changes(REPOSITORY, "v2", &json!({"manifest_digest": digest}));
+        let digests = ["one", "two"].map(|name| server.push(REPOSITORY, name, &Image::of(name)));
+        let tag = |number: usize| format!("v{number}");
+        for number in 0..TAGS {
+            server.changes(REPOSITORY, &tag(number), &json!({"manifest_digest": digests[number % 2]}));
+        }
         let token = server.push_token(REPOSITORY);
         std::thread::scope(|scope| {
-            for worker in 0..8 {
-                let (server, token, digest) = (&server, &token, &digest);
+            for worker in 0..TAGS {
+                let (server, token, digests) = (&server, &token, &digests);
                 scope.spawn(move || {
-                    for number in 0..25 {
-                        let reference = ["v1", "v2", digest.as_str()][(worker + number) % 3];
-                        pull(server, token, if number % 2 == 0 { "GET" } else { "HEAD" }, reference);
+                    for number in 0..EACH {
+                        let tagged = tag((worker + number) % TAGS);
+                        // Of ten pulls one names the digest.
+                        let by_digest = number % 10 == 0;
+                        let reference = if by_digest { &digests[worker % 2] } else { &tagged };
+                        pull(server, token, if number % 4 < 2 { "GET" } else { "HEAD" }, reference);
                     }
                 });
             }
         });
-        let by = |remainder: usize| {
-            let all = (0..8).flat_map(|worker| (0..25).map(move |number| worker + number));
-            all.filter(|sum| sum % 3 == remainder).count() as u64
+        // Each worker comes to every tag as often, but the pulls by digest leave some out.
+        let by_tag = |tag: usize| {
+            let all = (0..TAGS).flat_map(|worker| (0..EACH).map(move |number| (worker, number)));
+            all.filter(|(worker, number)| number % 10 != 0 && (worker + number) % TAGS == tag).count() as u64
         };
-        come_to(&server, "v1", by(0), 200);
-        come_to(&server, "v2", by(1), 200);
+        for number in 0..TAGS {
+            come_to(&server, &tag(number), by_tag(number), (TAGS * EACH / 2) as u64);
+        }
     });
+}
+
+#[test]
+fn a_crash_loses_no_pull_that_was_seen_and_counts_none_in_part() {
+    for engine in crate::support::engines() {
+        let mut server = Server::start(engine);
+        let digest = server.push(REPOSITORY, "v1", &Image::of("any"));
+        let token = server.push_token(REPOSITORY);
+        for _ in 0..20 {
+            pull(&server, &token, "GET", "v1");
+        }
+        come_to(&server, "v1", 20, 20);
+        for _ in 0..20 {
+            pull(&server, &token, "GET", "v1");
+        }
+        server.kill();
+        server.wait();
+        server.spawn();
+        let answer = server.tag_pulls(REPOSITORY, "v1");
+        let (of_tag, of_manifest) = counts(&answer);
+        let count = of_tag.as_u64().unwrap();
+        assert!((20..=40).contains(&count), "{answer:?}");
+        // What is written down of a pull is written at once.
+        assert_eq!(of_tag, of_manifest);
+        let series = format!("/api/v1/repository/{REPOSITORY}/manifest/{digest}/pull_statistics/series");
+        let series = server.by_admin("GET", &series).send().json();
+        let points = series["points"].as_array().unwrap();
+        assert_eq!(points.iter().map(|point| point["pulls"].as_u64().unwrap()).sum::<u64>(), count);
+    }
+}
+
+#[test]
+fn a_database_that_is_locked_for_long_neither_delays_nor_fails_a_pull() {
+    let server = Server::start(Engine::Sqlite);
+    server.push(REPOSITORY, "v1", &Image::of("any"));
+    let token = server.push_token(REPOSITORY);
+    let locker = rusqlite::Connection::open(server.database()).unwrap();
+    locker.busy_timeout(PATIENCE).unwrap();
+    locker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (mut pulls, mut longest) = (0, Duration::ZERO);
+    // Longer than writing down waits.
+    while !server.has_said("pull_counts.flush") {
+        let begun = Instant::now();
+        pull(&server, &token, "GET", "v1");
+        longest = longest.max(begun.elapsed());
+        pulls += 1;
+    }
+    locker.execute_batch("ROLLBACK").unwrap();
+    assert!(longest < Duration::from_secs(5), "{longest:?}");
+    come_to(&server, "v1", pulls, pulls);
+    server.forgive("background work failed", 1);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Pull statistics: sums of what was pulled, added to in batches.
 
+pub mod batch;
 pub mod clients;
 pub mod series;
 

@@ -32,7 +32,7 @@ pub(super) fn stretch(query: &Query<'_>, now: Timestamp) -> Result<Stretch, Prob
 pub(super) fn span(query: &Query<'_>, step: Step, now: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {
     let read = |name| {
         let text = query.text(name);
-        let expected = "an instant from 1970 on, as `2026-08-03T09:05:07Z` or in seconds since 1970";
+        let expected = "an instant from 1970 to 9999, as `2026-08-03T09:05:07Z` or in seconds since 1970";
         text.map(|text| read_instant(&text).ok_or_else(|| invalid(name, expected))).transpose()
     };
     // The present instant belongs to what is told up to now.
@@ -51,8 +51,9 @@ fn read_instant(text: &str) -> Option<(Timestamp, Timestamp)> {
     } else {
         Rfc3339::parse(&text.replace(' ', "+"))?
     };
-    let has_date = Timestamp::from_ms(0) <= floor && ceiling <= Timestamp::YEAR_10000;
-    has_date.then_some((floor, ceiling))
+    let has_date = Timestamp::from_ms(0) <= floor && ceiling < Timestamp::YEAR_10000;
+    // The end of its bucket is told, too.
+    (has_date && Step::Month.ceiling(ceiling) < Timestamp::YEAR_10000).then_some((floor, ceiling))
 }
 
 /// How many tags are told.
@@ -98,6 +99,12 @@ mod tests {
                 3,
             ),
             ("to=0", "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z", 0),
+            (
+                "from=9999-11-30T00:00:00Z&to=9999-12-01T00:00:00Z",
+                "9999-11-30T00:00:00Z",
+                "9999-12-01T00:00:00Z",
+                1,
+            ),
         ] {
             assert_eq!(asked(query).unwrap(), (from.into(), to.into(), length), "{query}");
         }
@@ -111,6 +118,8 @@ mod tests {
             "from=yesterday",
             "from=-1",
             "from=2026-08-03",
+            "to=9999-12-01T00:00:00.001Z",
+            "to=253402300800",
             "to=253402300801",
             "to=99999999999999999999",
             "from=2026-08-02T00:00:00Z&to=2026-08-01T23:59:59Z",

@@ -1,6 +1,7 @@
 //! The vocabulary and the rules, pure: no I/O, no clock, no async.
 
 mod access;
+mod callback_url;
 pub mod client;
 mod digest;
 mod distinct;
@@ -23,8 +24,10 @@ pub mod series;
 pub mod tag;
 mod time;
 pub mod trust;
+mod web_url;
 
 pub use access::{NamespaceRole, Role, Scope, Scopes, TeamRole, UnknownRole, UnknownScope, UnknownTeamRole};
+pub use callback_url::{CallbackUrl, InvalidCallbackUrl};
 pub use client::ClientKind;
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use distinct::Distinct;

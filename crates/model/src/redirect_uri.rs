@@ -5,8 +5,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-/// Longer ones are refused.
-const MAX_BYTES: usize = 2048;
+use crate::web_url;
 
 /// An absolute `http` or `https` URL without user name and fragment, read as browsers read it. Two are equal when a browser
 /// goes to the same place by either.
@@ -24,25 +23,8 @@ impl FromStr for RedirectUri {
     type Err = InvalidRedirectUri;
 
     fn from_str(text: &str) -> Result<Self, InvalidRedirectUri> {
-        // What browsers take out or turn round without a word is not what anybody means.
-        if text.len() > MAX_BYTES || text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
-        {
-            return Err(InvalidRedirectUri);
-        }
-        let url: Url = text.parse().map_err(|_| InvalidRedirectUri)?;
-        let plain = matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.fragment().is_none()
-            // `http:host` is taken for `http://host`, and `user@` may be empty.
-            && text.split_once("://").is_some_and(|(_, rest)| !authority(rest).contains('@') && !rest.starts_with('/'));
-        if plain { Ok(Self(url)) } else { Err(InvalidRedirectUri) }
+        web_url::parse(text).map(Self).ok_or(InvalidRedirectUri)
     }
-}
-
-fn authority(rest: &str) -> &str {
-    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 impl RedirectUri {

@@ -99,8 +99,14 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
     },
     Migration {
-        version: 20,
-        common: include_str!("../migrations/0020_pull_batches.sql"),
+        version: 18,
+        common: include_str!("../migrations/0018_exports.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
+        version: 19,
+        common: include_str!("../migrations/0019_pull_batches.sql"),
         sqlite: "",
         postgres: "",
     },

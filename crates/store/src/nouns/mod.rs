@@ -10,6 +10,7 @@ pub mod blob;
 mod domain;
 pub mod doomed;
 pub mod examination;
+pub mod export;
 pub mod garbage;
 mod ids;
 pub mod immutability;

@@ -4,6 +4,7 @@
 mod accounts;
 mod blobs;
 mod catalogue;
+mod exports;
 mod fixture;
 mod history_stands;
 mod leaving;

@@ -7,6 +7,8 @@
 //! - Size, time, and how many are asked at once are bounded.
 
 mod address;
+#[cfg(feature = "otel")]
+mod collector;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,11 +17,15 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 use url::{Host, Url};
 use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form, Issuer};
+
+#[cfg(feature = "otel")]
+pub use collector::Collector;
 
 /// Largest document in bytes.
 pub const LARGEST: usize = 256 * 1024;
@@ -81,7 +87,8 @@ impl Outbound {
         request: impl Fn(&Client, Url) -> RequestBuilder,
     ) -> Result<Vec<u8>, FetchError> {
         let late = || Failure::Unreachable(format!("it takes longer than {} s", PATIENCE.as_secs()));
-        let asked = tokio::time::timeout(PATIENCE, self.ask(issuer, url, request)).await;
+        let span = tracing::debug_span!("outbound", url = url);
+        let asked = tokio::time::timeout(PATIENCE, self.ask(issuer, url, request).instrument(span)).await;
         asked.unwrap_or_else(|_| Err(late())).map_err(|failure| failure.at(url))
     }
 }
@@ -157,18 +164,16 @@ impl Resolve for Pinned {
 
 /// A client for one question, which trusts whom the system trusts at this moment. Its certificates are read from files.
 async fn client(addresses: Vec<SocketAddr>) -> Result<Client, Failure> {
-    let build = move || {
-        // An error says that the process has one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Client::builder()
-            .user_agent(concat!("wharfinger/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(Pinned(addresses)))
-            .build()
-    };
+    let build = move || plain_client().no_proxy().dns_resolver(Arc::new(Pinned(addresses))).build();
     let built = tokio::task::spawn_blocking(build).await.map_err(Failure::unreachable)?;
     built.map_err(Failure::unreachable)
+}
+
+/// A client that goes where it is sent, and no further.
+fn plain_client() -> ClientBuilder {
+    // An error says that the process has one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().user_agent(concat!("wharfinger/", env!("CARGO_PKG_VERSION"))).redirect(Policy::none())
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {

@@ -21,10 +21,8 @@ const SESSION_S: u32 = 31 * 24 * 3600;
 pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     let mut body = Vec::with_capacity(256);
     if let Err(error) = document.serialize(&mut Serializer::with_formatter(&mut body, Ascii)) {
-        let id = crate::problem::report(&error);
-        let body = format!("{{\"message\":\"internal error {id}\"}}\n");
-        return (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "application/json")], body)
-            .into_response();
+        crate::problem::report(&error);
+        return crate::problem::internal_error();
     }
     body.push(b'\n');
     let headers = [(CONTENT_TYPE, "application/json"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
@@ -92,7 +90,7 @@ pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme)
             response.headers_mut().append(SET_COOKIE, value);
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        Err(error) => drop(crate::problem::report(&error)),
+        Err(error) => crate::problem::report(&error),
     }
 }
 

@@ -41,6 +41,7 @@ mod pushes;
 mod registry;
 mod registry_tokens;
 mod repositories;
+mod request_log;
 mod robots;
 mod search;
 mod service_keys;

@@ -102,8 +102,8 @@ impl Server {
         self.child = Some(child);
         self.url = loop {
             let line = lines.next().expect("the server says where it listens").unwrap();
-            if let Some(address) = line.strip_prefix("  address ") {
-                break format!("{}://{}", self.scheme(), address.trim());
+            if let Some(address) = listening(&line) {
+                break format!("{}://{address}", self.scheme());
             }
             self.said.lock().unwrap().push(line);
         };
@@ -184,6 +184,11 @@ impl Server {
     /// How many lines with this the program has said on standard error so far.
     pub(crate) fn count_said(&self, text: &str) -> usize {
         self.said.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// All that the program has said on standard error so far.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
     }
 
     /// Whether the program has said this on standard error so far.
@@ -290,6 +295,15 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Address and port, if this line tells where the server listens.
+fn listening(line: &str) -> Option<String> {
+    if let Some(address) = line.strip_prefix("  address ") {
+        return Some(address.trim().to_owned());
+    }
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    (line["message"] == "listening").then(|| line["addr"].as_str().map(str::to_owned))?
 }
 
 impl Drop for Server {

@@ -35,9 +35,9 @@ impl Collector {
 #[async_trait]
 impl HttpClient for Collector {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sending = self.client.execute(request.try_into()?);
-        let delivery = async {
-            let (head, body) = Response::<Body>::from(sending.await?).into_parts();
+        let (client, request) = (self.client.clone(), request.try_into()?);
+        let delivery = async move {
+            let (head, body) = Response::<Body>::from(client.execute(request).await?).into_parts();
             let body = Limited::new(body, LARGEST).collect().await?.to_bytes();
             Ok(Response::from_parts(head, body))
         };

@@ -25,6 +25,7 @@ mod image_rules;
 mod immutability_policies;
 mod keyless;
 mod labels;
+mod logged_secrets;
 mod logs;
 mod manifest_view;
 mod mounts;
@@ -61,6 +62,8 @@ mod tag_matrix;
 mod tag_purge;
 mod team_permissions;
 mod tls;
+#[cfg(feature = "otel")]
+mod traces;
 mod uploads;
 mod users;
 mod windows;

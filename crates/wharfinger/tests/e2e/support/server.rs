@@ -208,6 +208,11 @@ impl Server {
         self.said.lock().unwrap().retain(|line| !line.contains(text));
     }
 
+    /// Forgets what the program has told of this so far, however often.
+    pub(crate) fn forget(&self, text: &str) {
+        self.said.lock().unwrap().retain(|line| !line.contains(text));
+    }
+
     /// Lets the program open as many files as it has open now, and no more.
     pub(crate) fn freeze_open_files(&self) {
         let process = self.child.as_ref().unwrap().id();
@@ -297,6 +302,11 @@ impl Server {
     }
 }
 
+/// Whether a line of the log, in text or JSON, says that something went wrong that never should.
+fn tells_of_a_fault(line: &str) -> bool {
+    [" ERROR ", "\"ERROR\"", "panicked"].iter().any(|sign| line.contains(sign))
+}
+
 /// Address and port, if this line tells where the server listens.
 fn listening(line: &str) -> Option<String> {
     if let Some(address) = line.strip_prefix("  address ") {
@@ -313,8 +323,7 @@ impl Drop for Server {
             drop(child.wait());
         }
         let said = self.said.lock().unwrap();
-        let faults: Vec<_> =
-            said.iter().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
+        let faults: Vec<_> = said.iter().filter(|line| tells_of_a_fault(line)).collect();
         // Whatever a client sends, the server does nothing that it must call an error of its own.
         if std::thread::panicking() {
             eprintln!("server: {faults:?}");

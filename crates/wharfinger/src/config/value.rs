@@ -55,10 +55,11 @@ pub(crate) enum Error {
     #[error("`{0}` is no log format: write `text` or `json`")]
     NotALogFormat(Masked),
     #[error(
-        "this is no collector: write http:// or https:// and a host, as in `http://127.0.0.1:4318`; passwords belong into OTEL_EXPORTER_OTLP_HEADERS"
+        "this is no collector: write http:// or https:// and a host, as in `http://127.0.0.1:4318`; what it wants to be \
+             shown belongs into OTEL_EXPORTER_OTLP_HEADERS"
     )]
     NotACollector,
-    #[error("this program can't send traces: it was built without the feature `otel`")]
+    #[error("this program can't send traces: build it with `--features otel`")]
     BuiltWithoutTraces,
     #[error("`{0}` is no name of a user: write names with commas between, as in `alice,bob`")]
     NotAName(Masked),

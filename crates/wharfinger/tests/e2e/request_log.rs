@@ -271,6 +271,16 @@ fn nothing_that_a_client_sends_makes_a_line_or_an_order_to_a_terminal() {
     }
 }
 
+/// A program that does not outlive its test.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 #[test]
 fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
     let folder = tempfile::TempDir::new().unwrap();
@@ -279,7 +289,8 @@ fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
     drop(listener);
     let mut program = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
     program.env_clear().args(["serve", "--log", "info", "--listen", &address.to_string(), "--data"]);
-    let mut child = program.arg(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let pipes = program.arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = Killed(pipes.spawn().unwrap());
     let begun = Instant::now();
     while TcpStream::connect(address).is_err() {
         assert!(begun.elapsed() < PATIENCE);
@@ -291,10 +302,10 @@ fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
     for _ in 0..6000 {
         assert_eq!(client.get(&url).send().unwrap().status(), 404);
     }
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap().success());
     let begun = Instant::now();
     let ended = loop {
-        if let Some(ended) = child.try_wait().unwrap() {
+        if let Some(ended) = child.0.try_wait().unwrap() {
             break ended;
         }
         assert!(begun.elapsed() < PATIENCE, "it does not end");

@@ -8,6 +8,8 @@
 
 mod address;
 mod callback;
+#[cfg(feature = "otel")]
+mod collector;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,12 +18,16 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 use url::{Host, Url};
 use wharfinger_registry::exports::CallbackUrl;
 use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form, Issuer};
+
+#[cfg(feature = "otel")]
+pub use collector::Collector;
 
 /// Largest document in bytes.
 pub const LARGEST: usize = 256 * 1024;
@@ -81,8 +87,9 @@ impl Outbound {
             return Err(not_public());
         }
         let client = client(allowed).await?;
-        let answer = request(&client, url).send().await;
         // Its path and query may hold a secret. Who needs them knows them.
+        let span = tracing::debug_span!("outbound", origin = url.origin().ascii_serialization());
+        let answer = request(&client, url).send().instrument(span).await;
         answer.map_err(|error| Failure::unreachable(error.without_url()))
     }
 
@@ -202,18 +209,16 @@ impl Resolve for Pinned {
 
 /// A client for one question, which trusts whom the system trusts at this moment. Its certificates are read from files.
 async fn client(addresses: Vec<SocketAddr>) -> Result<Client, Failure> {
-    let build = move || {
-        // An error says that the process has one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Client::builder()
-            .user_agent(concat!("wharfinger/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(Pinned(addresses)))
-            .build()
-    };
+    let build = move || plain_client().no_proxy().dns_resolver(Arc::new(Pinned(addresses))).build();
     let built = tokio::task::spawn_blocking(build).await.map_err(Failure::unreachable)?;
     built.map_err(Failure::unreachable)
+}
+
+/// A client that goes where it is sent, and no further.
+fn plain_client() -> ClientBuilder {
+    // An error says that the process has one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().user_agent(concat!("wharfinger/", env!("CARGO_PKG_VERSION"))).redirect(Policy::none())
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {

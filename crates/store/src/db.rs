@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tracing::{Instrument as _, debug_span};
+
 use crate::engine::{Postgres, Sqlite};
 use crate::{Error, Result, Tx, Upgrade};
 
@@ -59,9 +61,10 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        let span = debug_span!("store.read");
         match &*self.0 {
-            Engine::Sqlite(sqlite) => sqlite.read(&work),
-            Engine::Postgres(postgres) => postgres.read(work).await,
+            Engine::Sqlite(sqlite) => span.in_scope(|| sqlite.read(&work)),
+            Engine::Postgres(postgres) => postgres.read(work).instrument(span).await,
         }
     }
 
@@ -75,9 +78,10 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        let span = debug_span!("store.scan");
         match &*self.0 {
-            Engine::Sqlite(sqlite) => sqlite.scan(work).await,
-            Engine::Postgres(postgres) => postgres.read(work).await,
+            Engine::Sqlite(sqlite) => sqlite.scan(work).instrument(span).await,
+            Engine::Postgres(postgres) => postgres.read(work).instrument(span).await,
         }
     }
 
@@ -93,9 +97,10 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        let span = debug_span!("store.write");
         match &*self.0 {
-            Engine::Sqlite(sqlite) => sqlite.write(work).await,
-            Engine::Postgres(postgres) => postgres.write(work).await,
+            Engine::Sqlite(sqlite) => sqlite.write(work).instrument(span).await,
+            Engine::Postgres(postgres) => postgres.write(work).instrument(span).await,
         }
     }
 

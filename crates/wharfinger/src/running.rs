@@ -8,7 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wharfinger_registry::Clock;
-use wharfinger_web::requests::Observers;
 use wharfinger_web::serve::{self, Certificate, Drained, Front, Tls};
 
 use crate::app::{self, App};
@@ -16,6 +15,7 @@ use crate::background::Loops;
 use crate::certificate;
 use crate::config::{Config, setting};
 use crate::deps::{self, Deps};
+use crate::logging;
 
 /// A registry that answers requests until it is stopped or dropped.
 pub struct Running {
@@ -100,7 +100,7 @@ pub(crate) fn url(config: &Config, addr: SocketAddr) -> String {
 fn front(config: &Config, certificate: Option<&Certificate>) -> anyhow::Result<Front> {
     let tls = certificate.cloned().map(Tls::new).transpose().context("can't speak TLS")?;
     let trusted_proxies = config.trusted_proxies.clone();
-    Ok(Front { limits: limits(config), tls, trusted_proxies, observers: Observers::default() })
+    Ok(Front { limits: limits(config), tls, trusted_proxies, observers: logging::observers(config) })
 }
 
 fn limits(config: &Config) -> serve::Limits {

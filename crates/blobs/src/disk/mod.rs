@@ -13,7 +13,8 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tracing::{Instrument as _, Span, debug_span};
 use uuid::Uuid;
 use wharfinger_model::{Algorithm, Digest};
 
@@ -115,31 +116,33 @@ impl Disk {
 
 impl Blobs for Disk {
     fn begin(&self, id: Uuid, algorithm: Algorithm) -> BoxFuture<'_, Result<UploadState>> {
-        Box::pin(self.clone().begin_upload(id, algorithm))
+        Box::pin(self.clone().begin_upload(id, algorithm).instrument(debug_span!("blobs.begin")))
     }
 
     fn append(&self, id: Uuid, state: UploadState) -> BoxFuture<'_, Result<Box<dyn Appender>>> {
-        Box::pin(self.clone().append_to(id, state))
+        Box::pin(self.clone().append_to(id, state).instrument(debug_span!("blobs.append")))
     }
 
     fn commit<'a>(&'a self, id: Uuid, state: UploadState, digest: &'a Digest) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(self.clone().commit_upload(id, state, digest.clone()))
+        Box::pin(
+            self.clone().commit_upload(id, state, digest.clone()).instrument(debug_span!("blobs.commit")),
+        )
     }
 
     fn abort(&self, id: Uuid) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.clone().abort_upload(id))
+        Box::pin(self.clone().abort_upload(id).instrument(debug_span!("blobs.abort")))
     }
 
     fn open<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<Reader>>> {
-        Box::pin(self.clone().open_blob(digest.clone()))
+        Box::pin(self.clone().open_blob(digest.clone()).instrument(debug_span!("blobs.open")))
     }
 
     fn delete<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.clone().delete_blob(digest.clone()))
+        Box::pin(self.clone().delete_blob(digest.clone()).instrument(debug_span!("blobs.delete")))
     }
 
     fn list<'a>(&'a self, after: Option<&'a Digest>) -> BoxFuture<'a, Result<Vec<Listed>>> {
-        Box::pin(self.clone().list_blobs(after.cloned()))
+        Box::pin(self.clone().list_blobs(after.cloned()).instrument(debug_span!("blobs.list")))
     }
 
     fn quarantine<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<()>> {
@@ -171,5 +174,15 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T> + Send + 'static,
 {
-    spawn_blocking(work).await?
+    beside(work).await?
+}
+
+/// Begins such work. What it logs belongs to whatever it is done for.
+fn beside<T, F>(work: F) -> JoinHandle<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    let span = Span::current();
+    spawn_blocking(move || span.in_scope(work))
 }

@@ -8,6 +8,7 @@ pub mod uploads;
 use std::sync::Arc;
 
 use serde_json::json;
+use tracing::Instrument as _;
 use wharfinger_blobs::Reader;
 use wharfinger_model::{Digest, RepositoryName, Timestamp};
 use wharfinger_store::blob::{self, Visible};
@@ -102,7 +103,7 @@ pub(crate) async fn read(registry: &Registry, digest: &Digest, size: i64) -> Res
     }
     let (registry, digest) = (registry.clone(), digest.clone());
     // It goes on to its end even if nobody waits for it: the claim must last until the row is written.
-    let looking = tokio::spawn(async move {
+    let looking = async move {
         // A push or a collection of the same digest may have been under way.
         let _claim = registry.0.claims.take(&digest).await;
         let reader = open_whole(&registry, &digest, size).await?;
@@ -113,7 +114,8 @@ pub(crate) async fn read(registry: &Registry, digest: &Digest, size: i64) -> Res
             }
         }
         Ok(reader)
-    });
+    };
+    let looking = tokio::spawn(looking.in_current_span());
     looking.await.map_err(|_| Error::Internal("a look at the bytes of a blob was broken off".into()))?
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use tracing::Instrument as _;
 use uuid::Uuid;
 use wharfinger_blobs::{Appender, UploadState};
 use wharfinger_model::{Algorithm, Digest, RepositoryName};
@@ -300,7 +301,7 @@ async fn settle(
 ) -> Result<()> {
     let (registry, caller, repository) = (registry.clone(), Arc::clone(caller), repository.clone());
     let digest = digest.clone();
-    let settling = tokio::spawn(async move {
+    let settling = async move {
         let _claim = registry.0.claims.take(&digest).await;
         let Stored { id, state, remembered } = stored;
         let size = registry.bytes().commit(id, state, &digest).await?;
@@ -310,7 +311,8 @@ async fn settle(
             give_up(&registry, &digest, size).await;
         }
         linked
-    });
+    };
+    let settling = tokio::spawn(settling.in_current_span());
     settling.await.map_err(|_| Error::Internal("an upload was broken off at its end".into()))?
 }
 

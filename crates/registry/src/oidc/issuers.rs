@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tracing::Instrument as _;
 use wharfinger_model::Timestamp;
 use wharfinger_model::trust::Issuer;
 
@@ -139,14 +140,15 @@ async fn ask(
     issuer: Issuer,
     now: Timestamp,
 ) -> Result<OwnedMutexGuard<State>, Rejection> {
-    let asking = tokio::spawn(async move {
+    let asking = async move {
         state.asked = Some(now);
         match tell(&*fetch, &issuer).await {
             Ok(told) => state.told = Some((told, now)),
             Err(error) => tracing::warn!(%issuer, %error, "an OIDC issuer does not give its keys"),
         }
         state
-    });
+    };
+    let asking = tokio::spawn(asking.in_current_span());
     asking.await.map_err(|_| Rejection::Issuer)
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
+use tracing::Span;
 
 use super::checkpoints;
 use super::unit::{Outcome, Unit, guarded, pack};
@@ -69,9 +70,10 @@ impl Sqlite {
     {
         let readers = Arc::clone(&self.readers);
         let slot = Arc::clone(&self.scans).acquire_owned().await.map_err(|_| Error::Unavailable)?;
+        let span = Span::current();
         let scanned = tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            readers.read(&work)
+            span.in_scope(|| readers.read(&work))
         });
         scanned.await.map_err(|_| Error::Panicked)?
     }

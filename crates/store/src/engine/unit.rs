@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use crate::{Error, Result, Tx};
 
@@ -26,6 +27,8 @@ pub(super) enum Outcome {
 
 struct Work<T, E, F> {
     work: F,
+    /// Whom it is done for, in logs and traces.
+    span: Span,
     given: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
 }
@@ -37,14 +40,14 @@ where
     E: From<Error> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> Outcome {
-        let given = guarded(&self.work, tx);
+        let given = self.span.in_scope(|| guarded(&self.work, tx));
         let outcome = if given.is_ok() { Outcome::Keep } else { Outcome::Undo };
         self.given = Some(given);
         outcome
     }
 
     fn answer(self: Box<Self>, failed: Option<Error>) {
-        let Self { work, given, answer } = *self;
+        let Self { work, span: _, given, answer } = *self;
         // What the work kept to itself is free before anybody hears that it is done.
         drop(work);
         let given = match (failed, given) {
@@ -65,7 +68,7 @@ where
     E: From<Error> + Send + 'static,
 {
     let (answer, answered) = oneshot::channel();
-    (Box::new(Work { work, given: None, answer }), answered)
+    (Box::new(Work { work, span: Span::current(), given: None, answer }), answered)
 }
 
 /// Does work whose panic is an error of that work alone. Work in which a statement failed has failed.

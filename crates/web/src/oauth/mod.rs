@@ -130,7 +130,7 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Response {
         }
         Err(error) => {
             crate::problem::report(&error);
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            crate::problem::internal_error()
         }
     }
 }

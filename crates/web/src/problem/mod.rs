@@ -5,6 +5,7 @@ pub(crate) mod oci;
 pub(crate) mod quay;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
@@ -12,7 +13,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use crate::requests::{self, RequestId};
+use crate::requests;
 use crate::seldom::Seldom;
 
 /// When to come back to a registry that can't answer now, in seconds.
@@ -29,10 +30,17 @@ pub(crate) fn too_many_attempts(wait: Duration) -> Response {
     (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, retry_after(wait))], text).into_response()
 }
 
-/// Logs what should not have happened. The id of its request is all that the client learns of it.
-pub(crate) fn report(error: &dyn std::fmt::Display) -> RequestId {
+/// What a client hears of a fault of this program.
+const INTERNAL_ERROR: &str = "internal error; the registry's operator finds it in the log";
+
+/// Logs what should not have happened, and of which the client learns nothing but the id of its request.
+pub(crate) fn report(error: &dyn std::fmt::Display) {
     tracing::error!(%error, "a request failed by a fault of this program");
-    requests::current_id()
+}
+
+/// What a client hears of what is not its fault: with the id by which an operator finds the request in the log.
+pub(crate) fn with_request_id(text: impl std::fmt::Display) -> String {
+    format!("{text} (request {})", requests::current_id())
 }
 
 /// Logs, now and then, that writes are refused because there is no space.
@@ -58,14 +66,20 @@ pub(crate) fn malformed(path: &str, status: StatusCode, message: &'static str) -
 
 /// What a client hears when too many requests are under way, its own or all.
 pub(crate) fn busy(path: &str) -> Response {
-    let message = "too many requests are under way; try again soon";
+    let message = with_request_id("too many requests are under way; try again soon");
     let mut response = refused(path, StatusCode::SERVICE_UNAVAILABLE, "TOOMANYREQUESTS", message);
     response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
     response
 }
 
 /// A refusal before anything is known but the path, in the shape of the API that it belongs to.
-fn refused(path: &str, status: StatusCode, code: &'static str, message: &'static str) -> Response {
+fn refused(
+    path: &str,
+    status: StatusCode,
+    code: &'static str,
+    message: impl Into<Cow<'static, str>>,
+) -> Response {
+    let message = message.into();
     if path == "/v2" || path.starts_with("/v2/") {
         oci::Problem::new(status, code, message).into_response()
     } else if path.starts_with("/api/v1/") {
@@ -79,8 +93,13 @@ fn refused(path: &str, status: StatusCode, code: &'static str, message: &'static
 pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let id = report(&format_args!("panic: {}", text.unwrap_or("without a message")));
-    (StatusCode::INTERNAL_SERVER_ERROR, format!("Internal error {id}\n")).into_response()
+    report(&format_args!("panic: {}", text.unwrap_or("without a message")));
+    internal_error()
+}
+
+/// 500 where nothing else can be said.
+pub(crate) fn internal_error() -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, with_request_id(INTERNAL_ERROR) + "\n").into_response()
 }
 
 #[cfg(test)]

@@ -137,18 +137,19 @@ impl Problem {
 
     fn full() -> Self {
         super::report_full();
-        let message = "the registry's storage is full; its operator has to make room";
+        let message = super::with_request_id("the registry's storage is full; its operator has to make room");
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "DENIED", message)
     }
 
     /// 503: what is refused now may be done soon.
-    fn for_now(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message).with_header(RETRY_AFTER, RETRY_AFTER_S)
+    fn for_now(code: &'static str, message: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, super::with_request_id(message))
+            .with_header(RETRY_AFTER, RETRY_AFTER_S)
     }
 
     fn internal(error: &dyn std::fmt::Display) -> Self {
-        let id = super::report(error);
-        let message = format!("internal error; the registry's operator finds it in the log as {id}");
+        super::report(error);
+        let message = super::with_request_id(super::INTERNAL_ERROR);
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", message)
     }
 }

@@ -111,6 +111,11 @@ impl Problem {
         Self::Message(StatusCode::BAD_REQUEST, Value::String(text.into()))
     }
 
+    /// 5xx: it is not the client's fault.
+    fn failed(status: StatusCode, text: impl std::fmt::Display) -> Self {
+        Self::Message(status, Value::String(super::with_request_id(text)))
+    }
+
     /// The same refusal with another member, where its shape has room for one.
     pub(crate) fn with(mut self, key: &str, value: Value) -> Self {
         if let Self::Typed { extra, .. } = &mut self {
@@ -213,7 +218,7 @@ impl From<Error> for Problem {
             | Error::NoTeam
             | Error::NoAccount => Self::not_found(),
             Error::NoExport => Self::typed(StatusCode::NOT_FOUND, "not_found", error.to_string()),
-            // The number is Quay's for READ_ONLY.
+            // The number is Quay's for READ_ONLY. Clients know the text by heart, so it has no id.
             Error::ReadOnly(_) => Self::Message(
                 StatusCode::SERVICE_UNAVAILABLE,
                 json!("Repository is in read only or mirror mode: 1"),
@@ -232,14 +237,12 @@ impl From<Error> for Problem {
             Error::BlobNeeded => Self::invalid_request(error.to_string()),
             Error::Full => {
                 super::report_full();
-                Self::Message(StatusCode::INSUFFICIENT_STORAGE, json!(error.to_string()))
+                Self::failed(StatusCode::INSUFFICIENT_STORAGE, error)
             }
-            Error::Unavailable | Error::Busy => {
-                Self::Message(StatusCode::SERVICE_UNAVAILABLE, json!(error.to_string()))
-            }
+            Error::Unavailable | Error::Busy => Self::failed(StatusCode::SERVICE_UNAVAILABLE, error),
             Error::Internal(_) => {
-                let id = super::report(&error);
-                Self::Message(StatusCode::INTERNAL_SERVER_ERROR, json!(format!("internal error {id}")))
+                super::report(&error);
+                Self::failed(StatusCode::INTERNAL_SERVER_ERROR, super::INTERNAL_ERROR)
             }
         }
     }

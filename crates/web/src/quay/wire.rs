@@ -22,10 +22,8 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
     let mut body = match text(document) {
         Ok(body) => body,
         Err(error) => {
-            let id = crate::problem::report(&error);
-            let body = format!("{{\"message\":\"internal error {id}\"}}\n");
-            return (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "application/json")], body)
-                .into_response();
+            crate::problem::report(&error);
+            return crate::problem::internal_error();
         }
     };
     body.push('\n');
@@ -104,7 +102,7 @@ pub(crate) fn set_session(response: &mut Response, cookie: &str, scheme: Scheme)
             response.headers_mut().append(SET_COOKIE, value);
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        Err(error) => drop(crate::problem::report(&error)),
+        Err(error) => crate::problem::report(&error),
     }
 }
 

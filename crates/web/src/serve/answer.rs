@@ -165,10 +165,14 @@ impl http_body::Body for Answer {
         } else {
             streams::awaits_us()
         }
-        let ended = matches!(frame, Poll::Ready(None));
         let frame = frame.map_ok(|frame| frame.map_data(|bytes| self.cut(bytes)));
-        // The end is not asked for when it is known to be there.
-        if ended || self.is_end_stream() {
+        let is_last = match &frame {
+            Poll::Ready(None) => true,
+            // The end is not asked for when it is known to be there.
+            Poll::Ready(Some(Ok(_))) => self.is_end_stream(),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+        };
+        if is_last {
             self.request.sent_all();
         }
         frame

@@ -3,7 +3,7 @@
 use wharfinger_registry::{Clock, Registry};
 
 use crate::config::Config;
-use crate::{app, commands, deps};
+use crate::{app, commands, deps, logging};
 
 /// Opens what `config` names beside whoever else has it, and lets `work` have it.
 ///
@@ -13,7 +13,7 @@ pub(super) fn with<T>(
     config: &Config,
     work: impl AsyncFnOnce(&Registry) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    commands::logs::start(&config.log)?;
+    let _logging = logging::start(&config.log)?;
     commands::runtime()?.block_on(async {
         let deps = deps::open_beside(config).await?;
         let app = app::build(config, deps, Clock::system()).await?;

@@ -5,7 +5,6 @@ mod check;
 mod collect;
 mod config;
 mod key;
-mod logs;
 mod migrate;
 mod offline;
 mod open_files;

@@ -5,7 +5,7 @@ use wharfinger_registry::{Clock, Registry};
 
 use crate::config::{Config, Database, setting};
 use crate::deps;
-use crate::{app, commands};
+use crate::{app, commands, logging};
 
 /// Opens what `config` names and lets `work` have it alone.
 ///
@@ -16,7 +16,7 @@ pub(super) fn with<T>(
     alone: &'static str,
     work: impl AsyncFnOnce(&Registry) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    commands::logs::start(&config.log)?;
+    let _logging = logging::start(&config.log)?;
     if let Database::Sqlite(file) = &config.database
         && !file.exists()
     {

@@ -5,20 +5,23 @@ use std::io;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{logs, open_files, runtime};
+use super::{open_files, runtime};
 use crate::config::{Config, LogFormat};
+use crate::logging;
 use crate::running::{self, Running};
 
 pub(super) const NAME: &str = "serve";
 pub(super) const ABOUT: &str = "Run the registry until SIGTERM or SIGINT";
 
 pub(super) fn run(config: &Config) -> anyhow::Result<()> {
-    logs::start(&config.log)?;
+    let runtime = runtime()?;
+    // Ends before the threads do that send what is left.
+    let _logging = logging::start_server(config, runtime.handle())?;
     for name in config.ignored_variables() {
         tracing::warn!(variable = %name, "this variable names no setting: `wharfinger config` shows those there are");
     }
     open_files::raise(&config.limits);
-    runtime()?.block_on(until_told_to_stop(config))
+    runtime.block_on(until_told_to_stop(config))
 }
 
 async fn until_told_to_stop(config: &Config) -> anyhow::Result<()> {

@@ -55,6 +55,8 @@ pub struct Config {
     pub oidc_login: Option<OidcLogin>,
     /// What to log.
     pub log: Log,
+    /// The OpenTelemetry collector that gets traces, if any.
+    pub otlp_endpoint: Option<CollectorUrl>,
     /// How long things last and how often they happen.
     pub rhythm: Rhythm,
     /// Whether manifests are taken that name what their repository lacks.
@@ -106,6 +108,17 @@ impl PublicUrl {
     /// The URL's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Where an OpenTelemetry collector takes OTLP over HTTP, as in `http://127.0.0.1:4318`: no slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectorUrl(String);
+
+impl CollectorUrl {
+    /// Where it takes traces.
+    pub fn traces(&self) -> String {
+        format!("{}/v1/traces", self.0)
     }
 }
 

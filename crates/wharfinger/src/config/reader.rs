@@ -53,6 +53,7 @@ impl Reader {
         let oidc_login = self.oidc_login();
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
+        let otlp_endpoint = self.optional(setting::OTLP_ENDPOINT, value::collector);
         let rhythm = self.rhythm();
         let sparse_manifests = self.value(setting::SPARSE_MANIFESTS, value::switch);
         let limits = self.limits();
@@ -70,6 +71,7 @@ impl Reader {
             oidc_login,
             people: people?,
             log: Log { filter: filter?, format: format? },
+            otlp_endpoint,
             rhythm: rhythm?,
             sparse_manifests: sparse_manifests?,
             limits: limits?,

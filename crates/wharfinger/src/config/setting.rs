@@ -96,6 +96,8 @@ settings! {
         "The teams of groups, as in staff=acme/readers,ops=acme/owners";
     LOG = "log" "FILTER", Value("info"), "What to log, as in info or info,wharfinger_web=debug";
     LOG_FORMAT = "log_format" "FORMAT", Value("text"), "How to log: text or json";
+    OTLP_ENDPOINT = "otlp_endpoint" "URL", Follows("no traces"),
+        "The OpenTelemetry collector to send traces to, as in http://127.0.0.1:4318; for builds with the feature otel";
     PULL_COUNT_FLUSH = "pull_count_flush" "DURATION", Value("1s"), "How often counted pulls are written down";
     UPLOAD_EXPIRY = "upload_expiry" "DURATION", Value("24h"), "How long an unfinished upload may rest";
     BLOB_LEASE = "blob_lease" "DURATION", Value("1h"), "How long a blob that no manifest needs is kept for a push";

@@ -15,7 +15,7 @@ use wharfinger_registry::GroupTeam;
 use wharfinger_web::serve::{InvalidNetwork, TrustedProxies};
 
 use super::secret::Masked;
-use super::{Database, LogFormat, PublicUrl, SecretUrl, Storage};
+use super::{CollectorUrl, Database, LogFormat, PublicUrl, SecretUrl, Storage};
 
 /// Instants must stay within what the clock can count.
 const LONGEST: Duration = Duration::from_secs(520 * 7 * 24 * 3600);
@@ -54,6 +54,13 @@ pub(crate) enum Error {
     NotAFilter(Masked),
     #[error("`{0}` is no log format: write `text` or `json`")]
     NotALogFormat(Masked),
+    #[error(
+        "this is no collector: write http:// or https:// and a host, as in `http://127.0.0.1:4318`; what it wants to be \
+             shown belongs into OTEL_EXPORTER_OTLP_HEADERS"
+    )]
+    NotACollector,
+    #[error("this program can't send traces: build it with `--features otel`")]
+    BuiltWithoutTraces,
     #[error("`{0}` is no name of a user: write names with commas between, as in `alice,bob`")]
     NotAName(Masked),
     #[error("`{0}` is no switch: write `true` or `false`")]
@@ -218,6 +225,18 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Error> {
         "json" => Ok(LogFormat::Json),
         _ => Err(Error::NotALogFormat(text.into())),
     }
+}
+
+/// An OpenTelemetry collector, for programs that can speak to one.
+pub(super) fn collector(text: &str) -> Result<CollectorUrl, Error> {
+    if cfg!(not(feature = "otel")) {
+        return Err(Error::BuiltWithoutTraces);
+    }
+    let url: Uri = text.parse().map_err(|_| Error::NotACollector)?;
+    let usable = matches!(url.scheme_str(), Some("http" | "https"))
+        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        && url.query().is_none();
+    if usable { Ok(CollectorUrl(text.trim_end_matches('/').to_owned())) } else { Err(Error::NotACollector) }
 }
 
 /// Zero included.

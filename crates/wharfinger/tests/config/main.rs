@@ -117,6 +117,7 @@ login_groups_claim = "groups"  # default
 # login_groups: none
 log = "info"  # default
 log_format = "text"  # default
+# otlp_endpoint: no traces
 pull_count_flush = "1s"  # default
 upload_expiry = "24h"  # default
 blob_lease = "1h"  # default

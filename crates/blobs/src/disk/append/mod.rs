@@ -10,8 +10,10 @@ use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
+use tracing::{Instrument as _, debug_span};
 
+use super::beside;
 use super::folders::Folders;
 use crate::hold::{Hold, Holder};
 use crate::{Appender, BoxFuture, Error, Result, UploadState};
@@ -66,7 +68,7 @@ impl DiskAppender {
         if self.gathered.weight >= enough {
             let writer = self.writer().await?;
             let batch = mem::take(&mut self.gathered);
-            self.work = Work::Writing(spawn_blocking(move || writer.write(&batch.chunks)));
+            self.work = Work::Writing(beside(move || writer.write(&batch.chunks)));
         }
         Ok(())
     }
@@ -74,7 +76,7 @@ impl DiskAppender {
     async fn complete(mut self) -> Result<UploadState> {
         let writer = self.writer().await?;
         let batch = mem::take(&mut self.gathered);
-        self.work = Work::Finishing(spawn_blocking(move || writer.finish(&batch.chunks)));
+        self.work = Work::Finishing(beside(move || writer.finish(&batch.chunks)));
         // Awaited in its place, so that dropping this appender meanwhile still finds that the disk is at work.
         let Work::Finishing(task) = &mut self.work else { return Err(Error::broken_appender()) };
         let state = task.await;
@@ -122,7 +124,7 @@ impl Appender for DiskAppender {
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<UploadState>> {
-        Box::pin(self.complete())
+        Box::pin(self.complete().instrument(debug_span!("blobs.finish")))
     }
 }
 

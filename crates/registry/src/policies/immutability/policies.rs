@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 use uuid::Uuid;
 use wharfinger_model::InvalidPattern;
 use wharfinger_store::Tx;
@@ -93,10 +94,11 @@ where
 {
     let (registry, caller) = (registry.clone(), Arc::clone(caller));
     let (domain, uuid) = (domain.clone(), uuid.to_owned());
-    let laid_down = tokio::spawn(async move {
+    let laid_down = async move {
         domain.change(&registry, &caller, change).await?;
         freeze::apply(&registry, &uuid).await
-    });
+    };
+    let laid_down = tokio::spawn(laid_down.in_current_span());
     laid_down.await.map_err(|_| Error::Internal("a policy was not applied to its end".into()))?
 }
 

@@ -102,8 +102,8 @@ impl Server {
         self.child = Some(child);
         self.url = loop {
             let line = lines.next().expect("the server says where it listens").unwrap();
-            if let Some(address) = line.strip_prefix("  address ") {
-                break format!("{}://{}", self.scheme(), address.trim());
+            if let Some(address) = listening(&line) {
+                break format!("{}://{address}", self.scheme());
             }
             self.said.lock().unwrap().push(line);
         };
@@ -186,6 +186,11 @@ impl Server {
         self.said.lock().unwrap().iter().filter(|line| line.contains(text)).count()
     }
 
+    /// All that the program has said on standard error so far.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
+    }
+
     /// Whether the program has said this on standard error so far.
     pub(crate) fn has_said(&self, text: &str) -> bool {
         self.count_said(text) > 0
@@ -200,6 +205,12 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(self.count_said(text), times, "{text}");
+        self.said.lock().unwrap().retain(|line| !line.contains(text));
+    }
+
+    /// Forgets what the program has told of this so far, however often.
+    #[cfg(feature = "otel")]
+    pub(crate) fn forget(&self, text: &str) {
         self.said.lock().unwrap().retain(|line| !line.contains(text));
     }
 
@@ -292,6 +303,20 @@ impl Server {
     }
 }
 
+/// Whether a line of the log, in text or JSON, says that something went wrong that never should.
+fn tells_of_a_fault(line: &str) -> bool {
+    [" ERROR ", "\"ERROR\"", "panicked"].iter().any(|sign| line.contains(sign))
+}
+
+/// Address and port, if this line tells where the server listens.
+fn listening(line: &str) -> Option<String> {
+    if let Some(address) = line.strip_prefix("  address ") {
+        return Some(address.trim().to_owned());
+    }
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    (line["message"] == "listening").then(|| line["addr"].as_str().map(str::to_owned))?
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -299,8 +324,7 @@ impl Drop for Server {
             drop(child.wait());
         }
         let said = self.said.lock().unwrap();
-        let faults: Vec<_> =
-            said.iter().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
+        let faults: Vec<_> = said.iter().filter(|line| tells_of_a_fault(line)).collect();
         // Whatever a client sends, the server does nothing that it must call an error of its own.
         if std::thread::panicking() {
             eprintln!("server: {faults:?}");

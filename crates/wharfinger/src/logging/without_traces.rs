@@ -1,0 +1,21 @@
+//! What stands for traces in a program that can't send any. Its configuration names no collector.
+
+use tokio::runtime::Handle;
+use wharfinger_web::requests::Observers;
+
+use super::AnyLayer;
+use crate::config::Config;
+
+/// Nothing.
+pub(super) struct Traces;
+
+/// Starts nothing.
+#[expect(clippy::unnecessary_wraps, reason = "with traces it can fail")]
+pub(super) fn start(_: &Config, _: &Handle) -> anyhow::Result<(Traces, Option<AnyLayer>)> {
+    Ok((Traces, None))
+}
+
+/// Nobody.
+pub(crate) fn observers(_: &Config) -> Observers {
+    Observers::default()
+}

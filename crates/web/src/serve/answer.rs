@@ -53,7 +53,7 @@ pub(super) async fn answer(
     let version = parts.version;
     let (body, unread) = unread::lend(&parts, body);
     let mut response = server.router.clone().oneshot(Request::from_parts(parts, body)).await?;
-    if !unread.is_over().await {
+    if !unread.settle().await {
         response = last(version, response);
     }
     streams::awaits_client();

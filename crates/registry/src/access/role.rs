@@ -60,10 +60,10 @@ impl Caller {
     }
 }
 
-/// The role that a registry token gives, which the account may have lost since: a grant to delete is worth a writer's role for deleting alone. A grant is good for
-/// the one repository that it was given for, and neither for the next one of its name nor for that one under another
-/// name. One that was given where there was none tells its holder that there still is none, and opens none that is
-/// made later.
+/// The role that a registry token gives, which the account may have lost since: a grant to delete is worth a writer's role
+/// for deleting alone. A grant is good for the one repository that it was given for, and neither for the next one of its
+/// name nor for that one under another name. One that was given where there was none tells its holder that there still is
+/// none, and opens none that is made later.
 fn granted_role(grants: &[Grant], name: &RepositoryName, standing: &Standing, need: Need) -> Option<Role> {
     let repository = standing.repository.as_ref().map(|repository| repository.id);
     let named = |scope: &ResourceScope| matches!(&scope.resource, Resource::Repository(of) if of == name);

@@ -74,7 +74,7 @@ async fn respond(
     let (body, unread) = unread::lend(&parts, body);
     let response = server.router.clone().oneshot(Request::from_parts(parts, body)).await;
     let mut response = response.unwrap_or_else(|never| match never {});
-    if !unread.is_over().await {
+    if !unread.settle().await {
         response = last(version, response);
     }
     streams::awaits_client();

@@ -52,8 +52,8 @@ pub(super) fn is_nothing(parts: &Parts, body: &Sent) -> bool {
 }
 
 impl Unread {
-    /// Takes in what is left, if that is little and comes soon. False if another request can't be told from it.
-    pub(super) async fn is_over(self) -> bool {
+    /// Takes in what is left, if that is little and comes soon. Whether another request may follow.
+    pub(super) async fn settle(self) -> bool {
         // What does not come back is still being read.
         let Some(lent) = self.0.and_then(|mut back| back.try_recv().ok()) else { return true };
         // To read is to ask for what a client holds back until it is asked.

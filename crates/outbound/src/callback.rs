@@ -18,7 +18,7 @@ impl Outbound {
         let body = serde_json::to_vec(report).map_err(Failure::unreachable)?;
         let request =
             |client: &Client, url: Url| client.post(url).header(CONTENT_TYPE, "application/json").body(body);
-        let answer = self.send(url.url().clone(), self.reach_of_callback(url), request).await?;
+        let (answer, _) = self.send(url.url().clone(), self.reach_of_callback(url), request).await?;
         // What else it says is nobody's business: it is not even read.
         let status = answer.status();
         if status.is_success() { Ok(()) } else { Err(Failure::Unfit(format!("the answer is {status}"))) }

@@ -20,7 +20,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument as _;
 use url::{Host, Url};
 use wharfinger_registry::exports::CallbackUrl;
@@ -72,25 +72,27 @@ impl Outbound {
         Reach::internal_if(own && self.internal.contains(issuer))
     }
 
-    /// The beginning of an answer to what `request` makes of a client and the address.
+    /// The beginning of an answer to what `request` makes of a client and the address, and the permit under which the
+    /// rest may be read.
     async fn send(
         &self,
         url: Url,
         reach: Reach,
         request: impl FnOnce(&Client, Url) -> RequestBuilder,
-    ) -> Result<Response, Failure> {
+    ) -> Result<(Response, SemaphorePermit<'_>), Failure> {
         check(&url, reach)?;
-        let _permit = self.permits.acquire().await.map_err(Failure::unreachable)?;
+        let permit = self.permits.acquire().await.map_err(Failure::unreachable)?;
         let allowed: Vec<_> =
             addresses(&url).await?.into_iter().filter(|address| is_allowed(address.ip(), reach)).collect();
         if allowed.is_empty() {
             return Err(not_public());
         }
         let client = client(allowed).await?;
-        // Its path and query may hold a secret. Who needs them knows them.
+        // The path and query of a URL may hold a secret. Who needs them knows them.
         let span = tracing::debug_span!("outbound", origin = url.origin().ascii_serialization());
-        let answer = request(&client, url).send().instrument(span).await;
-        answer.map_err(|error| Failure::unreachable(error.without_url()))
+        let unreachable = |error: reqwest::Error| Failure::unreachable(error.without_url());
+        let answer = request(&client, url).send().instrument(span).await.map_err(unreachable)?;
+        Ok((answer, permit))
     }
 
     /// The document with which `url` answers.
@@ -104,7 +106,8 @@ impl Outbound {
             let url = Url::parse(url).map_err(|_| Failure::Forbidden("it is no URL".into()))?;
             let reach = self.reach(issuer, &url);
             let request = |client: &Client, url| request(client, url).header(ACCEPT, "application/json");
-            read(self.send(url, reach, request).await?).await
+            let (answer, _permit) = self.send(url, reach, request).await?;
+            read(answer).await
         })
         .await
         .map_err(|failure| failure.at(url))

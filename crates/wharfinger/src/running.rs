@@ -100,7 +100,8 @@ pub(crate) fn url(config: &Config, addr: SocketAddr) -> String {
 fn front(config: &Config, certificate: Option<&Certificate>) -> anyhow::Result<Front> {
     let tls = certificate.cloned().map(Tls::new).transpose().context("can't speak TLS")?;
     let trusted_proxies = config.trusted_proxies.clone();
-    Ok(Front { limits: limits(config), tls, trusted_proxies, observers: logging::observers(config) })
+    let observers = logging::follower(config).into_iter().collect();
+    Ok(Front { limits: limits(config), tls, trusted_proxies, observers })
 }
 
 fn limits(config: &Config) -> serve::Limits {

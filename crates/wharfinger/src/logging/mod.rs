@@ -19,7 +19,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 use crate::config::{Config, Log, LogFormat};
 use queue::Queue;
 use traces::Traces;
-pub(crate) use traces::observers;
+pub(crate) use traces::follower;
 
 type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
 

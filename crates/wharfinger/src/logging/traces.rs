@@ -22,7 +22,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{FilterFn, LevelFilter};
 use wharfinger_outbound::Collector;
-use wharfinger_web::requests::{Ended, Observer, Observers};
+use wharfinger_web::requests::{Ended, Observer};
 
 use super::AnyLayer;
 use crate::config::Config;
@@ -98,9 +98,8 @@ impl Tracer for Kinds {
 struct Following(TraceContextPropagator);
 
 /// Who follows requests into their traces, if there are any.
-pub(crate) fn observers(config: &Config) -> Observers {
-    let follows = config.otlp_endpoint.is_some();
-    follows.then(|| Arc::new(Following::default()) as Arc<dyn Observer>).into_iter().collect()
+pub(crate) fn follower(config: &Config) -> Option<Arc<dyn Observer>> {
+    config.otlp_endpoint.as_ref().map(|_| Arc::new(Following::default()) as Arc<dyn Observer>)
 }
 
 impl Observer for Following {

@@ -1,7 +1,9 @@
 //! What stands for traces in a program that can't send any. Its configuration names no collector.
 
+use std::sync::Arc;
+
 use tokio::runtime::Handle;
-use wharfinger_web::requests::Observers;
+use wharfinger_web::requests::Observer;
 
 use super::AnyLayer;
 use crate::config::Config;
@@ -16,6 +18,6 @@ pub(super) fn start(_: &Config, _: &Handle) -> anyhow::Result<(Traces, Option<An
 }
 
 /// Nobody.
-pub(crate) fn observers(_: &Config) -> Observers {
-    Observers::default()
+pub(crate) fn follower(_: &Config) -> Option<Arc<dyn Observer>> {
+    None
 }

@@ -249,7 +249,7 @@ fn nothing_that_a_client_sends_makes_a_line_or_an_order_to_a_terminal() {
     for format in ["text", "json"] {
         let server = Server::start_with(Engine::Sqlite, &[("log", "info"), ("log-format", format)]);
         let agent = "evil\u{9b}31m\u{202e}\u{2028}\"} ERROR faked";
-        let head = format!("GET /a%0aERROR%1b[31m\u{202e}?x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n");
+        let head = "GET /a%0aERROR%1b[31m\u{202e}?x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
         let request = format!("{head}x-request-id: evil-{format}\r\nuser-agent: {agent}\r\n\r\n");
         raw(&server, request.as_bytes());
         let long = format!("{head}x-request-id: long-{format}\r\nuser-agent: {}\r\n\r\n", "é".repeat(4000));

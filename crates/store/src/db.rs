@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::engine::{Postgres, Sqlite};
-use crate::{Error, Result, Tx, Upgrade};
+use crate::metrics::Access;
+use crate::{Error, Metrics, Result, Tx, Upgrade};
 
 /// A store. Cheap to clone; all clones are the same store.
 #[derive(Clone)]
@@ -61,7 +62,7 @@ impl Db {
     {
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.read(&work),
-            Engine::Postgres(postgres) => postgres.read(work).await,
+            Engine::Postgres(postgres) => postgres.run(work, Access::Read).await,
         }
     }
 
@@ -77,7 +78,7 @@ impl Db {
     {
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.scan(work).await,
-            Engine::Postgres(postgres) => postgres.read(work).await,
+            Engine::Postgres(postgres) => postgres.run(work, Access::Scan).await,
         }
     }
 
@@ -95,7 +96,15 @@ impl Db {
     {
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.write(work).await,
-            Engine::Postgres(postgres) => postgres.write(work).await,
+            Engine::Postgres(postgres) => postgres.run(work, Access::Write).await,
+        }
+    }
+
+    /// What is measured of this store.
+    pub fn metrics(&self) -> &Metrics {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.metrics(),
+            Engine::Postgres(postgres) => postgres.metrics(),
         }
     }
 

@@ -11,6 +11,7 @@ mod oci;
 mod pages;
 mod problem;
 mod quay;
+pub mod requests;
 mod route;
 mod scopes;
 mod seldom;
@@ -22,6 +23,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use wharfinger_registry::Registry;
+
+use requests::{Route, note_route};
 
 /// Longest path and query of a request.
 const MAX_TARGET_BYTES: usize = 8 * 1024;
@@ -46,6 +49,7 @@ async fn dispatch(State(registry): State<Registry>, request: Request) -> Respons
         return problem::target_too_long(path);
     }
     if path == "/v2/auth" {
+        note_route(Route::path("/v2/auth"));
         auth::token_endpoint::handle(&registry, request).await
     } else if path == "/v2" || path.starts_with("/v2/") {
         oci::handle(&registry, request).await

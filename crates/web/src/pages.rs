@@ -64,6 +64,7 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let Some(found) = found.filter(|route| route.allows(&parts.method)) else {
         return page(StatusCode::NOT_FOUND, NOTHING);
     };
+    found.note();
     match found.page {
         Page::Home => page(StatusCode::OK, HOME),
         Page::Docs => page(StatusCode::OK, documents::page()),

@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use crate::requests;
+
 /// A path, and what is there.
 #[derive(Debug)]
 pub(crate) struct Route<P> {
@@ -25,6 +27,11 @@ impl<P> Route<P> {
     /// Whether the method is one of them.
     pub(crate) fn allows(&self, method: &Method) -> bool {
         self.methods.split(", ").any(|allowed| allowed == method.as_str())
+    }
+
+    /// What the request was sent to, for the log.
+    pub(crate) fn note(&self) {
+        requests::note_route(requests::Route::path(self.path));
     }
 
     /// The path and the methods.

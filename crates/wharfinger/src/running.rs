@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wharfinger_registry::Clock;
+use wharfinger_web::requests::Observers;
 use wharfinger_web::serve::{self, Certificate, Drained, Front, Tls};
 
 use crate::app::{self, App};
@@ -98,7 +99,8 @@ pub(crate) fn url(config: &Config, addr: SocketAddr) -> String {
 
 fn front(config: &Config, certificate: Option<&Certificate>) -> anyhow::Result<Front> {
     let tls = certificate.cloned().map(Tls::new).transpose().context("can't speak TLS")?;
-    Ok(Front { limits: limits(config), tls, trusted_proxies: config.trusted_proxies.clone() })
+    let trusted_proxies = config.trusted_proxies.clone();
+    Ok(Front { limits: limits(config), tls, trusted_proxies, observers: Observers::default() })
 }
 
 fn limits(config: &Config) -> serve::Limits {

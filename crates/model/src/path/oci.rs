@@ -27,6 +27,25 @@ pub enum Path {
     Extensions(Option<RepositoryName>),
 }
 
+impl Path {
+    /// The endpoint's path with its parameters in braces: one of a closed set.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Self::Base => "/v2/",
+            Self::Catalog => "/v2/_catalog",
+            Self::Tags(_) => "/v2/{name}/tags/list",
+            Self::Manifest(..) => "/v2/{name}/manifests/{reference}",
+            Self::Blob(..) => "/v2/{name}/blobs/{digest}",
+            Self::Uploads(_) => "/v2/{name}/blobs/uploads/",
+            Self::Upload(..) => "/v2/{name}/blobs/uploads/{id}",
+            Self::Referrers(..) => "/v2/{name}/referrers/{digest}",
+            Self::TagHistory(..) => "/v2/{name}/_oci/tag-history/{tag}",
+            Self::Extensions(None) => "/v2/_oci/ext/discover",
+            Self::Extensions(Some(_)) => "/v2/{name}/_oci/ext/discover",
+        }
+    }
+}
+
 /// Why a path leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPath {

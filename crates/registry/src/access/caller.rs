@@ -109,6 +109,37 @@ pub(crate) struct Grant {
     pub(crate) repository: Option<RepositoryId>,
 }
 
+/// What a caller has shown to be somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// The cookie of a session.
+    Session,
+    /// Name and password.
+    Password,
+    /// A robot's token.
+    RobotToken,
+    /// An app-specific token.
+    AppToken,
+    /// An OAuth 2 access token.
+    AccessToken,
+    /// A token of the distribution API.
+    RegistryToken,
+}
+
+impl Credential {
+    /// Its name in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Password => "password",
+            Self::RobotToken => "robot_token",
+            Self::AppToken => "app_token",
+            Self::AccessToken => "access_token",
+            Self::RegistryToken => "registry_token",
+        }
+    }
+}
+
 impl Caller {
     /// Somebody who showed nothing.
     pub fn anonymous(origin: Origin) -> Self {
@@ -159,6 +190,20 @@ impl Caller {
             Authority::Token { .. } => format!("oauthtoken for {kind} {}", account.name),
             _ => format!("{kind} {}", account.name),
         })
+    }
+
+    /// What the caller has shown; `None` for somebody who showed nothing, and for the registry itself.
+    pub fn credential(&self) -> Option<Credential> {
+        match (&self.authority, &self.shown) {
+            (Authority::Grant(_), _) => Some(Credential::RegistryToken),
+            (Authority::Itself, _) => None,
+            _ if self.account.is_none() => None,
+            (Authority::Session { .. }, _) => Some(Credential::Session),
+            (Authority::Password, _) => Some(Credential::Password),
+            (Authority::Login, Some(ShownToken::AppToken(_))) => Some(Credential::AppToken),
+            (Authority::Login, _) => Some(Credential::RobotToken),
+            (Authority::Token { .. }, _) => Some(Credential::AccessToken),
+        }
     }
 
     /// The token that the caller came by, if it was one.

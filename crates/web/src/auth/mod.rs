@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, Method};
 use wharfinger_registry::identity::{authenticate, registry_token};
 use wharfinger_registry::{Caller, Origin, Registry, Result};
 
+use crate::requests::note_caller;
 use crate::serve::{Scheme, Via};
 use credentials::Credentials;
 
@@ -136,7 +137,9 @@ pub(crate) async fn page_caller(registry: &Registry, parts: &Parts) -> Result<Ar
             None => None,
         },
     };
-    Ok(caller.unwrap_or_else(|| Arc::new(Caller::anonymous(origin(parts)))))
+    let caller = caller.unwrap_or_else(|| Arc::new(Caller::anonymous(origin(parts))));
+    note_caller(&caller);
+    Ok(caller)
 }
 
 /// Name and password of an OAuth 2 client, if it shows them in `Authorization`.

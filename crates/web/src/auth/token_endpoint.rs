@@ -15,6 +15,7 @@ use wharfinger_registry::{Caller, Registry};
 
 use super::credentials::Credentials;
 use crate::problem::oci::Problem;
+use crate::requests::note_caller;
 
 /// Scopes that one token may hold.
 const MAX_SCOPES: usize = 32;
@@ -41,6 +42,7 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
 async fn issue(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
     let scopes = scopes(parts)?;
     let caller = caller(registry, parts).await?;
+    note_caller(&caller);
     if caller.is_anonymous() && scopes.is_none() {
         return Err(Problem::unauthorized("a name and a password, or a scope, are required"));
     }

@@ -60,6 +60,7 @@ pub(crate) const ROUTES: &[Route<Page>] = &[
 
 async fn respond(registry: &Registry, parts: &Parts, body: Body) -> Result<Response, Problem> {
     let found = ROUTES.iter().find(|route| route.path == parts.uri.path()).ok_or(Problem::NotFound)?;
+    found.note();
     if !found.allows(&parts.method) {
         return Err(Problem::Method(found.methods));
     }

@@ -35,6 +35,7 @@ async fn respond(registry: &Registry, parts: &Parts) -> Result<Response, Problem
     let name = login.map_or("{login}", |login| &login.name);
     let is_here = |route: &&Route<Page>| route.path.replace("{login}", name) == parts.uri.path();
     let found = ROUTES.iter().find(is_here).ok_or(Problem::NotFound)?;
+    found.note();
     if !found.allows(&parts.method) {
         return Err(Problem::Method(found.methods));
     }

@@ -26,6 +26,7 @@ use wharfinger_registry::{Caller, Registry};
 
 use crate::auth;
 use crate::problem::oci::Problem;
+use crate::requests::{Route, note_caller, note_route};
 use challenge::{Fault, Need, challenge, shows_token};
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -84,6 +85,7 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
 async fn respond(registry: &Registry, parts: &Parts, body: Body) -> Result<Response, Problem> {
     let raw = parts.uri.path().strip_prefix("/v2/").unwrap_or_default();
     let path = oci::parse(raw).map_err(|error| leads_nowhere(&error, &parts.method))?;
+    note_route(Route::path(path.template()));
     let challenged = |problem: Problem, fault| {
         problem.challenged(|from| {
             let named = mount_source(parts, &path);
@@ -95,6 +97,7 @@ async fn respond(registry: &Registry, parts: &Parts, body: Body) -> Result<Respo
         let message = "only a valid token of this registry is taken here; ask for a new one";
         return Err(challenged(Problem::unauthorized(message), fault));
     };
+    note_caller(&caller);
     let call = Call { registry, caller, parts };
     dispatch(&call, &path, body).await.map_err(|problem| {
         challenged(problem, if shows_token(parts) { Fault::Insufficient } else { Fault::Missing })

@@ -12,6 +12,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use crate::requests::{self, RequestId};
 use crate::seldom::Seldom;
 
 /// When to come back to a registry that can't answer now, in seconds.
@@ -28,11 +29,10 @@ pub(crate) fn too_many_attempts(wait: Duration) -> Response {
     (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, retry_after(wait))], text).into_response()
 }
 
-/// Logs what should not have happened under an id, which is all that the client learns of it.
-pub(crate) fn report(error: &dyn std::fmt::Display) -> uuid::Uuid {
-    let id = uuid::Uuid::new_v4();
-    tracing::error!(%error, error.id = %id, "a request failed by a fault of this program");
-    id
+/// Logs what should not have happened. The id of its request is all that the client learns of it.
+pub(crate) fn report(error: &dyn std::fmt::Display) -> RequestId {
+    tracing::error!(%error, "a request failed by a fault of this program");
+    requests::current_id()
 }
 
 /// Logs, now and then, that writes are refused because there is no space.

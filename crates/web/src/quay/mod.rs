@@ -44,6 +44,7 @@ use wharfinger_registry::{Caller, Error, Registry};
 
 use crate::auth;
 use crate::problem::quay::Problem;
+use crate::requests::{Route, note_caller, note_route};
 use operation::{Access, Operation};
 use request::{Document, Query};
 use table::{Found, Match};
@@ -116,12 +117,16 @@ async fn respond(registry: &Registry, parts: &Parts, base: &str, body: Body) -> 
         return Ok(StatusCode::OK.into_response());
     }
     let found = table::find(&parts.method, parts.uri.path());
+    if let Found::Operation(found) = &found {
+        note_route(Route::operation(found.operation.path, found.operation.id));
+    }
     let caller = match &found {
         Found::Operation(found) if found.operation.access == Access::Open => {
             Arc::new(Caller::anonymous(auth::origin(parts)))
         }
         _ => auth::api_caller(registry, parts).await?,
     };
+    note_caller(&caller);
     match found {
         Found::Operation(Match { operation, parameters, stray }) => {
             let call = Call { registry, caller, parts, base, operation, parameters };

@@ -11,9 +11,10 @@ use axum::response::Response as AxumResponse;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version, header};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::ServiceExt;
+use tracing::Instrument as _;
 
 use super::admission::Permit;
 use super::connection::{MAX_HEADERS, Server};
@@ -22,6 +23,7 @@ use super::framing::Fault;
 use super::streams;
 use super::via::{InvalidHost, Scheme, Via};
 use crate::problem;
+use crate::requests::{Received, Running};
 
 /// How much of an answer goes to HTTP/2 at once. It keeps all that it is given until the client makes room for it, and
 /// doesn't ask for more until then; so what is still here counts as under way.
@@ -34,20 +36,38 @@ pub(super) async fn answer(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
-    let (mut parts, body) = request.into_parts();
-    let (running, via) = match running.and_then(|running| Ok((running, examine(&server, peer, &parts)?))) {
+    let (parts, body) = request.into_parts();
+    let examined = running.and_then(|running| Ok((running, examine(&server, peer, &parts)?)));
+    let client = examined.as_ref().map_or_else(|_| peer.ip().to_canonical(), |(_, via)| via.client);
+    let mut request = Running::begin(&parts, client, &server.front.observers);
+    let (version, body) = (parts.version, request.receive(body));
+    let work = request.scope(respond(server, examined, parts, body)).instrument(request.span().clone());
+    let (response, held) = work.await;
+    let (mut head, body) = response.into_parts();
+    request.answered(head.status, &mut head.headers);
+    Ok(Response::from_parts(head, Answer::new(body, version, held, request)))
+}
+
+/// The answer to a request, and what it holds until that has been taken.
+async fn respond(
+    server: Arc<Server>,
+    examined: Result<(RunningRequest, Via), Fault>,
+    mut parts: Parts,
+    body: Received<Incoming>,
+) -> (AxumResponse, Option<Held>) {
+    let (running, via) = match examined {
         Ok(examined) => examined,
-        Err(fault) => return Ok(refusal(fault, &parts).map(Answer::refusal)),
+        Err(fault) => return (refusal(fault, &parts), None),
     };
     let Some(permit) = server.admission.permit(via.client).await else {
-        tracing::debug!(client.address = %via.client, "a request was refused: too many are under way");
-        return Ok(problem::busy(parts.uri.path()).map(Answer::refusal));
+        tracing::debug!("a request was refused: too many are under way");
+        return (problem::busy(parts.uri.path()), None);
     };
     parts.extensions.insert(via);
-    let version = parts.version;
-    let response = server.router.clone().oneshot(Request::from_parts(parts, body)).await?;
+    let response = server.router.clone().oneshot(Request::from_parts(parts, body)).await;
+    let response = response.unwrap_or_else(|never| match never {});
     streams::awaits_client();
-    Ok(response.map(|body| Answer::new(body, version, permit, running)))
+    (response, Some(Held { permit: Arc::new(permit), _running: running }))
 }
 
 /// How a request came here, if it is one that may go on.
@@ -75,6 +95,7 @@ pub(super) struct Answer {
     rest: Bytes,
     piece: usize,
     held: Option<Held>,
+    request: Running,
 }
 
 struct Held {
@@ -96,20 +117,19 @@ impl AsRef<[u8]> for Piece {
 }
 
 impl Answer {
-    fn new(body: Body, version: Version, permit: Permit, running: RunningRequest) -> Self {
+    fn new(body: Body, version: Version, held: Option<Held>, mut request: Running) -> Self {
         let piece = if version == Version::HTTP_2 { PIECE_BYTES } else { usize::MAX };
-        let held = Some(Held { permit: Arc::new(permit), _running: running });
-        Self { body, rest: Bytes::new(), piece, held }
-    }
-
-    fn refusal(body: Body) -> Self {
-        Self { body, rest: Bytes::new(), piece: usize::MAX, held: None }
+        if body.is_end_stream() {
+            request.sent_all();
+        }
+        Self { body, rest: Bytes::new(), piece, held, request }
     }
 
     /// The next piece of `bytes`; what is more stays here.
     fn cut(&mut self, mut bytes: Bytes) -> Bytes {
         let piece = bytes.split_to(bytes.len().min(self.piece));
         self.rest = bytes;
+        self.request.sent(piece.len());
         let Some(held) = &self.held else { return piece };
         Bytes::from_owner(Piece { bytes: piece, _permit: held.permit.clone() })
     }
@@ -124,7 +144,8 @@ impl http_body::Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = if self.rest.is_empty() {
-            Pin::new(&mut self.body).poll_frame(cx)
+            let Self { body, request, .. } = &mut *self;
+            request.span().in_scope(|| Pin::new(body).poll_frame(cx))
         } else {
             Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))))
         };
@@ -134,7 +155,13 @@ impl http_body::Body for Answer {
         } else {
             streams::awaits_us()
         }
-        frame.map_ok(|frame| frame.map_data(|bytes| self.cut(bytes)))
+        let ended = matches!(frame, Poll::Ready(None));
+        let frame = frame.map_ok(|frame| frame.map_data(|bytes| self.cut(bytes)));
+        // The end is not asked for when it is known to be there.
+        if ended || self.is_end_stream() {
+            self.request.sent_all();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

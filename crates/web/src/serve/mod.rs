@@ -26,6 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::requests::Observers;
 use addresses::Addresses;
 pub use certificate::{Certificate, CertificateError, Refreshed, Unusable, Validity};
 use connection::Server;
@@ -82,6 +83,8 @@ pub struct Front {
     pub tls: Option<Tls>,
     /// Who may say for whom they ask.
     pub trusted_proxies: TrustedProxies,
+    /// Who wants to know of every request, besides the log.
+    pub observers: Observers,
 }
 
 /// How the serving ended.

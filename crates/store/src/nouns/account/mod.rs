@@ -23,7 +23,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn as_str(self) -> &'static str {
+    /// Its name, as it is stored.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Organization => "organization",

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use uuid::Uuid;
+use wharfinger_metrics::{Entered, enter};
 use wharfinger_model::{Algorithm, Digest};
 
 use crate::metrics::Operation;
@@ -49,7 +50,8 @@ impl Blobs for Measured {
         let appender = measure(&self.metrics, Operation::Append, self.storage.append(id, state));
         Box::pin(async move {
             let part = appender.await?;
-            Ok(Box::new(MeasuredPart { part, metrics: self.metrics.clone() }) as Box<dyn Appender>)
+            let (metrics, entered) = (self.metrics.clone(), enter(&self.metrics.parts));
+            Ok(Box::new(MeasuredPart { part, metrics, entered }) as Box<dyn Appender>)
         })
     }
 
@@ -97,6 +99,7 @@ impl Blobs for Measured {
 struct MeasuredPart {
     part: Box<dyn Appender>,
     metrics: Metrics,
+    entered: Entered,
 }
 
 impl Appender for MeasuredPart {
@@ -105,7 +108,10 @@ impl Appender for MeasuredPart {
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<UploadState>> {
-        let Self { part, metrics } = *self;
-        Box::pin(async move { measure(&metrics, Operation::Sync, part.finish()).await })
+        let Self { part, metrics, entered } = *self;
+        Box::pin(async move {
+            let _entered = entered;
+            measure(&metrics, Operation::Sync, part.finish()).await
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharfinger_metrics::{Counter, Each, Histogram, Labels, Lookup, Lookups, bounds};
+use wharfinger_metrics::{Counter, Each, Gauge, Histogram, Labels, Lookup, Lookups, bounds};
 
 /// What is done to a storage: the operations of [`Blobs`](crate::Blobs) and [`Appender`](crate::Appender).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct Metrics {
     pub operations: Each<Operation, Histogram>,
     /// Operations that the storage failed to do. What was asked wrongly, as a blob by another's digest, is not one.
     pub failed: Each<Operation, Counter>,
+    /// Parts of uploads that are being received now.
+    pub parts: Gauge,
     /// What is measured while blobs are read.
     pub reads: Reads,
 }
@@ -108,6 +110,7 @@ impl Default for Metrics {
         Self {
             operations: Each::new(|| Histogram::new(bounds::SHORT)),
             failed: Each::default(),
+            parts: Gauge::default(),
             reads: Reads { cold: Histogram::new(bounds::SHORT), page_cache: Lookups::default() },
         }
     }

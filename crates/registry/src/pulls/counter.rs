@@ -11,6 +11,7 @@ use wharfinger_model::series::{Split, Step};
 
 use super::client_keys::ClientKeys;
 use super::tally::{Pull, Pulled, Sum, Tally};
+use crate::metrics::{PullKind, Pulls};
 
 /// How many maps pulls are counted in, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
@@ -30,6 +31,7 @@ pub(crate) struct Counter {
     client_keys: ClientKeys,
     pulls_lost: AtomicU64,
     clients_lost: AtomicU64,
+    metrics: Pulls,
 }
 
 /// What there was no room for.
@@ -59,15 +61,32 @@ enum Room {
 }
 
 impl Counter {
+    /// One that has counted nothing yet.
+    pub(crate) fn new(metrics: Pulls) -> Self {
+        Self { metrics, ..Self::default() }
+    }
+
     /// Counts a pull. Never waits for anything but locks that are held for nanoseconds.
     pub(crate) fn count(&self, pull: Pull) {
+        let kind = PullKind(Split { method: pull.method, client: pull.client });
         let client = pull.address.and_then(|address| self.client_keys.hash(pull.at, address));
+        // Before it can be written down, or there could be less than nothing that waits.
+        self.metrics.waiting.inc();
         let room = lock(&self.shards[shard()]).count(pull, client);
         match room {
             Room::Enough => {}
-            Room::NoneForClient => drop(self.clients_lost.fetch_add(1, Ordering::Relaxed)),
-            Room::None => drop(self.pulls_lost.fetch_add(1, Ordering::Relaxed)),
+            Room::NoneForClient => {
+                self.clients_lost.fetch_add(1, Ordering::Relaxed);
+                self.metrics.clients_lost.inc();
+            }
+            Room::None => {
+                self.pulls_lost.fetch_add(1, Ordering::Relaxed);
+                self.metrics.lost.inc();
+                self.metrics.waiting.dec();
+                return;
+            }
         }
+        self.metrics.counted.of(kind).inc();
     }
 
     /// What clients are hashed with before they are counted.
@@ -115,8 +134,9 @@ impl Counter {
     /// Forgets what was written down.
     pub(super) fn forget(&self, batch: &[(Pulled, Tally)]) {
         let mut writing = lock(&self.writing);
-        for (pulled, _) in batch {
+        for (pulled, tally) in batch {
             writing.tallies.remove(pulled);
+            self.metrics.waiting.dec_by(tally.sum.count());
         }
     }
 

@@ -19,6 +19,14 @@ use crate::{Caller, Error, Registry, Result, Settings, organizations, secrets};
 /// Length of a password that is made for somebody.
 const PASSWORD_LENGTH: usize = 32;
 
+/// Checks that the caller may read what is counted and measured of the registry.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] or [`Error::Forbidden`] to whoever may not read everything.
+pub fn check_may_read_metrics(caller: &Caller) -> Result<()> {
+    caller.check_reads_everything()
+}
+
 /// A user, as those see them who look after all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRecord {

@@ -9,4 +9,5 @@ mod certificate;
 pub mod commands;
 pub mod config;
 pub mod deps;
+mod metrics;
 pub mod running;

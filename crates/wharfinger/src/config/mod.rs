@@ -50,6 +50,8 @@ pub struct Config {
     pub internal_issuers: Vec<Issuer>,
     /// Where people can sign in besides here, if anywhere.
     pub oidc_login: Option<OidcLogin>,
+    /// Where to tell metrics to whoever asks, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// What to log.
     pub log: Log,
     /// How long things last and how often they happen.

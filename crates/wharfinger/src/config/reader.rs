@@ -49,6 +49,7 @@ impl Reader {
         let trusted_issuers = self.value(setting::TRUSTED_ISSUERS, value::trusted_issuers);
         let internal_issuers = self.optional(setting::INTERNAL_ISSUERS, value::issuers).unwrap_or_default();
         let oidc_login = self.oidc_login();
+        let metrics_listen = self.optional(setting::METRICS_LISTEN, value::address);
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
         let rhythm = self.rhythm();
@@ -66,6 +67,7 @@ impl Reader {
             internal_issuers,
             oidc_login,
             people: people?,
+            metrics_listen,
             log: Log { filter: filter?, format: format? },
             rhythm: rhythm?,
             sparse_manifests: sparse_manifests?,

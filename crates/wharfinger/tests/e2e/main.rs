@@ -27,6 +27,7 @@ mod keyless;
 mod labels;
 mod logs;
 mod manifest_view;
+mod metrics;
 mod mounts;
 mod notifications;
 mod oauth;

@@ -100,8 +100,12 @@ fn the_dashboard_is_one_that_grafana_takes() {
         if panel["type"] != "row" {
             assert!(panel["description"].is_string(), "{} is not explained", panel["title"]);
             assert_eq!(panel["datasource"]["uid"], "${datasource}", "{}", panel["title"]);
-            let letters: BTreeSet<_> =
-                panel["targets"].as_array().unwrap().iter().map(|target| target["refId"].as_str().unwrap()).collect();
+            let letters: BTreeSet<_> = panel["targets"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|target| target["refId"].as_str().unwrap())
+                .collect();
             assert_eq!(letters.len(), panel["targets"].as_array().unwrap().len(), "{}", panel["title"]);
         }
     }

@@ -51,7 +51,9 @@ impl Told {
         for ((name, labels), value) in &self.samples {
             let suffix = |suffix| name.strip_suffix(suffix).and_then(|family| self.kind(family));
             match (self.kind(name), suffix("_bucket"), suffix("_sum").or(suffix("_count"))) {
-                (Some("counter"), ..) => assert!(name.ends_with("_total") && *value >= 0.0, "{name}: {value}"),
+                (Some("counter"), ..) => {
+                    assert!(name.ends_with("_total") && *value >= 0.0, "{name}: {value}")
+                }
                 (Some("gauge"), ..) => assert!(!name.ends_with("_total"), "{name}"),
                 (None, Some("histogram"), _) => assert!(labels.contains_key("le"), "{name}"),
                 (None, None, Some("histogram")) => {}
@@ -59,16 +61,20 @@ impl Told {
             }
         }
         for ((name, labels), count) in &self.samples {
-            let Some(family) = name.strip_suffix("_count").filter(|family| self.kind(family).is_some()) else {
+            let Some(family) = name.strip_suffix("_count").filter(|family| self.kind(family).is_some())
+            else {
                 continue;
             };
-            let mut buckets: Vec<_> = self.samples.iter().filter_map(|((name, with), value)| {
-                let mut with = with.clone();
-                let bound = with.remove("le")?;
-                let own = *name == format!("{family}_bucket") && with == *labels;
-                own.then(|| (bound.replace("+Inf", "inf").parse::<f64>().unwrap(), *value))
-            })
-            .collect();
+            let mut buckets: Vec<_> = self
+                .samples
+                .iter()
+                .filter_map(|((name, with), value)| {
+                    let mut with = with.clone();
+                    let bound = with.remove("le")?;
+                    let own = *name == format!("{family}_bucket") && with == *labels;
+                    own.then(|| (bound.replace("+Inf", "inf").parse::<f64>().unwrap(), *value))
+                })
+                .collect();
             buckets.sort_by(|one, other| one.0.total_cmp(&other.0));
             assert!(buckets.is_sorted_by(|one, next| one.1 <= next.1), "{name}: {buckets:?}");
             assert_eq!(buckets.last(), Some(&(f64::INFINITY, *count)), "{name}");
@@ -82,7 +88,9 @@ impl Told {
     /// The sum of all series of this name that have these labels.
     pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         assert!(self.series().contains(name), "{name} is not told");
-        let has = |with: &BTreeMap<String, String>| labels.iter().all(|(key, value)| with.get(*key).is_some_and(|it| it == value));
+        let has = |with: &BTreeMap<String, String>| {
+            labels.iter().all(|(key, value)| with.get(*key).is_some_and(|it| it == value))
+        };
         self.samples.iter().filter(|((of, with), _)| of == name && has(with)).map(|(_, value)| value).sum()
     }
 

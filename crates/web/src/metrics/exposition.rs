@@ -23,7 +23,7 @@ pub struct Exposition(Arc<Told>);
 struct Told {
     registry: Registry,
     /// One is written at a time: who asks for many must wait, and nobody else.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 /// How metrics are written down.
@@ -38,16 +38,21 @@ enum Format {
 impl Exposition {
     /// What tells everything in `registry`.
     pub fn new(registry: Registry) -> Self {
-        Self(Arc::new(Told { registry, turn: Mutex::new(()) }))
+        Self(Arc::new(Told { registry, turn: Arc::default() }))
     }
 
     /// The answer to a scrape, in the format that it likes better.
     pub(super) async fn answer(&self, headers: &HeaderMap) -> Response {
         let format = Format::wanted(headers);
-        let _turn = self.0.turn.lock().await;
+        let turn = Arc::clone(&self.0.turn).lock_owned().await;
         let told = Arc::clone(&self.0);
         // Looking at the process waits for the system.
-        let written = spawn_blocking(move || format.write(&told.registry)).await;
+        let written = spawn_blocking(move || {
+            // Kept to the end, even if nobody waits for it any more.
+            let _turn = turn;
+            format.write(&told.registry)
+        });
+        let written = written.await;
         match written.map_err(|_| fmt::Error).and_then(|written| written) {
             Ok(text) => {
                 let headers = [

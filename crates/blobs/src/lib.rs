@@ -8,6 +8,8 @@ mod disk;
 mod error;
 mod hash;
 mod hold;
+mod measured;
+pub mod metrics;
 mod reader;
 mod state;
 
@@ -21,6 +23,8 @@ use wharfinger_model::{Algorithm, Digest};
 
 pub use disk::Disk;
 pub use error::{Error, Result};
+pub use measured::Measured;
+pub use metrics::Metrics;
 pub use reader::{BlobStream, Reader};
 pub use state::UploadState;
 

@@ -11,7 +11,7 @@
 //!   their owners set them up, and the [`policies`] that are laid down for either;
 //! - people and machines: [`access`] says what a caller may do, [`identity`] who is calling; [`oauth`] lends rights to
 //!   applications, [`oidc`] believes other issuers, and [`superuser`] looks after everybody;
-//! - for all of it: [`search`], [`logs`] and their [`exports`], [`messages`];
+//! - for all of it: [`search`], [`logs`] and their [`exports`], [`messages`], [`metrics`];
 //! - beside the requests: [`collect`], [`check`], [`blobs::sweep`].
 
 pub mod access;
@@ -26,6 +26,7 @@ pub mod identity;
 pub mod logs;
 pub mod manifests;
 pub mod messages;
+pub mod metrics;
 pub mod namespaces;
 pub mod oauth;
 pub mod oidc;
@@ -49,6 +50,7 @@ use wharfinger_store::{Db, Tx};
 pub use access::{Caller, Origin, Privilege};
 pub use clock::Clock;
 pub use error::{Error, ManifestError, Result, UploadError};
+pub use metrics::Metrics;
 pub use settings::{GroupTeam, OidcLogin, Settings};
 
 /// A registry: what it remembers, where its bytes lie, and what time it is. Cheap to clone.
@@ -69,6 +71,7 @@ struct Inner {
     claims: Arc<blobs::Claims>,
     issuers: oidc::Issuers,
     callbacks: Arc<dyn exports::Callbacks>,
+    metrics: Metrics,
 }
 
 /// By what a registry reaches others: the only ways out.
@@ -107,7 +110,8 @@ impl Registry {
     ) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let secret_key = identity::SecretKey::load(&db).await?;
-        let pulls = Arc::new(pulls::Counter::new());
+        let metrics = Metrics::default();
+        let pulls = Arc::new(pulls::Counter::new(metrics.pulls.clone()));
         pulls.client_keys().renew(&db, clock.now()).await?;
         Ok(Self(Arc::new(Inner {
             db,
@@ -116,19 +120,25 @@ impl Registry {
             settings,
             keys,
             secret_key,
-            passwords: identity::Passwords::new(),
+            passwords: identity::Passwords::new(metrics.passwords.clone()),
             backoff: identity::Backoff::default(),
             sign_ups: identity::SignUps::default(),
             pulls,
             claims: Arc::default(),
-            issuers: oidc::Issuers::new(outside.fetch),
+            issuers: oidc::Issuers::new(outside.fetch, metrics.issuer_keys.clone()),
             callbacks: outside.callbacks,
+            metrics,
         })))
     }
 
     /// The settings it was opened with.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// What is counted and measured of what it does.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// The present instant.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tracing::{Instrument as _, debug_span};
 
 use crate::engine::{Postgres, Sqlite};
-use crate::{Error, Result, Tx, Upgrade};
+use crate::metrics::Access;
+use crate::{Error, Metrics, Result, Tx, Upgrade};
 
 /// A store. Cheap to clone; all clones are the same store.
 #[derive(Clone)]
@@ -64,7 +65,7 @@ impl Db {
         let span = debug_span!("store.read");
         match &*self.0 {
             Engine::Sqlite(sqlite) => span.in_scope(|| sqlite.read(&work)),
-            Engine::Postgres(postgres) => postgres.read(work).instrument(span).await,
+            Engine::Postgres(postgres) => postgres.run(work, Access::Read).instrument(span).await,
         }
     }
 
@@ -81,7 +82,7 @@ impl Db {
         let span = debug_span!("store.scan");
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.scan(work).instrument(span).await,
-            Engine::Postgres(postgres) => postgres.read(work).instrument(span).await,
+            Engine::Postgres(postgres) => postgres.run(work, Access::Scan).instrument(span).await,
         }
     }
 
@@ -100,7 +101,15 @@ impl Db {
         let span = debug_span!("store.write");
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.write(work).instrument(span).await,
-            Engine::Postgres(postgres) => postgres.write(work).instrument(span).await,
+            Engine::Postgres(postgres) => postgres.run(work, Access::Write).instrument(span).await,
+        }
+    }
+
+    /// What is measured of this store.
+    pub fn metrics(&self) -> &Metrics {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.metrics(),
+            Engine::Postgres(postgres) => postgres.metrics(),
         }
     }
 

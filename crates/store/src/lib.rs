@@ -7,6 +7,7 @@ mod db;
 mod engine;
 mod error;
 mod like;
+pub mod metrics;
 mod migrate;
 mod nouns;
 mod row;
@@ -18,6 +19,7 @@ mod value;
 
 pub use db::Db;
 pub use error::{Error, Result};
+pub use metrics::Metrics;
 pub use migrate::Upgrade;
 pub use nouns::*;
 pub use row::{FromColumn, Row};

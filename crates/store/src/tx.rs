@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::Connection;
+use wharfinger_metrics::{Lookup, Lookups};
 
 use crate::row::Source;
 use crate::{Error, Result, Row, Sql, Value};
@@ -22,7 +23,17 @@ enum Engine<'a> {
 }
 
 /// The statements that a connection to PostgreSQL has prepared, by their addresses.
-pub(crate) type Prepared = HashMap<usize, postgres::Statement>;
+pub(crate) struct Prepared {
+    statements: HashMap<usize, postgres::Statement>,
+    lookups: Lookups,
+}
+
+impl Prepared {
+    /// None yet, and where it is counted whether one was there.
+    pub(crate) fn new(lookups: Lookups) -> Self {
+        Self { statements: HashMap::new(), lookups }
+    }
+}
 
 impl<'a> Tx<'a> {
     pub(crate) fn sqlite(connection: &'a Connection) -> Self {
@@ -185,10 +196,12 @@ fn prepare(
     sql: &'static Sql,
 ) -> Result<postgres::Statement, postgres::Error> {
     let address = std::ptr::from_ref(sql).addr();
-    if let Some(statement) = prepared.get(&address) {
+    if let Some(statement) = prepared.statements.get(&address) {
+        prepared.lookups.of(Lookup::Hit).inc();
         return Ok(statement.clone());
     }
+    prepared.lookups.of(Lookup::Miss).inc();
     let statement = transaction.prepare(sql.postgres())?;
-    prepared.insert(address, statement.clone());
+    prepared.statements.insert(address, statement.clone());
     Ok(statement)
 }

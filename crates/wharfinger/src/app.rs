@@ -1,9 +1,8 @@
-//! The registry put together: use cases over stores, and the routes in front of them.
+//! The registry put together: use cases over stores.
 
 use std::sync::Arc;
 
 use anyhow::bail;
-use axum::Router;
 use wharfinger_outbound::Outbound;
 use wharfinger_registry::{Clock, Outside, Registry, Settings, identity::first_user};
 
@@ -12,9 +11,7 @@ use crate::deps::Deps;
 
 /// A registry that is ready to be served.
 pub struct App {
-    /// Everything that can be asked for over HTTP.
-    pub router: Router,
-    /// What the routes ask, for the loops that work beside them.
+    /// The use cases, for the routes and for the loops that work beside them.
     pub registry: Registry,
     deps: Deps,
 }
@@ -39,7 +36,7 @@ pub async fn build(config: &Config, deps: Deps, clock: Clock) -> anyhow::Result<
             config.storage
         );
     }
-    Ok(App { router: wharfinger_web::router(registry.clone()), registry, deps })
+    Ok(App { registry, deps })
 }
 
 impl App {
@@ -55,9 +52,9 @@ impl App {
         ))
     }
 
-    /// Takes the router out, and leaves what has to be closed after it.
-    pub(crate) fn split(self) -> (Router, Registry, Deps) {
-        (self.router, self.registry, self.deps)
+    /// Takes the registry out, and leaves what has to be closed after it.
+    pub(crate) fn split(self) -> (Registry, Deps) {
+        (self.registry, self.deps)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The loops that work beside the requests: each with one purpose, all stopped by one signal.
 
+mod metrics;
+
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,8 @@ use wharfinger_registry::{Registry, collect, exports, pulls, registry_size, tags
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
+
+pub(crate) use metrics::Metrics;
 
 /// How often uploads, sessions, access tokens, codes and exports that have expired are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -37,6 +41,15 @@ const SIZE: Duration = Duration::from_secs(1);
 /// How often exports are looked for of which somebody is to be told.
 const EXPORTS: Duration = Duration::from_secs(1);
 
+/// What every loop works with.
+#[derive(Clone)]
+struct Beside {
+    registry: Registry,
+    metrics: Metrics,
+    /// Closed when the program stops.
+    stopped: watch::Receiver<()>,
+}
+
 /// Loops that run until they are stopped.
 pub(crate) struct Loops {
     stop: watch::Sender<()>,
@@ -46,58 +59,51 @@ pub(crate) struct Loops {
 
 impl Loops {
     /// Starts every loop. That for the certificate listens to `hangups` even if there is none.
-    pub(crate) fn start(registry: &Registry, certificate: Option<Certificate>, hangups: Signal) -> Self {
+    pub(crate) fn start(
+        registry: &Registry,
+        metrics: Metrics,
+        certificate: Option<Certificate>,
+        hangups: Signal,
+    ) -> Self {
         let (stop, stopped) = watch::channel(());
+        let beside = Beside { registry: registry.clone(), metrics, stopped: stopped.clone() };
         let mut running = JoinSet::new();
         let flush = registry.settings().pull_count_flush;
-        running.spawn(every(
-            flush,
-            stopped.clone(),
-            registry.clone(),
-            "pull_counts.flush",
-            |registry| async move { pulls::flush(&registry).await },
-        ));
-        running.spawn(every(ROLL_UP, stopped.clone(), registry.clone(), "pull_counts.roll_up", {
+        running.spawn(every(flush, beside.clone(), "pull_counts.flush", |registry| async move {
+            pulls::flush(&registry).await
+        }));
+        running.spawn(every(ROLL_UP, beside.clone(), "pull_counts.roll_up", {
             let stopped = stopped.clone();
             move |registry| roll_up(registry, stopped.clone())
         }));
         running.spawn(certificate::renew(certificate, hangups, stopped.clone()));
-        running.spawn(every(
-            POLICIES,
-            stopped.clone(),
-            registry.clone(),
-            "immutability.finish",
-            |registry| async move { immutability::finish_forgotten(&registry).await },
-        ));
+        running.spawn(every(POLICIES, beside.clone(), "immutability.finish", |registry| async move {
+            immutability::finish_forgotten(&registry).await
+        }));
         running.spawn(every(
             PRUNE_LOOK.min(registry.settings().prune_interval),
-            stopped.clone(),
-            registry.clone(),
+            beside.clone(),
             "tags.prune",
             {
                 let stopped = stopped.clone();
                 move |registry| prune_round(registry, stopped.clone())
             },
         ));
-        running.spawn(every(EXPIRED, stopped.clone(), registry.clone(), "tags.close_expired", {
+        running.spawn(every(EXPIRED, beside.clone(), "tags.close_expired", {
             let stopped = stopped.clone();
             move |registry| close_expired(registry, stopped.clone())
         }));
-        let sweep = every(SWEEP, stopped.clone(), registry.clone(), "uploads.sweep", |registry| async move {
+        let sweep = every(SWEEP, beside.clone(), "uploads.sweep", |registry| async move {
             while sweep::uploads(&registry).await? > 0 {}
             sweep::strays(&registry).await.map(drop)
         });
         running.spawn(sweep);
-        running.spawn(every(
-            SIZE,
-            stopped.clone(),
-            registry.clone(),
-            "registry_size.count",
-            |registry| async move { registry_size::count(&registry).await },
-        ));
-        start_exports(&mut running, registry, &stopped);
-        start_identity(&mut running, registry, &stopped);
-        running.spawn(collect(registry.clone(), stopped));
+        running.spawn(every(SIZE, beside.clone(), "registry_size.count", |registry| async move {
+            registry_size::count(&registry).await
+        }));
+        start_exports(&mut running, &beside);
+        start_identity(&mut running, &beside);
+        running.spawn(collect(beside));
         Self { stop, running, registry: registry.clone() }
     }
 
@@ -113,26 +119,22 @@ impl Loops {
 }
 
 /// Starts the loops that tell of exports and forget them.
-fn start_exports(running: &mut JoinSet<()>, registry: &Registry, stopped: &watch::Receiver<()>) {
-    running.spawn(every(EXPORTS, stopped.clone(), registry.clone(), "exports.tell", |registry| async move {
+fn start_exports(running: &mut JoinSet<()>, beside: &Beside) {
+    running.spawn(every(EXPORTS, beside.clone(), "exports.tell", |registry| async move {
         exports::tell_due(&registry).await
     }));
-    running.spawn(every(SWEEP, stopped.clone(), registry.clone(), "exports.sweep", |registry| async move {
+    running.spawn(every(SWEEP, beside.clone(), "exports.sweep", |registry| async move {
         while exports::sweep(&registry).await? {}
         Ok(())
     }));
 }
 
 /// Starts the loops that keep keys, sessions and tokens in order.
-fn start_identity(running: &mut JoinSet<()>, registry: &Registry, stopped: &watch::Receiver<()>) {
-    running.spawn(every(
-        key_ring::REFRESH,
-        stopped.clone(),
-        registry.clone(),
-        "signing_keys.refresh",
-        |registry| async move { key_ring::refresh(&registry).await },
-    ));
-    running.spawn(every(SWEEP, stopped.clone(), registry.clone(), "sessions.sweep", |registry| async move {
+fn start_identity(running: &mut JoinSet<()>, beside: &Beside) {
+    running.spawn(every(key_ring::REFRESH, beside.clone(), "signing_keys.refresh", |registry| async move {
+        key_ring::refresh(&registry).await
+    }));
+    running.spawn(every(SWEEP, beside.clone(), "sessions.sweep", |registry| async move {
         while sessions::sweep(&registry).await? {}
         Ok(())
     }));
@@ -169,16 +171,13 @@ async fn unless_stopped(
 }
 
 /// Does `work` again and again until it is told to stop. A failure is logged, and the next time comes all the same.
-async fn every<F, W>(
-    period: Duration,
-    mut stopped: watch::Receiver<()>,
-    registry: Registry,
-    name: &'static str,
-    work: F,
-) where
+async fn every<F, W>(period: Duration, beside: Beside, name: &'static str, work: F)
+where
     F: Fn(Registry) -> W + Send,
     W: Future<Output = wharfinger_registry::Result<()>> + Send,
 {
+    let Beside { registry, metrics, mut stopped } = beside;
+    let measured = metrics.of(name, period, registry.now());
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -186,7 +185,10 @@ async fn every<F, W>(
             _ = stopped.changed() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = work(registry.clone()).await {
+        let begun = Instant::now();
+        let done = work(registry.clone()).await;
+        measured.ran(begun.elapsed(), done.is_ok().then(|| registry.now()));
+        if let Err(error) = done {
             tracing::error!(%error, work = name, "background work failed; it is tried again");
         }
     }
@@ -194,8 +196,10 @@ async fn every<F, W>(
 
 /// Frees what nothing needs any more, again and again. After a start it also looks for what a crash has left. A run may
 /// be long: it is broken off when the program stops, and the next one goes on.
-async fn collect(registry: Registry, mut stopped: watch::Receiver<()>) {
+async fn collect(beside: Beside) {
     const NAME: &str = "collect";
+    let Beside { registry, metrics, mut stopped } = beside;
+    let measured = metrics.of(NAME, registry.settings().collect_interval, registry.now());
     let mut ticks = interval(registry.settings().collect_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut strays = Strays::Sweep;
@@ -209,6 +213,7 @@ async fn collect(registry: Registry, mut stopped: watch::Receiver<()>) {
             _ = stopped.changed() => return,
             done = run => done,
         };
+        measured.ran(took, done.is_ok().then(|| registry.now()));
         match done {
             Ok(freed) => {
                 strays = Strays::Leave;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use wharfinger_blobs::{Blobs, Disk};
+use wharfinger_blobs::{Blobs, Disk, Measured};
 use wharfinger_store::{Db, Upgrade};
 
 use crate::config::{Config, Database, Storage, setting};
@@ -24,6 +24,8 @@ pub struct Deps {
     pub db: Db,
     /// Where bytes lie.
     pub blobs: Arc<dyn Blobs>,
+    /// What is measured there.
+    pub blob_metrics: wharfinger_blobs::Metrics,
     /// Keeps other processes off the folder for as long as it is open. None beside a process that has it.
     _lock: Option<File>,
 }
@@ -38,7 +40,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Deps> {
         let (setting, folder) = (config.naming(setting::STORAGE), &config.storage);
         bail!("{setting}: can't have `{folder}` to ourselves: another process serves it");
     }
-    Ok(Deps { db: database(config).await?, blobs, _lock: lock })
+    Ok(with(database(config).await?, blobs, lock))
 }
 
 /// Opens what `config` names for work that does no harm beside a server. If there is none, the database is brought to this
@@ -52,7 +54,13 @@ pub async fn open_beside(config: &Config) -> anyhow::Result<Deps> {
         Some(_) => database(config).await?,
         None => opened(config, Upgrade::Never).await?,
     };
-    Ok(Deps { db, blobs, _lock: lock })
+    Ok(with(db, blobs, lock))
+}
+
+fn with(db: Db, blobs: Arc<dyn Blobs>, lock: Option<File>) -> Deps {
+    let blob_metrics = wharfinger_blobs::Metrics::default();
+    let blobs = Arc::new(Measured::new(blobs, blob_metrics.clone()));
+    Deps { db, blobs, blob_metrics, _lock: lock }
 }
 
 /// The storage of blobs, and a lock on it, if nobody else has that.

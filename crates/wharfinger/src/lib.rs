@@ -10,4 +10,5 @@ pub mod commands;
 pub mod config;
 pub mod deps;
 mod logging;
+mod metrics;
 pub mod running;

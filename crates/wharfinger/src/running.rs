@@ -1,30 +1,56 @@
 //! A registry at work.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wharfinger_registry::Clock;
-use wharfinger_web::serve::{self, Certificate, Drained, Front, Tls};
+use wharfinger_web::metrics::Requests;
+use wharfinger_web::requests::Observer;
+use wharfinger_web::serve::{self, Certificate, Drained, Front, Occupancy, Tls, TrustedProxies};
 
 use crate::app::{self, App};
-use crate::background::Loops;
+use crate::background::{self, Loops};
 use crate::certificate;
-use crate::config::{Config, setting};
+use crate::config::setting::{self, Setting};
+use crate::config::{Config, Storage};
 use crate::deps::{self, Deps};
 use crate::logging;
+use crate::metrics::{self, Sources, Space};
 
 /// A registry that answers requests until it is stopped or dropped.
 pub struct Running {
-    addr: SocketAddr,
     first_steps: Option<String>,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<Drained>,
+    listening: Listening,
+    telling: Option<Listening>,
     loops: Loops,
     deps: Deps,
+}
+
+/// A listener at work.
+struct Listening {
+    addr: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<Drained>,
+}
+
+impl Listening {
+    fn start(listener: TcpListener, router: Router, front: Front) -> anyhow::Result<Self> {
+        let addr = listener.local_addr().context("the listening socket has no address")?;
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { drop(stopped.await) };
+        Ok(Self { addr, stop, serving: tokio::spawn(serve::serve(listener, router, front, shutdown)) })
+    }
+
+    async fn stop(self) -> anyhow::Result<Drained> {
+        drop(self.stop);
+        self.serving.await.context("serving ended by a fault")
+    }
 }
 
 impl Running {
@@ -54,23 +80,43 @@ impl Running {
         // Before anybody can know that there is something to send SIGHUP to: it ends who does not listen.
         let hangups = signal(SignalKind::hangup()).context("can't listen for signals")?;
         let certificate = certificate::open(config)?;
-        let front = front(config, certificate.as_ref())?;
-        let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!("{}: can't listen on {}", config.naming(setting::LISTEN), config.listen)
-        })?;
+        let listener = bind(config, setting::LISTEN, config.listen).await?;
+        let teller = match config.metrics_listen {
+            Some(addr) => Some(bind(config, setting::METRICS_LISTEN, addr).await?),
+            None => None,
+        };
         let addr = listener.local_addr().context("the listening socket has no address")?;
         let first_steps = app.first_steps(&url(config, addr)).await;
-        let (stop, stopped) = oneshot::channel();
-        let shutdown = async { drop(stopped.await) };
-        let (router, registry, deps) = app.split();
-        let loops = Loops::start(&registry, certificate, hangups);
-        let serving = tokio::spawn(serve::serve(listener, router, front, shutdown));
-        Ok(Self { addr, first_steps, stop, serving, loops, deps })
+        let (registry, deps) = app.split();
+        let (requests, background) = (Requests::default(), background::Metrics::default());
+        let front = front(config, certificate.as_ref(), &requests)?;
+        let exposition = metrics::name(Sources {
+            requests: &requests,
+            occupancy: &front.occupancy,
+            registry: &registry,
+            db: &deps.db,
+            blobs: &deps.blob_metrics,
+            background: &background,
+            certificate: certificate.as_ref(),
+            space: space(config),
+        });
+        let loops = Loops::start(&registry, background, certificate, hangups);
+        // Who reads metrics speaks no TLS here, and has no proxy in front.
+        let plain = Front { tls: None, trusted_proxies: TrustedProxies::default(), ..front.clone() };
+        let telling = wharfinger_web::metrics::router(exposition.clone());
+        let telling = teller.map(|teller| Listening::start(teller, telling, plain)).transpose()?;
+        let listening = Listening::start(listener, wharfinger_web::router(registry, exposition), front)?;
+        Ok(Self { first_steps, listening, telling, loops, deps })
     }
 
     /// Where it listens: the port is a real one even if 0 was asked for.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.listening.addr
+    }
+
+    /// Where it tells metrics to whoever asks, if anywhere.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.telling.as_ref().map(|telling| telling.addr)
     }
 
     /// What the operator must do before anyone can log in, if anything.
@@ -83,8 +129,11 @@ impl Running {
     /// # Errors
     /// When serving ended by a fault of its own.
     pub async fn stop(self) -> anyhow::Result<Drained> {
-        drop(self.stop);
-        let drained = self.serving.await.context("serving ended by a fault");
+        let drained = self.listening.stop().await;
+        // The last to go of those who answer: what happens meanwhile can be watched.
+        if let Some(telling) = self.telling {
+            drop(telling.stop().await);
+        }
         self.loops.stop().await;
         self.deps.db.close().await;
         drained
@@ -97,11 +146,24 @@ pub(crate) fn url(config: &Config, addr: SocketAddr) -> String {
     config.public_url.as_ref().map_or_else(|| format!("{scheme}://{addr}"), |url| url.as_str().to_owned())
 }
 
-fn front(config: &Config, certificate: Option<&Certificate>) -> anyhow::Result<Front> {
+async fn bind(config: &Config, setting: &Setting, addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(addr).await;
+    bound.with_context(|| format!("{}: can't listen on {addr}", config.naming(setting)))
+}
+
+fn space(config: &Config) -> Space {
+    let Storage::Disk(folder) = &config.storage;
+    Space::of(folder.clone())
+}
+
+fn front(config: &Config, certificate: Option<&Certificate>, requests: &Requests) -> anyhow::Result<Front> {
     let tls = certificate.cloned().map(Tls::new).transpose().context("can't speak TLS")?;
     let trusted_proxies = config.trusted_proxies.clone();
-    let observers = logging::follower(config).into_iter().collect();
-    Ok(Front { limits: limits(config), tls, trusted_proxies, observers })
+    let observers = logging::follower(config)
+        .into_iter()
+        .chain([Arc::new(requests.clone()) as Arc<dyn Observer>])
+        .collect();
+    Ok(Front { limits: limits(config), tls, trusted_proxies, observers, occupancy: Occupancy::default() })
 }
 
 fn limits(config: &Config) -> serve::Limits {

@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use wharfinger::config::{Config, Sources};
 use wharfinger::deps;
 use wharfinger_registry::{Clock, Registry, Settings, pulls};
+use wharfinger_web::metrics::Exposition;
 use wharfinger_web::serve::{Front, serve};
 
 const REPOSITORY: &str = "admin/app";
@@ -46,7 +47,10 @@ impl Served {
         let registry = Registry::open(db, blobs, Clock::system(), settings).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let router = wharfinger_web::router(registry.clone());
+        let router = wharfinger_web::router(
+            registry.clone(),
+            Exposition::new(prometheus_client::registry::Registry::default()),
+        );
         tokio::spawn(serve(listener, router, Front::default(), std::future::pending()));
         Self { registry, addr }
     }

@@ -13,12 +13,14 @@ use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::Stream;
 use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::metrics::Reads;
 use crate::{Error, Result};
 use buffer::{Buffer, Buffers};
 
@@ -31,13 +33,19 @@ const LARGEST_CHUNK: usize = 1024 * 1024;
 pub struct Reader {
     file: Arc<File>,
     len: u64,
+    reads: Option<Reads>,
 }
 
 impl Reader {
     /// A reader of a file that holds a blob.
     pub(crate) fn new(file: File) -> Result<Self> {
         let len = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), len })
+        Ok(Self { file: Arc::new(file), len, reads: None })
+    }
+
+    /// The same, of which every read is measured.
+    pub(crate) fn measured(self, reads: Reads) -> Self {
+        Self { reads: Some(reads), ..self }
     }
 
     /// The blob's length in bytes.
@@ -60,6 +68,7 @@ impl Reader {
             buffers: Buffers::default(),
             ahead: None,
             probing: Probing::Works,
+            reads: self.reads.clone(),
         }
     }
 }
@@ -80,6 +89,7 @@ pub struct BlobStream {
     buffers: Buffers,
     ahead: Option<JoinHandle<Result<Chunk>>>,
     probing: Probing,
+    reads: Option<Reads>,
 }
 
 /// Whether the file system can say what the page cache has.
@@ -143,7 +153,17 @@ impl BlobStream {
 
     fn read_on_pool(&mut self, buffer: Buffer) {
         let (file, offset) = (Arc::clone(&self.file), self.range.start);
-        self.ahead = Some(spawn_blocking(move || read_chunk(&file, buffer, offset)));
+        let reads = self.reads.clone();
+        self.ahead = Some(spawn_blocking(move || {
+            let begun = Instant::now();
+            let chunk = read_chunk(&file, buffer, offset)?;
+            match (reads, chunk.temperature) {
+                (Some(reads), Temperature::Warm) => reads.warm(),
+                (Some(reads), Temperature::Cold) => reads.cold(begun.elapsed()),
+                (None, _) => {}
+            }
+            Ok(chunk)
+        }));
     }
 
     fn hand_out(&mut self, buffer: Buffer) -> Bytes {
@@ -159,6 +179,9 @@ impl BlobStream {
             let mut buffer = self.next_buffer();
             if let Some(count) = self.read_cached(&mut buffer)? {
                 buffer.fill(count);
+                if let Some(reads) = &self.reads {
+                    reads.warm();
+                }
                 return Poll::Ready(Ok(Some(self.hand_out(buffer))));
             }
             self.read_on_pool(buffer);

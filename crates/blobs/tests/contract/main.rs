@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use uuid::Uuid;
-use wharfinger_blobs::{Blobs, Disk, Result, UploadState};
+use wharfinger_blobs::{Blobs, Disk, Measured, Metrics, Result, UploadState};
 use wharfinger_model::{Algorithm, Digest};
 
 /// A place that storages open, one after another, as processes do.
@@ -33,6 +33,15 @@ impl Folder {
 impl Backend for Folder {
     async fn open(&self) -> Arc<dyn Blobs> {
         Arc::new(Disk::open(self.0.path()).await.unwrap())
+    }
+}
+
+/// The same, measured.
+struct MeasuredFolder(Folder);
+
+impl Backend for MeasuredFolder {
+    async fn open(&self) -> Arc<dyn Blobs> {
+        Arc::new(Measured::new(self.0.open().await, Metrics::default()))
     }
 }
 
@@ -155,3 +164,4 @@ macro_rules! contract {
 }
 
 contract!(disk, Folder::new());
+contract!(measured, MeasuredFolder(Folder::new()));

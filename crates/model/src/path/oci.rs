@@ -28,6 +28,21 @@ pub enum Path {
 }
 
 impl Path {
+    /// What [`template`](Self::template) can be.
+    pub const TEMPLATES: [&str; 11] = [
+        "/v2/",
+        "/v2/_catalog",
+        "/v2/_oci/ext/discover",
+        "/v2/{name}/_oci/ext/discover",
+        "/v2/{name}/_oci/tag-history/{tag}",
+        "/v2/{name}/blobs/uploads/",
+        "/v2/{name}/blobs/uploads/{id}",
+        "/v2/{name}/blobs/{digest}",
+        "/v2/{name}/manifests/{reference}",
+        "/v2/{name}/referrers/{digest}",
+        "/v2/{name}/tags/list",
+    ];
+
     /// The endpoint's path with its parameters in braces: one of a closed set.
     pub fn template(&self) -> &'static str {
         match self {

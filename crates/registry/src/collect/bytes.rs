@@ -18,7 +18,9 @@ pub(super) async fn delete(registry: &Registry) -> Result<Freed> {
         let listed = registry.scan(move |tx| Ok(doomed::list(tx, &from, FILES)?)).await?;
         let Some((last, _)) = listed.last() else { return Ok(freed) };
         after = last.to_string();
-        freed.bytes += delete_some(registry, listed).await?;
+        let bytes = delete_some(registry, listed).await?;
+        registry.0.metrics.collection.freed_bytes.inc_by(bytes);
+        freed.bytes += bytes;
     }
 }
 
@@ -55,6 +57,7 @@ async fn delete_some(registry: &Registry, listed: Vec<(Digest, i64)>) -> Result<
         // On a disk that takes no changes it may be every file: one line for all of these.
         if let Some((digest, error)) = failed.first() {
             let files = failed.len();
+            registry.0.metrics.collection.failed.inc_by(files as u64);
             tracing::error!(files, %digest, %error, "files could not be deleted; the next collection tries again");
         }
         registry

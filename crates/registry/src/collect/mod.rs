@@ -19,6 +19,7 @@ use std::time::Duration;
 use wharfinger_model::Timestamp;
 use wharfinger_store::{RepositoryId, Tx, garbage, repository};
 
+use crate::metrics::Garbage;
 use crate::{Error, Registry, Result};
 
 pub use strays::Strays;
@@ -128,7 +129,9 @@ pub async fn collect(registry: &Registry, strays: Strays) -> Result<Freed> {
     };
     // What is doomed already need not be looked for: a folder that can't be read keeps nobody from freeing that.
     freed += bytes::delete(registry).await?;
-    freed.strays += swept?;
+    let strays = swept?;
+    registry.0.metrics.collection.freed.of(Garbage::Strays).inc_by(strays);
+    freed.strays += strays;
     Ok(freed)
 }
 
@@ -159,10 +162,14 @@ async fn work(registry: &Registry, place: Place, units: &[Unit]) -> Result<Freed
     for unit in units.iter().copied() {
         loop {
             match registry.write(move |tx| unit(tx, place)).await {
-                Ok(Step::Did(more)) => freed += more,
+                Ok(Step::Did(more)) => {
+                    registry.0.metrics.collection.add(&more);
+                    freed += more;
+                }
                 Ok(Step::Nothing) => break,
                 Err(error @ (Error::Unavailable | Error::Full)) => return Err(error),
                 Err(error) => {
+                    registry.0.metrics.collection.failed.inc();
                     let repository_id = place.repository.get();
                     tracing::error!(%error, repository_id, "a repository could not be collected; the next collection tries again");
                     return Ok(freed);

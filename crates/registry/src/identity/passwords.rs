@@ -3,11 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 use tokio::sync::{Semaphore, oneshot};
+use wharfinger_metrics::enter;
 use wharfinger_store::account::{self, Account, Kind};
 
+use crate::metrics::Passwords as Metrics;
 use crate::{Error, Registry, Result};
 
 /// Longer ones are refused before anything is computed from them.
@@ -25,12 +28,13 @@ pub(crate) struct Passwords {
     places: Semaphore,
     /// Checked when there is no such user, so that it takes as long as when there is.
     decoy: String,
+    metrics: Metrics,
 }
 
 impl Passwords {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(metrics: Metrics) -> Self {
         let (slots, places) = (Arc::new(Semaphore::new(AT_ONCE)), Semaphore::new(WAITING));
-        Self { slots, places, decoy: hash("no such user").unwrap_or_default() }
+        Self { slots, places, decoy: hash("no such user").unwrap_or_default(), metrics }
     }
 
     /// The hash of a new password.
@@ -71,14 +75,23 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let stopped = || Error::Internal("password hashing stopped".into());
-        let _place = self.places.try_acquire().map_err(|_| Error::Busy)?;
+        let Ok(_place) = self.places.try_acquire() else {
+            self.metrics.refused.inc();
+            return Err(Error::Busy);
+        };
+        let waiting = enter(&self.metrics.waiting);
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| stopped())?;
+        drop(waiting);
         let (answer, answered) = oneshot::channel();
+        let hashed = self.metrics.hashed.clone();
         // A thread of its own, which ends: the allocator keeps what a hash took for every thread that lives on.
         let hashing = thread::Builder::new().name("password".into()).spawn(move || {
             // Whoever asked may be gone long before the hash is done.
             let _slot = slot;
-            drop(answer.send(work()));
+            let begun = Instant::now();
+            let done = work();
+            hashed.observe(begun.elapsed());
+            drop(answer.send(done));
         });
         hashing.map_err(|error| Error::Internal(format!("can't start a thread: {error}")))?;
         answered.await.map_err(|_| stopped())

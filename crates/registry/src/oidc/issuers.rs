@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument as _;
+use wharfinger_metrics::{Lookup, Lookups};
 use wharfinger_model::Timestamp;
 use wharfinger_model::trust::Issuer;
 
@@ -27,6 +28,7 @@ const CAPACITY: usize = 1024;
 pub(crate) struct Issuers {
     fetch: Arc<dyn Fetch>,
     known: StdMutex<HashMap<Issuer, Known>>,
+    lookups: Lookups,
 }
 
 struct Known {
@@ -70,8 +72,8 @@ struct Discovery {
 }
 
 impl Issuers {
-    pub(crate) fn new(fetch: Arc<dyn Fetch>) -> Self {
-        Self { fetch, known: StdMutex::default() }
+    pub(crate) fn new(fetch: Arc<dyn Fetch>, lookups: Lookups) -> Self {
+        Self { fetch, known: StdMutex::default(), lookups }
     }
 
     /// The issuer's key of that name.
@@ -111,8 +113,10 @@ impl Issuers {
         // One question at a time for each issuer: who comes meanwhile waits for its answer.
         let mut state = self.state(issuer, now).lock_owned().await;
         if let Some(found) = state.told_within(FRESH, now).and_then(&find) {
+            self.lookups.of(Lookup::Hit).inc();
             return Ok(found);
         }
+        self.lookups.of(Lookup::Miss).inc();
         if state.asked.is_none_or(|asked| asked + PAUSE <= now) {
             state = ask(state, Arc::clone(&self.fetch), issuer.clone(), now).await?;
         }

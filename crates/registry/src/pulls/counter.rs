@@ -12,6 +12,7 @@ use wharfinger_model::series::{Split, Step};
 
 use super::client_keys::ClientKeys;
 use super::tally::{Pull, Pulled, Sum, Tally};
+use crate::metrics::{PullKind, Pulls};
 
 /// How many maps pulls are counted in, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
@@ -32,6 +33,7 @@ pub(crate) struct Counter {
     client_keys: ClientKeys,
     pulls_lost: AtomicU64,
     clients_lost: AtomicU64,
+    metrics: Pulls,
 }
 
 /// What there was no room for.
@@ -77,7 +79,7 @@ enum Room {
 }
 
 impl Counter {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(metrics: Pulls) -> Self {
         Self {
             shards: Default::default(),
             writing: Mutex::default(),
@@ -86,18 +88,31 @@ impl Counter {
             client_keys: ClientKeys::default(),
             pulls_lost: AtomicU64::default(),
             clients_lost: AtomicU64::default(),
+            metrics,
         }
     }
 
     /// Counts a pull. Never waits for anything but locks that are held for nanoseconds.
     pub(crate) fn count(&self, pull: Pull) {
+        let kind = PullKind(Split { method: pull.method, client: pull.client });
         let client = pull.address.and_then(|address| self.client_keys.hash(pull.at, address));
+        // Before it can be written down, or there could be less than nothing that waits.
+        self.metrics.waiting.inc();
         let room = lock(&self.shards[shard()]).count(pull, client);
         match room {
             Room::Enough => {}
-            Room::NoneForClient => drop(self.clients_lost.fetch_add(1, Ordering::Relaxed)),
-            Room::None => drop(self.pulls_lost.fetch_add(1, Ordering::Relaxed)),
+            Room::NoneForClient => {
+                self.clients_lost.fetch_add(1, Ordering::Relaxed);
+                self.metrics.clients_lost.inc();
+            }
+            Room::None => {
+                self.pulls_lost.fetch_add(1, Ordering::Relaxed);
+                self.metrics.lost.inc();
+                self.metrics.waiting.dec();
+                return;
+            }
         }
+        self.metrics.counted.of(kind).inc();
     }
 
     /// What clients are hashed with before they are counted.
@@ -146,18 +161,16 @@ impl Counter {
     /// Forgets what was written down.
     pub(super) fn forget(&self, batch: &Batch) {
         let mut writing = lock(&self.writing);
-        for (pulled, _) in &batch.tallies {
+        for (pulled, tally) in &batch.tallies {
             writing.tallies.remove(pulled);
+            self.metrics.waiting.dec_by(tally.sum.count());
         }
         writing.batches = batch.number;
     }
 
     /// How many pulls were counted and are not written down.
     pub(super) fn waiting(&self) -> i64 {
-        let count = |tallies: &Tallies| tallies.values().map(|tally| tally.sum.count()).sum::<i64>();
-        let writing = lock(&self.writing);
-        let counted: i64 = self.shards.iter().map(|shard| count(&lock(shard).tallies)).sum();
-        counted + count(&writing.tallies)
+        self.metrics.waiting.get()
     }
 
     /// What there was no room for since this was last asked.

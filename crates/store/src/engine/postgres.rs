@@ -8,11 +8,13 @@ use std::time::Duration;
 use ::postgres::config::SslMode;
 use ::postgres::{Client, Config, IsolationLevel, NoTls};
 use tokio::sync::oneshot;
+use wharfinger_metrics::Lookup;
 
 use super::unit::{Outcome, Unit, pack};
 use super::workers::Workers;
+use crate::metrics::{Access, Waiting};
 use crate::tx::{Prepared, is_collision};
-use crate::{Error, Result, Tx, Upgrade, migrate};
+use crate::{Error, Metrics, Result, Tx, Upgrade, migrate};
 
 /// How often a unit of work is run again when others are in its way.
 const TRIES: u32 = 10;
@@ -26,18 +28,21 @@ const UNANSWERED: Duration = Duration::from_secs(30);
 /// A store on a PostgreSQL server.
 pub(crate) struct Postgres {
     workers: Workers<Request>,
+    metrics: Metrics,
 }
 
 struct Request {
     unit: Box<dyn Unit>,
     access: Access,
+    waiting: Waiting,
 }
 
-/// What a unit of work is going to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
+/// What the threads share.
+#[derive(Clone)]
+struct Shared {
+    config: Config,
+    queued: Arc<Mutex<Receiver<Request>>>,
+    metrics: Metrics,
 }
 
 /// A connection and the statements that it has prepared.
@@ -64,59 +69,45 @@ impl Postgres {
             tracing::debug!(message = notice.message(), "PostgreSQL remarks something")
         });
         let (queue, queued) = channel();
-        let queued = Arc::new(Mutex::new(queued));
+        let metrics = Metrics::default();
+        let shared = Shared { config, queued: Arc::new(Mutex::new(queued)), metrics: metrics.clone() };
         let workers = Workers::new(queue);
         let (opened, opening) = oneshot::channel();
-        let first = (config.clone(), Arc::clone(&queued));
+        let first = shared.clone();
         workers.spawn("store-0", move || {
-            let (config, queued) = first;
-            let connected = connect(&config).and_then(|mut connection| {
+            let connected = first.connect().and_then(|mut connection| {
                 migrate::postgres(&mut connection.client, upgrade)?;
                 Ok(connection)
             });
             match connected {
                 Ok(connection) => {
                     drop(opened.send(Ok(())));
-                    work(&config, Some(connection), &queued);
+                    first.work(Some(connection));
                 }
                 Err(error) => drop(opened.send(Err(error))),
             }
         })?;
         opening.await.map_err(|_| Error::Panicked)??;
         for number in 1..connections {
-            let (config, queued) = (config.clone(), Arc::clone(&queued));
-            workers.spawn(&format!("store-{number}"), move || work(&config, None, &queued))?;
+            let shared = shared.clone();
+            workers.spawn(&format!("store-{number}"), move || shared.work(None))?;
         }
-        Ok(Self { workers })
+        Ok(Self { workers, metrics })
     }
 
-    pub(crate) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        self.run(work, Access::Read).await
-    }
-
-    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        self.run(work, Access::Write).await
-    }
-
-    async fn run<T, E, F>(&self, work: F, access: Access) -> Result<T, E>
+    pub(crate) async fn run<T, E, F>(&self, work: F, access: Access) -> Result<T, E>
     where
         F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
         let (unit, answered) = pack(work);
-        self.workers.send(Request { unit, access })?;
+        self.workers.send(Request { unit, access, waiting: self.metrics.wait(access) })?;
         answered.await.map_err(|_| Error::Unavailable)?
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) async fn close(&self) {
@@ -139,44 +130,55 @@ fn limit_waits(config: &mut Config) {
     }
 }
 
-fn connect(config: &Config) -> Result<Connection> {
-    // TLS would be chosen here.
-    let mut client = config.connect(NoTls)?;
-    client.batch_execute(PLANNING)?;
-    Ok(Connection { client, prepared: Prepared::default() })
-}
-
-/// Does units of work as they come, over one connection that is made anew when it was lost.
-fn work(config: &Config, mut connection: Option<Connection>, queued: &Mutex<Receiver<Request>>) {
-    loop {
-        let next = queued.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Request { mut unit, access }) = next else { return };
-        connection = connection.filter(|connection| !connection.client.is_closed());
-        let done = match connection.take().map_or_else(|| connect(config), Ok) {
-            Ok(it) => run(config, connection.insert(it), unit.as_mut(), access),
-            Err(error) => Err(error),
-        };
-        unit.answer(done.err());
+impl Shared {
+    fn connect(&self) -> Result<Connection> {
+        // TLS would be chosen here.
+        let mut client = self.config.connect(NoTls)?;
+        client.batch_execute(PLANNING)?;
+        Ok(Connection { client, prepared: Prepared::new(self.metrics.statements.clone()) })
     }
-}
 
-/// Does a unit of work in a transaction, again and again while others are in its way. An error means that the engine
-/// could not keep it; what the unit itself says is with the unit.
-fn run(config: &Config, connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<()> {
-    let mut forbidden = None;
-    for tried in 1..=TRIES {
-        match attempt(connection, unit, access)? {
-            Done::Kept => return Ok(()),
-            Done::Collided(failed) => {
-                forbidden = failed.filter(|failed| matches!(failed, Error::Constraint { .. }));
-                // Whoever it was that waits goes first, or the same happens again.
-                thread::sleep(PAUSE * tried);
+    /// Does units of work as they come, over one connection that is made anew when it was lost.
+    fn work(&self, mut connection: Option<Connection>) {
+        loop {
+            let next = self.queued.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(Request { mut unit, access, waiting }) = next else { return };
+            let mut begun = self.metrics.begin(waiting);
+            connection = connection.filter(|connection| !connection.client.is_closed());
+            let open = if connection.is_some() { Lookup::Hit } else { Lookup::Miss };
+            self.metrics.connections.of(open).inc();
+            let done = match connection.take().map_or_else(|| self.connect(), Ok) {
+                Ok(it) => self.run(connection.insert(it), unit.as_mut(), access),
+                Err(error) => Err(error),
+            };
+            if done.is_ok() {
+                begun.done();
             }
-            Done::NotBegun => *connection = connect(config)?,
+            // What was done is measured before anybody hears of it.
+            drop(begun);
+            unit.answer(done.err());
         }
     }
-    // Where the same is forbidden every time, it is not for what others do.
-    Err(forbidden.unwrap_or_else(|| Error::Engine("others kept changing the same rows".into())))
+
+    /// Does a unit of work in a transaction, again and again while others are in its way. An error means that the engine
+    /// could not keep it; what the unit itself says is with the unit.
+    fn run(&self, connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<()> {
+        let mut forbidden = None;
+        for tried in 1..=TRIES {
+            match attempt(connection, unit, access)? {
+                Done::Kept => return Ok(()),
+                Done::Collided(failed) => {
+                    self.metrics.collisions.inc();
+                    forbidden = failed.filter(|failed| matches!(failed, Error::Constraint { .. }));
+                    // Whoever it was that waits goes first, or the same happens again.
+                    thread::sleep(PAUSE * tried);
+                }
+                Done::NotBegun => *connection = self.connect()?,
+            }
+        }
+        // Where the same is forbidden every time, it is not for what others do.
+        Err(forbidden.unwrap_or_else(|| Error::Engine("others kept changing the same rows".into())))
+    }
 }
 
 enum Done {
@@ -191,7 +193,9 @@ enum Done {
 fn attempt(connection: &mut Connection, unit: &mut dyn Unit, access: Access) -> Result<Done> {
     let builder = connection.client.build_transaction();
     let begun = match access {
-        Access::Read => builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start(),
+        Access::Read | Access::Scan => {
+            builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true).start()
+        }
         Access::Write => builder.isolation_level(IsolationLevel::ReadCommitted).start(),
     };
     let transaction = match begun.map_err(Error::from) {

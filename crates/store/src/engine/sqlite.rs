@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 use tracing::Span;
+use wharfinger_metrics::Lookup;
 
 use super::checkpoints;
 use super::unit::{Outcome, Unit, guarded, pack};
 use super::workers::Workers;
-use crate::{Error, Result, Tx, Upgrade, migrate};
+use crate::metrics::{Access, Begun, Waiting};
+use crate::{Error, Metrics, Result, Tx, Upgrade, migrate};
 
 /// Most units of work that share one sync.
 const BATCH: usize = 256;
@@ -32,7 +34,20 @@ const IDLE: usize = 16;
 pub(crate) struct Sqlite {
     readers: Arc<Readers>,
     scans: Arc<Semaphore>,
-    writer: Workers<Box<dyn Unit>>,
+    writer: Workers<Queued>,
+    metrics: Metrics,
+}
+
+/// A unit of work that waits for the writer.
+struct Queued {
+    unit: Box<dyn Unit>,
+    waiting: Waiting,
+}
+
+/// A unit of work that was done, and waits to be on disk.
+struct Written<'a> {
+    unit: Box<dyn Unit>,
+    begun: Begun<'a>,
 }
 
 impl Sqlite {
@@ -46,12 +61,16 @@ impl Sqlite {
         let (queue, queued) = channel();
         let writer = Workers::new(queue);
         let checkpoints = checkpoints::start(&mut connection, beside)?;
+        let metrics = Metrics::default();
+        let written = metrics.clone();
         writer.spawn("store-writer", move || {
-            write_all(&connection, &queued);
+            write_all(&connection, &queued, &written);
             checkpoints.end(&mut connection);
         })?;
-        let readers = Readers { file: file.to_owned(), idle: Mutex::new(Some(Vec::new())) };
-        Ok(Self { readers: Arc::new(readers), scans: Arc::new(Semaphore::new(SCANS as usize)), writer })
+        let idle = Mutex::new(Some(Vec::new()));
+        let readers = Readers { file: file.to_owned(), idle, metrics: metrics.clone() };
+        let scans = Arc::new(Semaphore::new(SCANS as usize));
+        Ok(Self { readers: Arc::new(readers), scans, writer, metrics })
     }
 
     pub(crate) fn read<T, E, F>(&self, work: &F) -> Result<T, E>
@@ -59,7 +78,7 @@ impl Sqlite {
         F: Fn(&mut Tx<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        self.readers.read(work)
+        self.readers.read(self.metrics.begin_at_once(Access::Read), work)
     }
 
     pub(crate) async fn scan<T, E, F>(&self, work: F) -> Result<T, E>
@@ -69,11 +88,12 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
+        let waiting = self.metrics.wait(Access::Scan);
         let slot = Arc::clone(&self.scans).acquire_owned().await.map_err(|_| Error::Unavailable)?;
         let span = Span::current();
         let scanned = tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            span.in_scope(|| readers.read(&work))
+            span.in_scope(|| readers.read(readers.metrics.begin(waiting), &work))
         });
         scanned.await.map_err(|_| Error::Panicked)?
     }
@@ -85,8 +105,12 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
     {
         let (unit, answered) = pack(work);
-        self.writer.send(unit)?;
+        self.writer.send(Queued { unit, waiting: self.metrics.wait(Access::Write) })?;
         answered.await.map_err(|_| Error::Unavailable)?
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) async fn close(&self) {
@@ -103,17 +127,23 @@ struct Readers {
     file: PathBuf,
     /// Those that nobody uses; `None` when the store has been closed.
     idle: Mutex<Option<Vec<Connection>>>,
+    metrics: Metrics,
 }
 
 impl Readers {
-    fn read<T, E, F>(&self, work: &F) -> Result<T, E>
+    fn read<T, E, F>(&self, mut begun: Begun<'_>, work: &F) -> Result<T, E>
     where
         F: Fn(&mut Tx<'_>) -> Result<T, E>,
         E: From<Error>,
     {
         let connection = self.take()?;
         statement(&connection, "BEGIN")?;
-        let given = guarded(work, &mut Tx::sqlite(&connection));
+        let mut tx = Tx::sqlite(&connection);
+        let given = guarded(work, &mut tx);
+        if tx.failed.is_none() {
+            begun.done();
+        }
+        drop(tx);
         // A connection that can't end its transaction is not used again.
         if statement(&connection, "COMMIT").is_ok() {
             self.put_back(connection);
@@ -123,6 +153,8 @@ impl Readers {
 
     fn take(&self) -> Result<Connection> {
         let idle = self.lock().as_mut().ok_or(Error::Unavailable)?.pop();
+        let open = if idle.is_some() { Lookup::Hit } else { Lookup::Miss };
+        self.metrics.connections.of(open).inc();
         idle.map_or_else(|| open_reader(&self.file), Ok)
     }
 
@@ -196,9 +228,9 @@ fn statement(connection: &Connection, text: &'static str) -> Result<()> {
 }
 
 /// Does every unit of work that comes, as many as are waiting in one transaction.
-fn write_all(connection: &Connection, queued: &Receiver<Box<dyn Unit>>) {
+fn write_all(connection: &Connection, queued: &Receiver<Queued>, metrics: &Metrics) {
     while let Ok(first) = queued.recv() {
-        let (units, kept) = match write_batch(connection, first, queued) {
+        let (units, kept) = match write_batch(connection, first, queued, metrics) {
             Ok(units) => {
                 let kept = statement(connection, "COMMIT");
                 (units, kept)
@@ -208,33 +240,41 @@ fn write_all(connection: &Connection, queued: &Receiver<Box<dyn Unit>>) {
         if kept.is_err() && !connection.is_autocommit() {
             drop(statement(connection, "ROLLBACK"));
         }
-        for unit in units {
+        for Written { unit, mut begun } in units {
+            if kept.is_ok() {
+                begun.done();
+            }
+            // What was done is measured before anybody hears of it.
+            drop(begun);
             unit.answer(kept.clone().err());
         }
     }
 }
 
-type Failed = (Vec<Box<dyn Unit>>, Error);
+type Failed<'a> = (Vec<Written<'a>>, Error);
 
 /// Begins a transaction and does in it whatever is waiting. An error means that the transaction is lost with all units.
-fn write_batch(
+fn write_batch<'a>(
     connection: &Connection,
-    first: Box<dyn Unit>,
-    queued: &Receiver<Box<dyn Unit>>,
-) -> Result<Vec<Box<dyn Unit>>, Failed> {
+    first: Queued,
+    queued: &Receiver<Queued>,
+    metrics: &'a Metrics,
+) -> Result<Vec<Written<'a>>, Failed<'a>> {
     let mut units = Vec::new();
     let mut next = Some(first);
+    let begin = |Queued { unit, waiting }: Queued| Written { unit, begun: metrics.begin(waiting) };
     if let Err(error) = statement(connection, "BEGIN IMMEDIATE") {
-        return Err((next.into_iter().collect(), error));
+        return Err((next.into_iter().map(begin).collect(), error));
     }
-    let begun = Instant::now();
-    while let Some(mut unit) = next {
-        let done = write_unit(connection, unit.as_mut());
-        units.push(unit);
+    let gathering = Instant::now();
+    while let Some(queued_unit) = next {
+        let mut written = begin(queued_unit);
+        let done = write_unit(connection, written.unit.as_mut());
+        units.push(written);
         if let Err(error) = done {
             return Err((units, error));
         }
-        let more = units.len() < BATCH && begun.elapsed() < BATCH_TIME;
+        let more = units.len() < BATCH && gathering.elapsed() < BATCH_TIME;
         next = if more { queued.try_recv().ok() } else { None };
     }
     Ok(units)

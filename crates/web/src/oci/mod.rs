@@ -20,9 +20,11 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use wharfinger_model::path::oci::{self, InvalidPath, Path};
+use wharfinger_model::path::oci::{self, InvalidPath};
 use wharfinger_model::{Digest, InvalidDigest, InvalidRepositoryName, InvalidTagName, RepositoryName};
 use wharfinger_registry::{Caller, Registry};
+
+pub(crate) use wharfinger_model::path::oci::Path;
 
 use crate::auth;
 use crate::problem::oci::Problem;

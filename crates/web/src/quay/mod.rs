@@ -96,6 +96,11 @@ impl Call<'_> {
     }
 }
 
+/// Every operation, as requests are noted to be for it.
+pub(crate) fn routes() -> impl Iterator<Item = Route> {
+    table::operations().map(|operation| Route::operation(operation.path, operation.id))
+}
+
 /// Answers a request below `/api/v1`.
 pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let (parts, body) = request.into_parts();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use wharfinger_metrics::{Gauge, enter};
 
 use super::Limits;
 use super::addresses::{Addresses, Seat};
@@ -16,6 +17,7 @@ pub(super) struct Admission {
     places: Arc<Semaphore>,
     clients: Addresses,
     patience: Duration,
+    waiting: Gauge,
 }
 
 /// One request under way, until this is dropped.
@@ -26,11 +28,12 @@ pub(super) struct Permit {
 }
 
 impl Admission {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, waiting: Gauge) -> Self {
         Self {
             places: Arc::new(Semaphore::new(limits.max_requests)),
             clients: Addresses::new(limits.max_requests_per_address),
             patience: limits.admission_timeout,
+            waiting,
         }
     }
 
@@ -38,7 +41,13 @@ impl Admission {
     pub(super) async fn permit(&self, client: IpAddr) -> Option<Permit> {
         // Those that wait for a place count too, or one client could fill the queue.
         let seat = self.clients.seat(client)?;
-        let place = timeout(self.patience, self.places.clone().acquire_owned()).await;
-        Some(Permit { _seat: seat, _place: place.ok()?.ok()? })
+        let place = match self.places.clone().try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => {
+                let _waiting = enter(&self.waiting);
+                timeout(self.patience, self.places.clone().acquire_owned()).await.ok()?.ok()?
+            }
+        };
+        Some(Permit { _seat: seat, _place: place })
     }
 }

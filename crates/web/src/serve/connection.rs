@@ -56,7 +56,10 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(router: Router, front: Front, stopped: watch::Receiver<()>) -> Self {
-        let (http, admission) = (protocols(&front.limits), Admission::new(&front.limits));
+        let (http, admission) = (
+            protocols(&front.limits),
+            Admission::new(&front.limits, front.occupancy.waiting_requests.clone()),
+        );
         Self { http, router, front, admission, stopped }
     }
 

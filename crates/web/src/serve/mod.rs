@@ -26,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+use wharfinger_metrics::{Counter, Gauge, enter};
 
 use crate::requests::Observers;
 use addresses::Addresses;
@@ -86,6 +87,19 @@ pub struct Front {
     pub trusted_proxies: TrustedProxies,
     /// Who wants to know of every request, besides the log.
     pub observers: Observers,
+    /// What is counted of connections.
+    pub occupancy: Occupancy,
+}
+
+/// How full a listener is. Cheap to clone: all clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Occupancy {
+    /// Connections that are open.
+    pub connections: Gauge,
+    /// Connections that were closed at once, because their address had too many.
+    pub closed_at_once: Counter,
+    /// Requests that wait for others to end, because too many are under way.
+    pub waiting_requests: Gauge,
 }
 
 /// How the serving ended.
@@ -110,7 +124,7 @@ pub async fn serve(
     let (stop, stopped) = watch::channel(());
     let addresses = Addresses::new(front.limits.max_connections_per_address);
     let places = Arc::new(Semaphore::new(front.limits.max_connections));
-    let drain_time = front.limits.drain_time;
+    let (drain_time, occupancy) = (front.limits.drain_time, front.occupancy.clone());
     let server = Arc::new(Server::new(router, front, stopped));
     let mut connections = JoinSet::new();
 
@@ -120,13 +134,14 @@ pub async fn serve(
             let (stream, peer) = accept(&listener).await;
             while connections.try_join_next().is_some() {}
             let Some(seat) = addresses.seat(peer.ip()) else {
+                occupancy.closed_at_once.inc();
                 tracing::debug!(peer.address = %peer, "too many connections from one address");
                 continue;
             };
-            let server = server.clone();
+            let (server, open) = (server.clone(), enter(&occupancy.connections));
             connections.spawn(async move {
                 server.converse(stream, peer).await;
-                drop((place, seat));
+                drop((place, seat, open));
             });
         }
     };

@@ -17,7 +17,7 @@ pub(super) fn with<T>(
     commands::runtime()?.block_on(async {
         let deps = deps::open_beside(config).await?;
         let app = app::build(config, deps, Clock::system()).await?;
-        let (_, registry, deps) = app.split();
+        let (registry, deps) = app.split();
         let done = work(&registry).await;
         deps.db.close().await;
         done

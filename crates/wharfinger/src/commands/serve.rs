@@ -51,10 +51,14 @@ async fn until_told_to_stop(config: &Config) -> anyhow::Result<()> {
 fn greet(config: &Config, running: &Running) {
     let addr = running.addr();
     if config.log.format == LogFormat::Json {
-        tracing::info!(%addr, database = %config.database, storage = %config.storage, "listening");
+        let metrics_addr = running.metrics_addr().map(tracing::field::display);
+        tracing::info!(%addr, metrics_addr, database = %config.database, storage = %config.storage, "listening");
         return;
     }
     eprintln!("Wharfinger {} listens on {}", env!("CARGO_PKG_VERSION"), running::url(config, addr));
+    if let Some(metrics) = running.metrics_addr() {
+        eprintln!("  metrics   {metrics}");
+    }
     eprintln!("  address   {addr}");
     eprintln!("  database  {}", config.database);
     eprintln!("  blobs     {}", config.storage);

@@ -53,6 +53,8 @@ pub struct Config {
     pub internal_callbacks: Vec<CallbackUrl>,
     /// Where people can sign in besides here, if anywhere.
     pub oidc_login: Option<OidcLogin>,
+    /// Where to tell metrics to whoever asks, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// What to log.
     pub log: Log,
     /// The OpenTelemetry collector that gets traces, if any.

@@ -51,6 +51,7 @@ impl Reader {
         let internal_callbacks =
             self.optional(setting::INTERNAL_CALLBACKS, value::callbacks).unwrap_or_default();
         let oidc_login = self.oidc_login();
+        let metrics_listen = self.optional(setting::METRICS_LISTEN, value::address);
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
         let otlp_endpoint = self.optional(setting::OTLP_ENDPOINT, value::collector);
@@ -70,6 +71,7 @@ impl Reader {
             internal_callbacks,
             oidc_login,
             people: people?,
+            metrics_listen,
             log: Log { filter: filter?, format: format? },
             otlp_endpoint,
             rhythm: rhythm?,

@@ -94,6 +94,8 @@ settings! {
     LOGIN_GROUPS_CLAIM = "login_groups_claim" "CLAIM", Value("groups"), "The claim that lists a user's groups";
     LOGIN_GROUPS = "login_groups" "GROUPS", Follows("none"),
         "The teams of groups, as in staff=acme/readers,ops=acme/owners";
+    METRICS_LISTEN = "metrics_listen" "ADDR:PORT", Follows("none"),
+        "Where to tell metrics to whoever asks for /metrics; at listen only superusers are told";
     LOG = "log" "FILTER", Value("info"), "What to log, as in info or info,wharfinger_web=debug";
     LOG_FORMAT = "log_format" "FORMAT", Value("text"), "How to log: text or json";
     OTLP_ENDPOINT = "otlp_endpoint" "URL", Follows("no traces"),

@@ -29,6 +29,7 @@ mod log_exports;
 mod logged_secrets;
 mod logs;
 mod manifest_view;
+mod metrics;
 mod mounts;
 mod notifications;
 mod oauth;

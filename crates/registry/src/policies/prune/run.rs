@@ -62,7 +62,8 @@ async fn in_namespace(registry: &Registry, namespace: AccountId) -> Result<u64> 
                 Ok(gone) => pruned += gone,
                 Err(error @ (Error::Unavailable | Error::Full)) => return Err(error),
                 Err(error) => {
-                    tracing::error!(%error, repository = %name, "pruning failed; the next round tries again")
+                    registry.0.metrics.pruning.failed.inc();
+                    tracing::error!(%error, repository = %name, "pruning failed; the next round tries again");
                 }
             }
         }
@@ -105,6 +106,7 @@ async fn in_repository(registry: &Registry, place: Place) -> Result<u64> {
         let found = registry.scan(move |tx| find(tx, &place, now)).await?;
         let (all, found) = (found.overdue.len(), Arc::new(found));
         let gone = delete(registry, &found).await?;
+        registry.0.metrics.pruning.tags.inc_by(gone);
         pruned += gone;
         if gone == all as u64 && all < FOUND {
             break;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::callers::Shows;
+use super::callers::{Caller, Shows};
+use super::rows;
 use super::state::{State, difference};
 use super::world::World;
 use crate::support::{Engine, Server};
@@ -23,12 +24,14 @@ enum Needs {
     Form,
     /// The secret of an application.
     Application,
+    /// Somebody who may read everything.
+    ReadEverything,
     /// What an OIDC issuer signed for a robot.
     Issuer,
     /// An OIDC issuer or an export, of which there is none.
     Nowhere,
 }
-use Needs::{Application, Form, Issuer, Moved, Nothing, Nowhere, Person};
+use Needs::{Application, Form, Issuer, Moved, Nothing, Nowhere, Person, ReadEverything};
 
 const ROWS: &[(&str, &str, Needs)] = &[
     ("/", "GET, HEAD", Nothing),
@@ -38,6 +41,7 @@ const ROWS: &[(&str, &str, Needs)] = &[
     ("/health/warning", "GET, HEAD", Nothing),
     ("/health/endtoend", "GET, HEAD", Nothing),
     ("/config", "GET, HEAD", Nothing),
+    ("/metrics", "GET, HEAD", ReadEverything),
     ("/secscan/_backfill_status", "GET, HEAD", Moved),
     ("/csrf_token", "GET, HEAD", Nothing),
     ("/oauth/authorize", "GET", Person),
@@ -56,8 +60,8 @@ const ROWS: &[(&str, &str, Needs)] = &[
 
 impl Needs {
     /// What is answered to somebody who shows this, and nothing that is made for the page.
-    fn status(self, shows: Shows) -> u16 {
-        match (self, shows) {
+    fn status(self, caller: &Caller) -> u16 {
+        match (self, caller.shows) {
             (Nothing, _) => 200,
             (Moved, _) => 308,
             (Person, Shows::Session("olga" | "admin") | Shows::CookieAlone("olga" | "admin")) => 200,
@@ -72,6 +76,7 @@ impl Needs {
             ) => 401,
             (Application, _) => 400,
             (Nowhere, _) => 404,
+            (ReadEverything, _) => caller.refused(rows::Needs::ReadEverything, true).unwrap_or(200),
         }
     }
 }
@@ -106,7 +111,7 @@ fn pages_are_for_whom_they_are_and_change_nothing_for_others() {
                     }
                     _ => world.server.call(method, &format!("{path}?{asked}")),
                 };
-                let (status, expected) = (credentials.put_on(call).send().status, needs.status(caller.shows));
+                let (status, expected) = (credentials.put_on(call).send().status, needs.status(caller));
                 if status != expected {
                     wrong.push(format!("{method} {path}: {status}, not {expected}, for {}", credentials.who));
                 }

@@ -28,6 +28,8 @@ pub(crate) enum Engine {
 /// A registry with its own folder, and its first user.
 pub(crate) struct Server {
     pub(crate) url: String,
+    /// Where it tells metrics to whoever asks; empty if nowhere.
+    pub(crate) metrics: String,
     /// An access token of the first user, `admin`, with every scope.
     pub(crate) admin: String,
     /// The session of the first user, as a browser sends it.
@@ -71,6 +73,7 @@ impl Server {
             .unwrap();
         let mut server = Self {
             url: String::new(),
+            metrics: String::new(),
             admin: String::new(),
             cookie: String::new(),
             data: TempDir::new().unwrap(),
@@ -102,6 +105,9 @@ impl Server {
         self.child = Some(child);
         self.url = loop {
             let line = lines.next().expect("the server says where it listens").unwrap();
+            if let Some(address) = line.strip_prefix("  metrics ") {
+                self.metrics = format!("http://{}", address.trim());
+            }
             if let Some(address) = listening(&line) {
                 break format!("{}://{address}", self.scheme());
             }
@@ -280,7 +286,12 @@ impl Server {
 
     /// A request to a path of this server, without credentials.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
-        Call::new(&self.client, method, &format!("{}{path}", self.url))
+        self.call_at(&self.url, method, path)
+    }
+
+    /// The same to another of its listeners.
+    pub(crate) fn call_at(&self, url: &str, method: &str, path: &str) -> Call {
+        Call::new(&self.client, method, &format!("{url}{path}"))
     }
 
     /// A request of the first user.

@@ -22,19 +22,21 @@ const AT_ONCE: usize = 2;
 /// How many may wait for that; more are told that the registry is busy.
 const WAITING: usize = 64;
 
+/// Checked when there is no such user, so that it takes as long as when there is: a hash with the same parameters as ours,
+/// of a text that nobody knows.
+const DECOY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$w+3QD2fm8wamQo7BlV7pug$fRTT+lsVvs3e/WciobNnBwcxmdcxz4LfTdusiPh5SkM";
+
 /// Hashes and checks passwords, a few at a time and off the threads that answer requests.
 pub(crate) struct Passwords {
     slots: Arc<Semaphore>,
     places: Semaphore,
-    /// Checked when there is no such user, so that it takes as long as when there is.
-    decoy: String,
     metrics: Metrics,
 }
 
 impl Passwords {
     pub(crate) fn new(metrics: Metrics) -> Self {
-        let (slots, places) = (Arc::new(Semaphore::new(AT_ONCE)), Semaphore::new(WAITING));
-        Self { slots, places, decoy: hash("no such user").unwrap_or_default(), metrics }
+        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), places: Semaphore::new(WAITING), metrics }
     }
 
     /// The hash of a new password.
@@ -62,7 +64,7 @@ impl Passwords {
     /// Whether `password` is the one that `hash` was made of; never without a hash.
     pub(crate) async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool> {
         let exists = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.decoy.clone());
+        let hash = hash.unwrap_or_else(|| DECOY.to_owned());
         let password = password.to_owned();
         let right = self
             .run(move || {
@@ -154,4 +156,22 @@ pub(super) async fn check_with_hash(
         attempt.wrong(registry.now());
     }
     Ok(found.filter(|_| right))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that can't go on must fail")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_not_there_costs_as_much_as_whoever_is() {
+        let ours = hash("a-long-enough-one").unwrap();
+        let [ours, decoy] = [&*ours, DECOY].map(|text| PasswordHash::new(text).unwrap());
+        assert_eq!(
+            (ours.algorithm, ours.version, &ours.params),
+            (decoy.algorithm, decoy.version, &decoy.params)
+        );
+        let length = |hash: &PasswordHash| hash.hash.as_ref().map(|hash| hash.len());
+        assert_eq!(length(&ours), length(&decoy));
+    }
 }

@@ -115,6 +115,7 @@ login_scopes = "openid profile"  # default
 login_username_claim = "preferred_username"  # default
 login_groups_claim = "groups"  # default
 # login_groups: none
+# metrics_listen: none
 log = "info"  # default
 log_format = "text"  # default
 # otlp_endpoint: no traces

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -54,6 +55,9 @@ struct Pending {
     sums: usize,
     /// How many clients there are in all of them.
     clients: usize,
+    /// What addresses were hashed to on a day: hashing costs more than all else of counting. None is known for longer than
+    /// its pulls wait.
+    hashes: HashMap<(i64, IpAddr), u64>,
 }
 
 #[derive(Default)]
@@ -95,10 +99,13 @@ impl Counter {
     /// Counts a pull. Never waits for anything but locks that are held for nanoseconds.
     pub(crate) fn count(&self, pull: Pull) {
         let kind = PullKind(Split { method: pull.method, client: pull.client });
-        let client = pull.address.and_then(|address| self.client_keys.hash(pull.at, address));
         // Before it can be written down, or there could be less than nothing that waits.
         self.metrics.waiting.inc();
-        let room = lock(&self.shards[shard()]).count(pull, client);
+        let room = {
+            let mut pending = lock(&self.shards[shard()]);
+            let client = pull.address.and_then(|address| pending.hash(&self.client_keys, pull.at, address));
+            pending.count(pull, client)
+        };
         match room {
             Room::Enough => {}
             Room::NoneForClient => {
@@ -183,6 +190,18 @@ impl Counter {
 }
 
 impl Pending {
+    fn hash(&mut self, keys: &ClientKeys, at: Timestamp, address: IpAddr) -> Option<u64> {
+        let place = (at.day(), address);
+        if let Some(hash) = self.hashes.get(&place) {
+            return Some(*hash);
+        }
+        let hash = keys.hash(at, address)?;
+        if self.hashes.len() < CLIENTS {
+            self.hashes.insert(place, hash);
+        }
+        Some(hash)
+    }
+
     fn count(&mut self, pull: Pull, client: Option<u64>) -> Room {
         let pulled = match &pull.tag {
             Some((_, lifetime)) => Pulled::ByTag(*lifetime),

@@ -1,14 +1,15 @@
 //! What the registry asks of others by HTTP, within rules that hold for hostile addresses, too.
 //!
-//! - TLS only, and only addresses that anybody on the Internet could reach as well, except for issuers that the
-//!   operator has called internal, and of these only what has the issuer's own scheme, host and port.
+//! - TLS only, and only addresses that anybody on the Internet could reach as well, except for issuers and callbacks that the
+//!   operator has called internal: of an issuer only what has its own scheme, host and port, and of a callback whatever has.
 //! - The address that was looked at is the one that is connected to: a name is resolved once.
 //! - Nobody is followed elsewhere: a redirect is no document.
 //! - Size, time, and how many are asked at once are bounded.
 
 mod address;
+mod callback;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,9 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::{Host, Url};
+use wharfinger_registry::exports::CallbackUrl;
 use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form, Issuer};
 
 /// Largest document in bytes.
@@ -32,63 +34,109 @@ const AT_ONCE: usize = 16;
 #[derive(Debug)]
 pub struct Outbound {
     internal: Vec<Issuer>,
+    internal_callbacks: Vec<CallbackUrl>,
     permits: Semaphore,
 }
 
+/// How far an address may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Also into the network of this machine, and without TLS: the operator has named it.
+    Internal,
+    /// Only where anybody could ask as well.
+    Public,
+}
+
+impl Reach {
+    fn internal_if(internal: bool) -> Self {
+        if internal { Self::Internal } else { Self::Public }
+    }
+}
+
 impl Outbound {
-    /// Asks what is public, and besides `internal` issuers at their own origins, wherever they lie and whether or not they
-    /// speak TLS.
-    pub fn new(internal: Vec<Issuer>) -> Self {
-        Self { internal, permits: Semaphore::new(AT_ONCE) }
+    /// Asks what is public, and besides `internal` issuers at their own origins, and tells `internal_callbacks` at
+    /// theirs, wherever they lie and whether or not they speak TLS.
+    pub fn new(internal: Vec<Issuer>, internal_callbacks: Vec<CallbackUrl>) -> Self {
+        Self { internal, internal_callbacks, permits: Semaphore::new(AT_ONCE) }
     }
 
-    /// Whether `url` may lie inside. Another issuer's word is not enough: it could name whatever is internal.
-    fn is_internal(&self, issuer: &Issuer, url: &Url) -> bool {
+    /// How far `url` may reach. Another issuer's word is not enough: it could name whatever is internal.
+    fn reach(&self, issuer: &Issuer, url: &Url) -> Reach {
         let own = Url::parse(issuer.as_str()).is_ok_and(|own| own.origin() == url.origin());
-        own && self.internal.contains(issuer)
+        Reach::internal_if(own && self.internal.contains(issuer))
     }
 
-    /// Asks with what `request` makes of a client and the address.
+    /// The beginning of an answer to what `request` makes of a client and the address, and the permit under which the
+    /// rest may be read.
+    async fn send(
+        &self,
+        url: Url,
+        reach: Reach,
+        request: impl FnOnce(&Client, Url) -> RequestBuilder,
+    ) -> Result<(Response, SemaphorePermit<'_>), Failure> {
+        check(&url, reach)?;
+        let permit = self.permits.acquire().await.map_err(Failure::unreachable)?;
+        let allowed: Vec<_> =
+            addresses(&url).await?.into_iter().filter(|address| is_allowed(address.ip(), reach)).collect();
+        if allowed.is_empty() {
+            return Err(not_public());
+        }
+        let client = client(allowed).await?;
+        // The path and query of a URL may hold a secret. Who needs them knows them.
+        let unreachable = |error: reqwest::Error| Failure::unreachable(error.without_url());
+        let answer = request(&client, url).send().await.map_err(unreachable)?;
+        Ok((answer, permit))
+    }
+
+    /// The document with which `url` answers.
     async fn ask(
         &self,
         issuer: &Issuer,
         url: &str,
-        request: impl Fn(&Client, Url) -> RequestBuilder,
-    ) -> Result<Vec<u8>, Failure> {
-        let url = Url::parse(url).map_err(|_| Failure::Forbidden("it is no URL".into()))?;
-        let internal = self.is_internal(issuer, &url);
-        if !internal && url.scheme() != "https" {
-            return Err(Failure::Forbidden("only https:// is asked".into()));
-        }
-        let _permit = self.permits.acquire().await.map_err(Failure::unreachable)?;
-        let addresses = addresses(&url).await?;
-        let allowed: Vec<_> =
-            addresses.into_iter().filter(|address| internal || address::is_public(address.ip())).collect();
-        if allowed.is_empty() {
-            return Err(Failure::Forbidden("it does not lie at a public address".into()));
-        }
-        let client = client(allowed).await?;
-        let response = request(&client, url).header(ACCEPT, "application/json").send().await;
-        read(response.map_err(Failure::unreachable)?).await
+        request: impl FnOnce(&Client, Url) -> RequestBuilder,
+    ) -> Result<Vec<u8>, FetchError> {
+        within_patience(async {
+            let url = Url::parse(url).map_err(|_| Failure::Forbidden("it is no URL".into()))?;
+            let reach = self.reach(issuer, &url);
+            let request = |client: &Client, url| request(client, url).header(ACCEPT, "application/json");
+            let (answer, _permit) = self.send(url, reach, request).await?;
+            read(answer).await
+        })
+        .await
+        .map_err(|failure| failure.at(url))
     }
 }
 
-impl Outbound {
-    async fn within_patience(
-        &self,
-        issuer: &Issuer,
-        url: &str,
-        request: impl Fn(&Client, Url) -> RequestBuilder,
-    ) -> Result<Vec<u8>, FetchError> {
-        let late = || Failure::Unreachable(format!("it takes longer than {} s", PATIENCE.as_secs()));
-        let asked = tokio::time::timeout(PATIENCE, self.ask(issuer, url, request)).await;
-        asked.unwrap_or_else(|_| Err(late())).map_err(|failure| failure.at(url))
+/// What comes of `work` in time.
+async fn within_patience<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = |_| Failure::Unreachable(format!("it takes longer than {} s", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, work).await.map_err(late).flatten()
+}
+
+/// Checks what can be told of a URL without looking up its host.
+fn check(url: &Url, reach: Reach) -> Result<(), Failure> {
+    if reach == Reach::Public && url.scheme() != "https" {
+        return Err(Failure::Forbidden("only https:// is asked".into()));
     }
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(address.into()),
+        Some(Host::Ipv6(address)) => Some(address.into()),
+        _ => None,
+    };
+    if address.is_none_or(|address| is_allowed(address, reach)) { Ok(()) } else { Err(not_public()) }
+}
+
+fn is_allowed(address: IpAddr, reach: Reach) -> bool {
+    reach == Reach::Internal || address::is_public(address)
+}
+
+fn not_public() -> Failure {
+    Failure::Forbidden("it does not lie at a public address".into())
 }
 
 impl Fetch for Outbound {
     fn get<'a>(&'a self, issuer: &'a Issuer, url: &'a str) -> Fetching<'a> {
-        Box::pin(self.within_patience(issuer, url, |client, url| client.get(url)))
+        Box::pin(self.ask(issuer, url, |client, url| client.get(url)))
     }
 
     fn post<'a>(&'a self, issuer: &'a Issuer, url: &'a str, form: &'a Form<'a>) -> Fetching<'a> {
@@ -96,9 +144,9 @@ impl Fetch for Outbound {
         // Name and secret are written as in a form (RFC 6749, section 2.3.1).
         let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let (name, secret) = (encode(form.client.0), encode(form.client.1.expose_secret()));
-        Box::pin(self.within_patience(issuer, url, move |client, url| {
+        Box::pin(self.ask(issuer, url, move |client, url| {
             let request = client.post(url).basic_auth(&name, Some(&secret));
-            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.clone())
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body)
         }))
     }
 }

@@ -37,7 +37,7 @@ async fn get(internal: &[&str], url: &str) -> Result<String, FetchError> {
 }
 
 async fn get_for(issuer: &str, internal: &[&str], url: &str) -> Result<String, FetchError> {
-    let outbound = Outbound::new(internal.iter().map(|issuer| issuer.parse().unwrap()).collect());
+    let outbound = Outbound::new(internal.iter().map(|issuer| issuer.parse().unwrap()).collect(), Vec::new());
     outbound.get(&issuer.parse().unwrap(), url).await.map(|bytes| String::from_utf8(bytes).unwrap())
 }
 

@@ -3,16 +3,19 @@
 use serde_json::{Map, Value, json};
 use wharfinger_model::Timestamp;
 use wharfinger_store::account::Kind;
+use wharfinger_store::audit::About;
 use wharfinger_store::{AccountId, RepositoryId, Tx, audit};
 
 use crate::Result;
 use crate::access::{Caller, Granted, ShownToken};
 
 /// What an entry is about.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Subject {
-    namespace: AccountId,
-    repository: Option<RepositoryId>,
+    /// The namespace.
+    pub(crate) namespace: AccountId,
+    /// The repository, if it is about one.
+    pub(crate) repository: Option<RepositoryId>,
 }
 
 impl Subject {
@@ -29,6 +32,11 @@ impl Subject {
     /// Something in a namespace.
     pub(crate) fn namespace(namespace: AccountId) -> Self {
         Self { namespace, repository: None }
+    }
+
+    /// Every entry about it: those of a namespace are also those of its repositories.
+    pub(crate) fn entries(self) -> About {
+        self.repository.map_or(About::Namespace(self.namespace), About::Repository)
     }
 }
 

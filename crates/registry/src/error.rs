@@ -55,6 +55,9 @@ pub enum Error {
     /// The repository has no such notification.
     #[error("no such notification")]
     NoNotification,
+    /// There is no such export, or its link has ended.
+    #[error("there is no export at this link, or the link has ended; ask for the export anew")]
+    NoExport,
     /// There is no such team.
     #[error("no such team")]
     NoTeam,

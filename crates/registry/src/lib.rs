@@ -11,7 +11,7 @@
 //!   their owners set them up, and the [`policies`] that are laid down for either;
 //! - people and machines: [`access`] says what a caller may do, [`identity`] who is calling; [`oauth`] lends rights to
 //!   applications, [`oidc`] believes other issuers, and [`superuser`] looks after everybody;
-//! - for all of it: [`search`], [`logs`], [`messages`];
+//! - for all of it: [`search`], [`logs`] and their [`exports`], [`messages`];
 //! - beside the requests: [`collect`], [`check`], [`blobs::sweep`].
 
 pub mod access;
@@ -21,6 +21,7 @@ pub mod check;
 mod clock;
 pub mod collect;
 mod error;
+pub mod exports;
 pub mod identity;
 pub mod logs;
 pub mod manifests;
@@ -68,6 +69,16 @@ struct Inner {
     pulls: Arc<pulls::Counter>,
     claims: Arc<blobs::Claims>,
     issuers: oidc::Issuers,
+    callbacks: Arc<dyn exports::Callbacks>,
+}
+
+/// By what a registry reaches others: the only ways out.
+#[derive(Clone)]
+pub struct Outside {
+    /// Asks OIDC issuers.
+    pub fetch: Arc<dyn oidc::Fetch>,
+    /// Tells whoever waits for an export.
+    pub callbacks: Arc<dyn exports::Callbacks>,
 }
 
 /// How many blobs are looked for to find out whether the storage is the right one.
@@ -80,10 +91,11 @@ impl Registry {
     /// # Errors
     /// When the store fails.
     pub async fn open(db: Db, blobs: Arc<dyn Blobs>, clock: Clock, settings: Settings) -> Result<Self> {
-        Self::open_online(db, blobs, clock, settings, Arc::new(oidc::Offline)).await
+        let outside = Outside { fetch: Arc::new(oidc::Offline), callbacks: Arc::new(exports::Offline) };
+        Self::open_online(db, blobs, clock, settings, outside).await
     }
 
-    /// The same, which asks others by `fetch`.
+    /// The same, which reaches others by `outside`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -92,7 +104,7 @@ impl Registry {
         blobs: Arc<dyn Blobs>,
         clock: Clock,
         settings: Settings,
-        fetch: Arc<dyn oidc::Fetch>,
+        outside: Outside,
     ) -> Result<Self> {
         let keys = identity::KeyRing::load(&db, clock.now()).await?;
         let secret_key = identity::SecretKey::load(&db).await?;
@@ -111,7 +123,8 @@ impl Registry {
             last_used: identity::LastUsed::default(),
             pulls,
             claims: Arc::default(),
-            issuers: oidc::Issuers::new(fetch),
+            issuers: oidc::Issuers::new(outside.fetch),
+            callbacks: outside.callbacks,
         })))
     }
 

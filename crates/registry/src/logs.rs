@@ -11,6 +11,7 @@ use wharfinger_store::audit::{self, About, Logged, Stretch};
 pub use wharfinger_store::audit::Position;
 
 use crate::access::{Inspect, check, check_organization};
+use crate::audit::Subject;
 use crate::identity::users;
 use crate::{Caller, Error, Registry, Result};
 
@@ -22,6 +23,13 @@ const PAGE: usize = 20;
 pub enum Log {
     /// Everything, for those who may read everything.
     Everything,
+    /// The one of a place.
+    Of(Place),
+}
+
+/// What has a log of its own.
+#[derive(Debug, Clone)]
+pub enum Place {
     /// A repository's, for those who administer it.
     Repository(RepositoryName),
     /// An organization's with that of all of its repositories, for those who administer it.
@@ -146,17 +154,13 @@ pub async fn totals(
 /// What is to be read; `None` when nobody of that name can have done anything.
 fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Result<Option<Stretch>> {
     let about = match log {
-        Log::Repository(name) => About::Repository(check::<Inspect>(tx, caller, name)?.id()),
-        Log::Organization(name) => About::Namespace(check_organization::<Inspect>(tx, caller, name)?.id),
-        Log::Own => About::Namespace(users::authorize_admin(caller)?),
+        Log::Of(place) => subject(tx, caller, place)?.entries(),
         Log::Everything => {
             caller.check_reads_everything()?;
             About::Everything
         }
     };
-    if query.until <= query.since {
-        return Err(Error::Message("endtime must not lie before starttime".into()));
-    }
+    check_order(query.since, query.until)?;
     let about = match (about, &query.performer) {
         (about @ (About::Namespace(_) | About::Everything), Some(performer)) => {
             let Some(performer) = account::by_name(tx, performer)? else { return Ok(None) };
@@ -170,6 +174,23 @@ fn stretch(tx: &mut Tx<'_>, caller: &Caller, log: &Log, query: &LogQuery) -> Res
     let end = Position { at: query.until, id: i64::MIN };
     let before = query.position.map_or(end, |position| position.min(end));
     Ok(Some(Stretch { about, since: query.since, before }))
+}
+
+/// Checks that the caller may read the log of a place; what that is.
+pub(crate) fn subject(tx: &mut Tx<'_>, caller: &Caller, place: &Place) -> Result<Subject> {
+    Ok(match place {
+        Place::Repository(name) => Subject::repository(&check::<Inspect>(tx, caller, name)?),
+        Place::Organization(name) => Subject::namespace(check_organization::<Inspect>(tx, caller, name)?.id),
+        Place::Own => Subject::namespace(users::authorize_admin(caller)?),
+    })
+}
+
+/// Checks that a stretch of a log has a beginning before its end.
+pub(crate) fn check_order(since: Timestamp, until: Timestamp) -> Result<()> {
+    if until <= since {
+        return Err(Error::Message("endtime must not lie before starttime".into()));
+    }
+    Ok(())
 }
 
 impl From<Logged> for LogEntry {

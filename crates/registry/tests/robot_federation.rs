@@ -17,7 +17,7 @@ use wharfinger_model::trust::Trust;
 use wharfinger_registry::identity::robots::{self, Owner, RobotWish};
 use wharfinger_registry::identity::{authenticate, key_ring, robot_federation};
 use wharfinger_registry::oidc::{Fetch, FetchError, Fetching, Form};
-use wharfinger_registry::{Caller, Error, Origin, Settings, organizations};
+use wharfinger_registry::{Caller, Error, Origin, Outside, Settings, organizations};
 use wharfinger_store::testing::TestStore;
 
 use issuer::{Issuer, encode, thumbprint};
@@ -90,8 +90,8 @@ impl Scene {
     async fn with(settings: Settings) -> Self {
         let settings = Settings { public_url: Some("https://registry.example".into()), ..settings };
         let web = Arc::new(Web::default());
-        let place =
-            Place::online(TestStore::sqlite().await, settings, Arc::clone(&web) as Arc<dyn Fetch>).await;
+        let outside = Outside { fetch: Arc::clone(&web) as Arc<dyn Fetch>, ..support::offline() };
+        let place = Place::online(TestStore::sqlite().await, settings, outside).await;
         let alice = place.user("alice").await;
         let admin = place.with_token(alice, &[Scope::UserAdmin, Scope::OrgAdmin]).await;
         organizations::create(&place.registry, &admin, "acme", None).await.unwrap();

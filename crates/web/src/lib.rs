@@ -5,6 +5,7 @@
 
 mod auth;
 mod body;
+mod exported_logs;
 mod oauth;
 mod oauth2;
 mod oci;
@@ -32,11 +33,13 @@ pub fn router(registry: Registry) -> Router {
 }
 
 /// Every path outside the two APIs, with its methods as `Allow` lists them. `{login}` stands for the name of the issuer
-/// at which people sign in.
+/// at which people sign in, and `{secret}` for that of an export's link.
 pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
     let pages = pages::ROUTES.iter().map(route::Route::described);
     let oauth = oauth::ROUTES.iter().map(route::Route::described);
-    pages.chain(oauth).chain(oauth2::ROUTES.iter().map(route::Route::described))
+    let oauth2 = oauth2::ROUTES.iter().map(route::Route::described);
+    let exported_logs = exported_logs::ROUTES.iter().map(route::Route::described);
+    pages.chain(oauth).chain(oauth2).chain(exported_logs)
 }
 
 /// Names contain slashes, so each surface has one parser for its paths instead of a route for each depth.
@@ -55,6 +58,8 @@ async fn dispatch(State(registry): State<Registry>, request: Request) -> Respons
         oauth::handle(&registry, request).await
     } else if path.starts_with("/oauth2/") {
         oauth2::handle(&registry, request).await
+    } else if path.starts_with(exported_logs::PREFIX) {
+        exported_logs::handle(&registry, request).await
     } else {
         pages::handle(&registry, request).await
     }

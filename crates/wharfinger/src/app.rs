@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use axum::Router;
 use wharfinger_outbound::Outbound;
-use wharfinger_registry::{Clock, Registry, Settings, identity::first_user};
+use wharfinger_registry::{Clock, Outside, Registry, Settings, identity::first_user};
 
 use crate::config::{Config, setting};
 use crate::deps::Deps;
@@ -26,9 +26,11 @@ pub struct App {
 pub async fn build(config: &Config, deps: Deps, clock: Clock) -> anyhow::Result<App> {
     // The operator has named where people sign in, so that may lie anywhere, too.
     let login = config.oidc_login.iter().map(|login| &login.issuer);
-    let outbound = Arc::new(Outbound::new(config.internal_issuers.iter().chain(login).cloned().collect()));
+    let issuers = config.internal_issuers.iter().chain(login).cloned().collect();
+    let outbound = Arc::new(Outbound::new(issuers, config.internal_callbacks.clone()));
+    let outside = Outside { fetch: Arc::<Outbound>::clone(&outbound), callbacks: outbound };
     let (db, blobs) = (deps.db.clone(), Arc::clone(&deps.blobs));
-    let registry = Registry::open_online(db, blobs, clock, settings(config), outbound).await?;
+    let registry = Registry::open_online(db, blobs, clock, settings(config), outside).await?;
     if !registry.finds_its_blobs().await? {
         // Whoever pushed them was told that they are stored, and whoever pushes next would not send them again.
         bail!(

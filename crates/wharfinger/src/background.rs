@@ -11,12 +11,12 @@ use wharfinger_registry::blobs::sweep;
 use wharfinger_registry::collect::Strays;
 use wharfinger_registry::identity::{key_ring, last_used, sessions};
 use wharfinger_registry::policies::{immutability, prune};
-use wharfinger_registry::{Registry, collect, pulls, registry_size, tags};
+use wharfinger_registry::{Registry, collect, exports, pulls, registry_size, tags};
 use wharfinger_web::serve::Certificate;
 
 use crate::certificate;
 
-/// How often uploads, sessions, access tokens and codes that have expired are looked for.
+/// How often uploads, sessions, access tokens, codes and exports that have expired are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// How often it is written down when access tokens were last used.
@@ -36,6 +36,9 @@ const EXPIRED: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether somebody wants the registry's size counted.
 const SIZE: Duration = Duration::from_secs(1);
+
+/// How often exports are looked for of which somebody is to be told.
+const EXPORTS: Duration = Duration::from_secs(1);
 
 /// Loops that run until they are stopped.
 pub(crate) struct Loops {
@@ -95,6 +98,7 @@ impl Loops {
             "registry_size.count",
             |registry| async move { registry_size::count(&registry).await },
         ));
+        start_exports(&mut running, registry, &stopped);
         start_identity(&mut running, registry, &stopped);
         running.spawn(collect(registry.clone(), stopped));
         Self { stop, running, registry: registry.clone() }
@@ -111,6 +115,17 @@ impl Loops {
             tracing::warn!(%error, "when access tokens were last used could not be written down");
         }
     }
+}
+
+/// Starts the loops that tell of exports and forget them.
+fn start_exports(running: &mut JoinSet<()>, registry: &Registry, stopped: &watch::Receiver<()>) {
+    running.spawn(every(EXPORTS, stopped.clone(), registry.clone(), "exports.tell", |registry| async move {
+        exports::tell_due(&registry).await
+    }));
+    running.spawn(every(SWEEP, stopped.clone(), registry.clone(), "exports.sweep", |registry| async move {
+        while exports::sweep(&registry).await? {}
+        Ok(())
+    }));
 }
 
 /// Starts the loops that keep keys, sessions and tokens in order.

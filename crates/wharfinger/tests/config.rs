@@ -106,6 +106,7 @@ max_sign_ups_per_address = "20"  # default
 # app_token_expiration: never
 trusted_issuers = "https://token.actions.githubusercontent.com,https://gitlab.com"  # default
 # internal_issuers: none
+# internal_callbacks: none
 # login_issuer: none
 # login_client_id: none
 # login_client_secret: none

@@ -15,8 +15,9 @@ use wharfinger_blobs::{Blobs as _, Disk};
 use wharfinger_model::{Digest, Reference, RepositoryName, Role, Scope, Scopes, TagName, Timestamp};
 use wharfinger_registry::blobs::{self, uploads};
 use wharfinger_registry::identity::authenticate;
-use wharfinger_registry::oidc::{Fetch, Offline};
-use wharfinger_registry::{Caller, Clock, Error, Origin, Registry, Settings, manifests};
+use wharfinger_registry::{
+    Caller, Clock, Error, Origin, Outside, Registry, Settings, exports, manifests, oidc,
+};
 use wharfinger_store::account::{self, Kind, NewAccount};
 use wharfinger_store::repository::{self, NewRepository};
 use wharfinger_store::testing::TestStore;
@@ -68,16 +69,16 @@ impl Place {
 
     /// On a new store, with these settings.
     pub(crate) async fn with(store: TestStore, settings: Settings) -> Self {
-        Self::online(store, settings, Arc::new(Offline)).await
+        Self::online(store, settings, offline()).await
     }
 
     /// On a new store, with these settings, and others to ask.
-    pub(crate) async fn online(store: TestStore, settings: Settings, fetch: Arc<dyn Fetch>) -> Self {
+    pub(crate) async fn online(store: TestStore, settings: Settings, outside: Outside) -> Self {
         let (db, folder, clock) = (store.db.clone(), tempfile::tempdir().unwrap(), Clock::manual(START));
         let disk = Disk::open(&folder.path().join("blobs")).await.unwrap();
         let blobs = Arc::new(disk.clone());
         let registry =
-            Registry::open_online(db.clone(), blobs, clock.clone(), settings, fetch).await.unwrap();
+            Registry::open_online(db.clone(), blobs, clock.clone(), settings, outside).await.unwrap();
         Self { registry, db, disk, clock, store, _blobs: folder }
     }
 
@@ -282,6 +283,11 @@ impl Place {
         );
         pushed.await.unwrap().digest
     }
+}
+
+/// Nobody to ask or to tell.
+pub(crate) fn offline() -> Outside {
+    Outside { fetch: Arc::new(oidc::Offline), callbacks: Arc::new(exports::Offline) }
 }
 
 /// An image whose config is the first of these blobs and whose layers are the others.

@@ -174,6 +174,7 @@ impl From<Error> for Problem {
             Error::NoApplication
             | Error::NoKey
             | Error::NoNotification
+            | Error::NoExport
             | Error::NoPolicy
             | Error::NoTeam
             | Error::NoToken

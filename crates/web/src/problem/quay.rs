@@ -212,6 +212,7 @@ impl From<Error> for Problem {
             | Error::UnknownScope
             | Error::NoTeam
             | Error::NoAccount => Self::not_found(),
+            Error::NoExport => Self::typed(StatusCode::NOT_FOUND, "not_found", error.to_string()),
             // The number is Quay's for READ_ONLY.
             Error::ReadOnly(_) => Self::Message(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -9,7 +9,7 @@ mod error_type;
 mod field;
 mod immutability;
 mod installation;
-mod logs;
+pub(crate) mod logs;
 mod manifest;
 mod message;
 mod operation;

@@ -26,7 +26,6 @@ pub(super) struct Chapter {
 /// Paths that Quay's pages and scripts ask for, and that nothing is done at here. They are spelled out so that none of
 /// them is taken for the name of a repository, and each says no as in Quay.
 const LEFT_OUT: &[(&str, No)] = &[
-    ("repository/{repository}/exportlogs", No::NotFound),
     ("repository/{repository}/manifest/{manifestref}/security", No::NotFound),
     ("superuser/registrysettings/", No::NotFound),
     ("superuser/config/validate/database", No::NotAllowed),
@@ -142,7 +141,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
         operations: &[search::OPERATIONS],
     },
     Chapter { name: "messages", about: "Tell everybody something.", operations: &[message::OPERATIONS] },
-    Chapter { name: "logs", about: "What was done, by whom and when.", operations: &[logs::OPERATIONS] },
+    Chapter {
+        name: "logs",
+        about: "What was done, by whom and when.",
+        operations: &[logs::OPERATIONS, logs::export::OPERATIONS],
+    },
     Chapter {
         name: "discovery",
         about: "What the API says of itself.",

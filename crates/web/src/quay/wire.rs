@@ -19,16 +19,28 @@ const SESSION_S: u32 = 31 * 24 * 3600;
 
 /// A JSON document as an answer.
 pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
-    let mut body = Vec::with_capacity(256);
-    if let Err(error) = document.serialize(&mut Serializer::with_formatter(&mut body, Ascii)) {
-        let id = crate::problem::report(&error);
-        let body = format!("{{\"message\":\"internal error {id}\"}}\n");
-        return (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "application/json")], body)
-            .into_response();
-    }
-    body.push(b'\n');
+    let mut body = match text(document) {
+        Ok(body) => body,
+        Err(error) => {
+            let id = crate::problem::report(&error);
+            let body = format!("{{\"message\":\"internal error {id}\"}}\n");
+            return (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "application/json")], body)
+                .into_response();
+        }
+    };
+    body.push('\n');
     let headers = [(CONTENT_TYPE, "application/json"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (status, headers, Body::from(body)).into_response()
+}
+
+/// The text of a JSON document, without the newline at its end.
+///
+/// # Errors
+/// What can't be written as JSON.
+pub(crate) fn text(document: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut bytes = Vec::with_capacity(256);
+    document.serialize(&mut Serializer::with_formatter(&mut bytes, Ascii))?;
+    String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
 /// The same for an answer that may hold a secret, which nobody on the way may keep.
@@ -64,7 +76,7 @@ impl Formatter for Ascii {
 }
 
 /// An instant as the API writes it.
-pub(super) fn date(instant: Timestamp) -> String {
+pub(crate) fn date(instant: Timestamp) -> String {
     QuayDate(instant).to_string()
 }
 

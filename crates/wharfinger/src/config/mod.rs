@@ -21,6 +21,7 @@ pub use secret::SecretUrl;
 pub(crate) use secret::masked;
 use setting::{Setting, Unset};
 pub use sources::Sources;
+use wharfinger_model::CallbackUrl;
 use wharfinger_model::trust::Issuer;
 use wharfinger_registry::OidcLogin;
 use wharfinger_web::serve::TrustedProxies;
@@ -48,6 +49,8 @@ pub struct Config {
     pub trusted_issuers: Option<Vec<Issuer>>,
     /// OIDC issuers that may lie at private addresses, and be without TLS.
     pub internal_issuers: Vec<Issuer>,
+    /// Whose scheme, host and port exports of logs may be told to at private addresses, and without TLS.
+    pub internal_callbacks: Vec<CallbackUrl>,
     /// Where people can sign in besides here, if anywhere.
     pub oidc_login: Option<OidcLogin>,
     /// What to log.

@@ -48,6 +48,8 @@ impl Reader {
         let people = self.people();
         let trusted_issuers = self.value(setting::TRUSTED_ISSUERS, value::trusted_issuers);
         let internal_issuers = self.optional(setting::INTERNAL_ISSUERS, value::issuers).unwrap_or_default();
+        let internal_callbacks =
+            self.optional(setting::INTERNAL_CALLBACKS, value::callbacks).unwrap_or_default();
         let oidc_login = self.oidc_login();
         let (filter, format) =
             (self.value(setting::LOG, value::filter), self.value(setting::LOG_FORMAT, value::log_format));
@@ -64,6 +66,7 @@ impl Reader {
             trusted_proxies,
             trusted_issuers: trusted_issuers?,
             internal_issuers,
+            internal_callbacks,
             oidc_login,
             people: people?,
             log: Log { filter: filter?, format: format? },

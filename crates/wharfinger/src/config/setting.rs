@@ -81,6 +81,8 @@ settings! {
         "The OIDC issuers that robots may trust besides internal_issuers, with commas between, or * for any with https";
     INTERNAL_ISSUERS = "internal_issuers" "URLS", Follows("none"),
         "OIDC issuers that may lie in the network of this machine, and may be without TLS";
+    INTERNAL_CALLBACKS = "internal_callbacks" "URLS", Follows("none"),
+        "Where exports of logs may be told of in the network of this machine, and without TLS: scheme, host and port";
     LOGIN_ISSUER = "login_issuer" "URL", Follows("none"), "The OIDC issuer at which people can sign in";
     LOGIN_CLIENT_ID = "login_client_id" "TEXT", Follows("none"), "What this registry is called at login_issuer";
     LOGIN_CLIENT_SECRET = "login_client_secret" "TEXT", Follows("none"),

@@ -9,8 +9,8 @@ use http::Uri;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
-use wharfinger_model::Namespace;
 use wharfinger_model::trust::Issuer;
+use wharfinger_model::{CallbackUrl, Namespace};
 use wharfinger_registry::GroupTeam;
 use wharfinger_web::serve::{InvalidNetwork, TrustedProxies};
 
@@ -68,6 +68,10 @@ pub(crate) enum Error {
     NotAGroup(Masked),
     #[error("`{0}` is no OIDC issuer: write URLs with commas between, as in `https://gitlab.com`")]
     NotAnIssuer(Masked),
+    #[error(
+        "`{0}` is no address of callbacks: write URLs with commas between, as in `http://hooks.internal:8080`"
+    )]
+    NotACallback(Masked),
     #[error("`{0}` is not a duration: write a whole number and a unit (ms, s, m, h, d or w), as in `30s`")]
     NotADuration(Masked),
     #[error("`{0}` is too short: write a duration of at least `1ms`")]
@@ -184,6 +188,14 @@ pub(super) fn issuers(text: &str) -> Result<Vec<Issuer>, Error> {
     text.split(',')
         .map(str::trim)
         .map(|url| url.parse().map_err(|_| Error::NotAnIssuer(url.into())))
+        .collect()
+}
+
+/// URLs with commas between, of which scheme, host and port count.
+pub(super) fn callbacks(text: &str) -> Result<Vec<CallbackUrl>, Error> {
+    text.split(',')
+        .map(str::trim)
+        .map(|url| url.parse().map_err(|_| Error::NotACallback(url.into())))
         .collect()
 }
 

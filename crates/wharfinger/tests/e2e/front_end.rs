@@ -282,6 +282,9 @@ const NOTIFICATIONS: &[Row] = &[
     ("admin", "DELETE", "/api/v1/message/{uuid}", "", 204),
 ];
 
+/// Nobody has such a name.
+const CALLBACK: &str = r#"{"callback_url": "https://hooks.invalid/done"}"#;
+
 const LOGS: &[Row] = &[
     ("alice", "GET", "/api/v1/organization/acme/logs?starttime=01/01/2026&endtime=12/31/2026", "", 200),
     ("alice", "GET", "/api/v1/organization/acme/aggregatelogs", "", 200),
@@ -291,16 +294,12 @@ const LOGS: &[Row] = &[
     ("alice", "GET", "/api/v1/user/aggregatelogs", "", 200),
     ("admin", "GET", "/api/v1/superuser/logs", "", 200),
     ("admin", "GET", "/api/v1/superuser/aggregatelogs", "", 200),
-    // Quay makes a file of the log, and tells an address or URL of it: the group is left out.
-    ("alice", "POST", "/api/v1/organization/acme/exportlogs", r#"{"callback_email": "a@example.com"}"#, 404),
-    ("alice", "POST", "/api/v1/user/exportlogs", r#"{"callback_email": "a@example.com"}"#, 404),
-    (
-        "alice",
-        "POST",
-        "/api/v1/repository/acme/web/exportlogs",
-        r#"{"callback_email": "a@example.com"}"#,
-        404,
-    ),
+    ("alice", "POST", "/api/v1/organization/acme/exportlogs", CALLBACK, 200),
+    ("alice", "POST", "/api/v1/user/exportlogs", CALLBACK, 200),
+    ("alice", "POST", "/api/v1/repository/acme/web/exportlogs?starttime=01/01/2026", CALLBACK, 200),
+    ("bob", "POST", "/api/v1/organization/acme/exportlogs", CALLBACK, 403),
+    // No e-mail is sent.
+    ("alice", "POST", "/api/v1/user/exportlogs", r#"{"callback_email": "a@example.com"}"#, 400),
 ];
 
 const KEY: &str = r#"{"service": "wharfinger", "name": "next", "notes": "", "expiration": null}"#;

@@ -25,6 +25,7 @@ mod image_rules;
 mod immutability_policies;
 mod keyless;
 mod labels;
+mod log_exports;
 mod logs;
 mod manifest_view;
 mod mounts;

@@ -179,7 +179,9 @@ fn the_web_ui_reads_first_what_there_is_here() {
     let answer = server.call("GET", "/config").send();
     assert_eq!(answer.status, 200, "{answer:?}");
     let config = answer.json();
-    for name in ["IMMUTABLE_TAGS", "IMAGE_PULL_STATS", "AUTO_PRUNE", "SUPER_USERS", "DIRECT_LOGIN"] {
+    for name in
+        ["IMMUTABLE_TAGS", "IMAGE_PULL_STATS", "AUTO_PRUNE", "SUPER_USERS", "DIRECT_LOGIN", "LOG_EXPORT"]
+    {
         assert_eq!(config["features"][name], true, "{name}");
     }
     assert_eq!(config["features"]["MAILING"], false);

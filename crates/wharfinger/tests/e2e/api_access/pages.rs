@@ -25,7 +25,7 @@ enum Needs {
     Application,
     /// What an OIDC issuer signed for a robot.
     Issuer,
-    /// An OIDC issuer, of whom there is none.
+    /// An OIDC issuer or an export, of which there is none.
     Nowhere,
 }
 use Needs::{Application, Form, Issuer, Moved, Nothing, Nowhere, Person};
@@ -51,6 +51,7 @@ const ROWS: &[(&str, &str, Needs)] = &[
     ("/oauth2/federation/robot/token", "GET", Issuer),
     ("/oauth2/{login}/login", "GET", Nowhere),
     ("/oauth2/{login}/callback", "GET", Nowhere),
+    ("/exportedlogs/{secret}", "GET, HEAD", Nowhere),
 ];
 
 impl Needs {

@@ -1,5 +1,7 @@
 //! Chapter "logs": what was done, by whom and when.
 
+pub(super) mod export;
+
 use std::time::Duration;
 
 use axum::response::Response;
@@ -10,7 +12,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use wharfinger_model::{Scope, Timestamp};
-use wharfinger_registry::logs::{self, Log, LogEntry, LogQuery, Namespace, Performer, Position, Total};
+use wharfinger_registry::logs::{
+    self, Log, LogEntry, LogQuery, Namespace, Performer, Place, Position, Total,
+};
 
 use super::operation::{Access, Answer, Operation, Parameter};
 use super::request::Query;
@@ -147,23 +151,32 @@ async fn totals(call: &Call<'_>) -> Result<Response, Problem> {
 
 /// The log that the path names.
 fn log(call: &Call<'_>) -> Result<Log, Problem> {
+    let everything = matches!(call.operation.path, ALL | ALL_TOTALS);
+    if everything { Ok(Log::Everything) } else { place(call).map(Log::Of) }
+}
+
+/// The place that the path names; one's own if it names none.
+fn place(call: &Call<'_>) -> Result<Place, Problem> {
     if call.has("repository") {
-        Ok(Log::Repository(call.repository()?))
+        Ok(Place::Repository(call.repository()?))
     } else if call.has("orgname") {
-        Ok(Log::Organization(call.param("orgname").to_owned()))
-    } else if matches!(call.operation.path, ALL | ALL_TOTALS) {
-        Ok(Log::Everything)
+        Ok(Place::Organization(call.param("orgname").to_owned()))
     } else {
-        Ok(Log::Own)
+        Ok(Place::Own)
     }
 }
 
-/// Days are whole and in UTC, the last one included; what is no day is as good as none.
-fn log_query(query: &Query<'_>, now: Timestamp) -> LogQuery {
+/// From when on and until when: days are whole and in UTC, the last one included; what is no day is as good as none.
+fn days(query: &Query<'_>, now: Timestamp) -> (Timestamp, Timestamp) {
     let day = |name| query.text(name).and_then(|text| Timestamp::from_quay_day(&text));
+    (day("starttime").unwrap_or(now - DAY), day("endtime").unwrap_or(now) + DAY)
+}
+
+fn log_query(query: &Query<'_>, now: Timestamp) -> LogQuery {
+    let (since, until) = days(query, now);
     LogQuery {
-        since: day("starttime").unwrap_or(now - DAY),
-        until: day("endtime").unwrap_or(now) + DAY,
+        since,
+        until,
         performer: query.text("performer").map(|name| lookup(&name).to_owned()),
         position: None,
     }
@@ -198,7 +211,7 @@ struct Listed {
 /// Something that was done.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LogEntry)]
-struct Entry {
+pub(crate) struct Entry {
     /// What was done, as in `move_tag`.
     kind: String,
     /// What else there is to know, by kind.

@@ -25,7 +25,7 @@ use support::{Person, Place, START};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-const PREFIX: &str = "https://registry.example/exportedlogs/";
+const PREFIX: &str = "https://registry.example/exportedlogs?secret=";
 
 /// Entries of a long export.
 const WITHIN: i64 = 450;

@@ -1,4 +1,4 @@
-//! `/exportedlogs/`: exports of logs, for whoever has the link.
+//! `/exportedlogs`: exports of logs, for whoever has the link.
 
 use std::iter::once;
 
@@ -19,13 +19,13 @@ use crate::quay::logs::Entry;
 use crate::quay::wire;
 use crate::route::{READS, Route};
 
-/// What every link begins with; its secret follows.
-pub(crate) const PREFIX: &str = "/exportedlogs/";
+/// What every link begins with; its secret follows. It is in the query, since paths are logged.
+pub(crate) const LINK: &str = "/exportedlogs?secret=";
 
-/// Where exports are. `{secret}` stands for the secret of a link.
-pub(crate) const ROUTES: &[Route<()>] = &[Route::new(READS, "/exportedlogs/{secret}", ())];
+/// Where exports are.
+pub(crate) const ROUTE: Route<()> = Route::new(READS, "/exportedlogs", ());
 
-/// Answers a request below `/exportedlogs`.
+/// Answers a request for `/exportedlogs`.
 pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let answer = respond(registry, &parts).await;
@@ -33,11 +33,13 @@ pub(crate) async fn handle(registry: &Registry, request: Request) -> Response {
 }
 
 async fn respond(registry: &Registry, parts: &Parts) -> Result<Response, Problem> {
-    if !ROUTES.iter().any(|route| route.allows(&parts.method)) {
+    ROUTE.note();
+    if !ROUTE.allows(&parts.method) {
         return Err(Problem::Method(READS.to_owned()));
     }
-    let secret = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    let download = exports::open(registry, secret).await?;
+    let query = parts.uri.query().unwrap_or_default();
+    let secret = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "secret");
+    let download = exports::open(registry, &secret.map(|(_, secret)| secret).unwrap_or_default()).await?;
     let name = format!("attachment; filename=\"{}.json\"", download.export_id);
     let headers = [
         (CONTENT_TYPE, "application/json"),

@@ -41,14 +41,12 @@ pub fn router(registry: Registry, exposition: Exposition) -> Router {
 }
 
 /// Every path outside the two APIs, with its methods as `Allow` lists them. `{login}` stands for the name of the issuer
-/// at which people sign in, and `{secret}` for that of an export's link.
+/// at which people sign in.
 pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
     let pages = pages::ROUTES.iter().map(route::Route::described);
-    let pages = pages.chain([metrics::ROUTE.described()]);
     let oauth = oauth::ROUTES.iter().map(route::Route::described);
     let oidc = oidc::ROUTES.iter().map(route::Route::described);
-    let exported_logs = exported_logs::ROUTES.iter().map(route::Route::described);
-    pages.chain(oauth).chain(oidc).chain(exported_logs)
+    pages.chain(oauth).chain(oidc).chain([metrics::ROUTE.described(), exported_logs::ROUTE.described()])
 }
 
 /// Every route that a request is noted to have, in no order.
@@ -83,7 +81,7 @@ async fn dispatch(State(shared): State<Shared>, request: Request) -> Response {
         oauth::handle(&registry, request).await
     } else if path.starts_with("/oauth2/") {
         oidc::handle(&registry, request).await
-    } else if path.starts_with(exported_logs::PREFIX) {
+    } else if path == exported_logs::ROUTE.path {
         exported_logs::handle(&registry, request).await
     } else if path == metrics::ROUTE.path && metrics::ROUTE.allows(request.method()) {
         metrics::ROUTE.note();

@@ -7,7 +7,7 @@ use crate::requests;
 /// A path, and what is there.
 #[derive(Debug)]
 pub(crate) struct Route<P> {
-    /// The path. `{login}` stands for the name of the issuer at which people sign in, `{secret}` for that of an export's link.
+    /// The path. `{login}` stands for the name of the issuer at which people sign in.
     pub(crate) path: &'static str,
     /// The methods, as `Allow` lists them.
     pub(crate) methods: &'static str,

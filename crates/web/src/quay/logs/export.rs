@@ -82,7 +82,7 @@ async fn export(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
     let callback = callback(&call.document(body).await?)?;
     let (since, until) = days(&call.query(), call.registry.now());
     let wish =
-        ExportWish { since, until, callback, link_prefix: format!("{}{}", call.base, exported_logs::PREFIX) };
+        ExportWish { since, until, callback, link_prefix: format!("{}{}", call.base, exported_logs::LINK) };
     let export_id = exports::request(call.registry, &call.caller, place, wish).await?;
     Ok(wire::json(StatusCode::OK, &Asked { export_id }))
 }

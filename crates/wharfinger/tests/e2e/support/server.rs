@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::Client;
@@ -43,13 +43,58 @@ pub(crate) struct Server {
     said: Arc<Mutex<Vec<String>>>,
 }
 
-impl Server {
-    /// Starts a registry and makes its first user.
-    pub(crate) fn start(engine: Engine) -> Self {
-        Self::start_with(engine, &[])
+/// The file of a registry that has its first user and nothing else. To begin with a copy spares each test all migrations
+/// and a password's hash.
+#[derive(Clone)]
+struct FirstUser {
+    made: Instant,
+    database: Arc<Vec<u8>>,
+    admin: String,
+    cookie: String,
+}
+
+impl FirstUser {
+    /// For so long its session is taken for fresh: far from the ten minutes after which the program asks for the password.
+    const FRESH: Duration = Duration::from_secs(60);
+
+    fn of_file() -> Self {
+        static LAST: Mutex<Option<FirstUser>> = Mutex::new(None);
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(first) = last.as_ref().filter(|first| first.made.elapsed() < Self::FRESH) {
+            return first.clone();
+        }
+        last.insert(Self::make()).clone()
     }
 
-    /// The same with settings beside the usual ones.
+    fn make() -> Self {
+        let made = Instant::now();
+        let mut server = Server::start_with(Engine::Sqlite, &[]);
+        assert_eq!(server.stop(), Some(0));
+        let database = Arc::new(std::fs::read(server.database()).unwrap());
+        Self { made, database, admin: server.admin.clone(), cookie: server.cookie.clone() }
+    }
+}
+
+impl Server {
+    /// Starts a registry that has its first user.
+    pub(crate) fn start(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => Self::start_over(&FirstUser::of_file()),
+            Engine::Postgres => Self::start_with(engine, &[]),
+        }
+    }
+
+    fn start_over(first: &FirstUser) -> Self {
+        let mut server = Self::new(Engine::Sqlite, &[]);
+        std::fs::create_dir(server.data.path().join("data")).unwrap();
+        std::fs::write(server.database(), first.database.as_slice()).unwrap();
+        server.spawn();
+        server.admin.clone_from(&first.admin);
+        server.cookie.clone_from(&first.cookie);
+        server
+    }
+
+    /// Starts a registry with settings beside the usual ones, and makes its first user.
     pub(crate) fn start_with(engine: Engine, settings: &[(&str, &str)]) -> Self {
         let mut server = Self::start_empty(engine, settings);
         let user = json!({"username": "admin", "password": ADMIN_PASSWORD, "access_token": true});
@@ -62,6 +107,12 @@ impl Server {
 
     /// A registry that nobody has signed up to.
     pub(crate) fn start_empty(engine: Engine, settings: &[(&str, &str)]) -> Self {
+        let mut server = Self::new(engine, settings);
+        server.spawn();
+        server
+    }
+
+    fn new(engine: Engine, settings: &[(&str, &str)]) -> Self {
         // The program's own client can speak TLS, so this one can; an error says that another test has seen to it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -71,7 +122,7 @@ impl Server {
             .pool_max_idle_per_host(64)
             .build()
             .unwrap();
-        let mut server = Self {
+        Self {
             url: String::new(),
             metrics: String::new(),
             admin: String::new(),
@@ -82,9 +133,7 @@ impl Server {
             client,
             child: None,
             said: Arc::default(),
-        };
-        server.spawn();
-        server
+        }
     }
 
     /// Starts the program over the same folder, on a port that is free now. Returns when it says that it listens.

@@ -209,6 +209,7 @@ impl Server {
     }
 
     /// Forgets what the program has told of this so far, however often.
+    #[cfg(feature = "otel")]
     pub(crate) fn forget(&self, text: &str) {
         self.said.lock().unwrap().retain(|line| !line.contains(text));
     }

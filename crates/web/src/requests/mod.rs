@@ -1,7 +1,7 @@
 //! Every request, from its head until its answer has been taken: its id, and what is known of it in the end.
 //!
 //! `serve` begins and ends them, whatever the router does. On their way down, those who find something out note it here:
-//! [`note_route`], [`note_caller`]. What is known in the end goes to the log, and to each [`Observer`].
+//! `note_route`, `note_caller`. What is known in the end goes to the log, and to each [`Observer`].
 
 mod id;
 mod line;

@@ -31,8 +31,10 @@ pub(crate) struct Logging {
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        // It may have something to say.
-        drop(self.traces.take());
+        // They may have something to say.
+        if let Some(traces) = self.traces.take() {
+            traces.end();
+        }
         self.queue.flush();
     }
 }

@@ -30,12 +30,13 @@ use crate::config::Config;
 /// How long the end of the program waits for the last spans to be taken.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Traces on their way, until this is dropped.
+/// Traces on their way.
 pub(super) struct Traces(Option<SdkTracerProvider>);
 
-impl Drop for Traces {
-    fn drop(&mut self) {
-        let ended = self.0.as_ref().map_or(Ok(()), |provider| provider.shutdown_with_timeout(FAREWELL));
+impl Traces {
+    /// Sends what is left, if that does not take long.
+    pub(super) fn end(self) {
+        let ended = self.0.map_or(Ok(()), |provider| provider.shutdown_with_timeout(FAREWELL));
         if let Err(error) = ended {
             tracing::warn!(%error, "the last traces could not be sent");
         }

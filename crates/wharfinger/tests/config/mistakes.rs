@@ -147,22 +147,17 @@ fn the_secret_of_a_client_is_not_shown() {
 
 #[test]
 fn traces_are_refused_by_a_program_that_can_send_none() {
-    let built = cfg!(feature = "otel");
     let endpoint = "http://127.0.0.1:4318";
-    if built {
-        Program::new().shows(
-            &["--otlp-endpoint", endpoint],
-            &["otlp_endpoint = \"http://127.0.0.1:4318\"  # --otlp-endpoint"],
-        );
-        for wrong in ["127.0.0.1:4318", "grpc://collector", "http://user:secret@collector", "http://"] {
-            let said = "wharfinger: --otlp-endpoint: this is no collector: write http:// or https:// and a host, as in \
-                        `http://127.0.0.1:4318`; what it wants to be shown belongs into OTEL_EXPORTER_OTLP_HEADERS";
-            Program::new().refuses(&["--otlp-endpoint", wrong], &[said]);
-        }
-    } else {
-        let said =
-            "wharfinger: --otlp-endpoint: this program can't send traces: build it with `--features otel`";
-        Program::new().refuses(&["--otlp-endpoint", endpoint], &[said]);
+    if cfg!(not(feature = "otel")) {
+        let said = "--otlp-endpoint: this program can't send traces: build it with `--features otel`";
+        return Program::new().refuses(&["config", "--otlp-endpoint", endpoint], &[said]);
+    }
+    let shown = format!("otlp_endpoint = \"{endpoint}\"  # --otlp-endpoint");
+    Program::new().shows(&["--otlp-endpoint", endpoint], &[&shown]);
+    for wrong in ["127.0.0.1:4318", "grpc://collector", "http://user:secret@collector", "http://"] {
+        let said = "--otlp-endpoint: this is no collector: write http:// or https:// and a host, as in \
+                    `http://127.0.0.1:4318`; what it wants to be shown belongs into OTEL_EXPORTER_OTLP_HEADERS";
+        Program::new().refuses(&["config", "--otlp-endpoint", wrong], &[said]);
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 /// What is read for a connection's sake, and for how long. For more than that the client may as well open another one.
 const MAX_REST_BYTES: usize = 64 * 1024;
-const REST_TIME: Duration = Duration::from_millis(500);
+const REST_TIME: Duration = Duration::from_secs(1);
 
 /// What a handler has left of the body that it was lent.
 pub(super) struct Unread(Option<oneshot::Receiver<Lent>>);

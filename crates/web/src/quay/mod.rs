@@ -152,10 +152,9 @@ fn slashed(parts: &Parts) -> Response {
     (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response()
 }
 
-/// A text out of a path or query that is looked up: nothing that is kept has a NUL, and not every store takes one. Nothing is
-/// called, nor begins with, what it becomes.
+/// A text out of a path or query that is looked up: nothing that is kept has a NUL, and not every store takes one.
 fn lookup(text: &str) -> &str {
-    if text.contains('\0') { "\u{fffd}" } else { text }
+    if text.contains('\0') { "" } else { text }
 }
 
 /// Lets pages of other origins call the API: they have no cookies here, only tokens of their own.

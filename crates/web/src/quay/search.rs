@@ -292,7 +292,8 @@ async fn entities(call: &Call<'_>) -> Result<Response, Problem> {
     let query = call.query();
     let asks = |name| query.flag(name, Flag::No) == Flag::Yes;
     let wanted = EntityQuery {
-        prefix: call.param("prefix").to_owned(),
+        // As it came: what is not looked up for its NUL would be the beginning of every name.
+        prefix: call.parameters.get("prefix").unwrap_or_default().to_owned(),
         namespace: query.text("namespace").map(|name| lookup(&name).to_owned()),
         teams: asks("includeTeams"),
         organizations: asks("includeOrgs"),

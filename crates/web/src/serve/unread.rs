@@ -19,7 +19,7 @@ use crate::requests::Received;
 
 /// What is read for a connection's sake, and for how long. For more than that the client may as well open another one.
 const MAX_REST_BYTES: usize = 64 * 1024;
-const REST_TIME: Duration = Duration::from_millis(500);
+const REST_TIME: Duration = Duration::from_secs(1);
 
 /// The body of a request, as its client sends it.
 type Sent = Received<Incoming>;

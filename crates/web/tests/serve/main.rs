@@ -455,16 +455,21 @@ async fn an_answer_reaches_a_client_that_is_still_sending() {
     assert_eq!(answer, "HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
 }
 
-/// Refuses what it does not read.
-fn refusing() -> Router {
-    Router::new().route("/", put(|| async { StatusCode::FORBIDDEN }).get(|| async { "next" }))
+/// Refuses what it does not read, and tells when it is asked.
+fn refusing(asked: Arc<Notify>) -> Router {
+    let refuse = move || {
+        asked.notify_one();
+        async { StatusCode::FORBIDDEN }
+    };
+    Router::new().route("/", put(refuse).get(|| async { "next" }))
 }
 
 const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\n";
 
 #[tokio::test]
 async fn after_an_answer_that_left_a_small_body_unread_the_next_request_is_answered() {
-    let server = Server::start(refusing(), Limits::default()).await;
+    let asked = Arc::new(Notify::new());
+    let server = Server::start(refusing(asked.clone()), Limits::default()).await;
     for (framing, body) in [
         ("Content-Length: 4", "body"),
         ("Transfer-Encoding: chunked", "4\r\nbody\r\n0\r\nTrailer: t\r\n\r\n"),
@@ -473,7 +478,7 @@ async fn after_an_answer_that_left_a_small_body_unread_the_next_request_is_answe
             let mut client = server.client().await;
             let (sooner, later) = body.split_at(cut);
             client.send(format!("PUT / HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n{sooner}")).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            asked.notified().await;
             client.send(later).await;
             let refused = client.until("\r\n\r\n").await;
             assert!(refused.starts_with(FORBIDDEN), "{refused}");
@@ -486,7 +491,7 @@ async fn after_an_answer_that_left_a_small_body_unread_the_next_request_is_answe
 
 #[tokio::test]
 async fn an_answer_that_left_what_is_large_late_or_not_asked_for_says_that_it_is_the_last() {
-    let server = Server::start(refusing(), Limits::default()).await;
+    let server = Server::start(refusing(Arc::default()), Limits::default()).await;
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     for (headers, body) in [
         ("Content-Length: 65537", ""),
@@ -505,7 +510,9 @@ async fn an_answer_that_left_what_is_large_late_or_not_asked_for_says_that_it_is
 
 #[tokio::test]
 async fn a_request_that_is_refused_for_want_of_room_does_not_hide_the_next_one() {
-    let server = Server::start(refusing(), Limits { max_requests_per_address: 0, ..Limits::default() }).await;
+    let server =
+        Server::start(refusing(Arc::default()), Limits { max_requests_per_address: 0, ..Limits::default() })
+            .await;
     let mut client = server.client().await;
     client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n").await;
     is_refusal(&client.until("\r\n\r\n").await, "HTTP/1.1 503 Service Unavailable\r\n");

@@ -95,7 +95,7 @@ fn a_second_start_over_postgresql_has_nothing_to_tell() {
 #[test]
 fn what_is_remembered_is_for_the_programs_own_user() {
     use std::os::unix::fs::PermissionsExt as _;
-    let server = Server::start(Engine::Sqlite);
+    let server = Server::start_empty(Engine::Sqlite, &[]);
     for file in ["wharfinger.db", "wharfinger.db-wal"] {
         let mode =
             std::fs::metadata(server.data.path().join("data").join(file)).unwrap().permissions().mode();

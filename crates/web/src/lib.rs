@@ -83,8 +83,7 @@ async fn dispatch(State(shared): State<Shared>, request: Request) -> Response {
         oidc::handle(&registry, request).await
     } else if path == exported_logs::ROUTE.path {
         exported_logs::handle(&registry, request).await
-    } else if path == metrics::ROUTE.path && metrics::ROUTE.allows(request.method()) {
-        metrics::ROUTE.note();
+    } else if path == metrics::ROUTE.path {
         metrics::answer(&registry, &exposition, &request.into_parts().0).await
     } else {
         pages::handle(&registry, request).await

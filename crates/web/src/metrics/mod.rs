@@ -42,6 +42,7 @@ async fn answer_anybody(State(exposition): State<Exposition>, request: Request) 
 
 /// Answers those who may read everything.
 pub(crate) async fn answer(registry: &Registry, exposition: &Exposition, parts: &Parts) -> Response {
+    ROUTE.note();
     match authorize(registry, parts).await {
         Ok(()) => exposition.answer(&parts.headers).await,
         Err(problem) => problem.into_response(&auth::base_url(registry, parts)),
@@ -49,6 +50,9 @@ pub(crate) async fn answer(registry: &Registry, exposition: &Exposition, parts: 
 }
 
 async fn authorize(registry: &Registry, parts: &Parts) -> Result<(), Problem> {
+    if !ROUTE.allows(&parts.method) {
+        return Err(Problem::Method(READS.to_owned()));
+    }
     let caller = auth::api_caller(registry, parts).await?;
     note_caller(&caller);
     Ok(superuser::authorize_reading(&caller)?)

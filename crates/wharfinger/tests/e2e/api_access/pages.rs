@@ -28,10 +28,12 @@ enum Needs {
     ReadEverything,
     /// What an OIDC issuer signed for a robot.
     Issuer,
-    /// An OIDC issuer or an export, of which there is none.
+    /// The secret of an export's link.
+    Link,
+    /// An OIDC issuer, of which there is none.
     Nowhere,
 }
-use Needs::{Application, Form, Issuer, Moved, Nothing, Nowhere, Person, ReadEverything};
+use Needs::{Application, Form, Issuer, Link, Moved, Nothing, Nowhere, Person, ReadEverything};
 
 const ROWS: &[(&str, &str, Needs)] = &[
     ("/", "GET, HEAD", Nothing),
@@ -55,7 +57,7 @@ const ROWS: &[(&str, &str, Needs)] = &[
     ("/oauth2/federation/robot/token", "GET", Issuer),
     ("/oauth2/{login}/login", "GET", Nowhere),
     ("/oauth2/{login}/callback", "GET", Nowhere),
-    ("/exportedlogs", "GET, HEAD", Nowhere),
+    ("/exportedlogs", "GET, HEAD", Link),
 ];
 
 impl Needs {
@@ -75,7 +77,7 @@ impl Needs {
                 Shows::Password(_) | Shows::TokenAsPassword(..) | Shows::AppToken(_) | Shows::Robot(_),
             ) => 401,
             (Application, _) => 400,
-            (Nowhere, _) => 404,
+            (Link | Nowhere, _) => 404,
             (ReadEverything, _) => caller.refused(rows::Needs::ReadEverything, true).unwrap_or(200),
         }
     }

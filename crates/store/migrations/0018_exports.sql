@@ -14,7 +14,7 @@ CREATE TABLE export (
     link_hash     {bytes},          -- SHA-256 of the secret in the newest link
     expires_ms    BIGINT            -- when that link ends
 );
-CREATE INDEX export_due ON export (due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX export_due ON export (due_ms, uuid) WHERE due_ms IS NOT NULL;
 CREATE UNIQUE INDEX export_link ON export (link_hash) WHERE link_hash IS NOT NULL;
 CREATE INDEX export_expires ON export (expires_ms) WHERE due_ms IS NULL;
 CREATE INDEX export_namespace ON export (namespace_id);

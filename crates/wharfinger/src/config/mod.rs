@@ -4,6 +4,7 @@
 
 mod file;
 mod mistake;
+mod quantity;
 mod reader;
 mod secret;
 pub(crate) mod setting;

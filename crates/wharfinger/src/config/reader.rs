@@ -9,7 +9,9 @@ use super::mistake::{Mistake, Mistakes, Origin};
 use super::secret::MASK;
 use super::setting::{self, Setting, Unset};
 use super::sources::{Given, Sources};
-use super::{Config, Database, Effective, Limits, Log, People, Rhythm, Storage, TlsFiles, masked, value};
+use super::{
+    Config, Database, Effective, Limits, Log, People, Rhythm, Storage, TlsFiles, masked, quantity, value,
+};
 
 /// All of `sources`, or all that is wrong with them.
 pub(super) fn read(sources: Sources) -> Result<Config, Mistakes> {
@@ -105,8 +107,8 @@ impl Reader {
         let global_readonly_superusers =
             self.optional(setting::GLOBAL_READONLY_SUPERUSERS, value::users).unwrap_or_default();
         let user_creation = self.value(setting::USER_CREATION, value::switch);
-        let max_sign_ups_per_address = self.value(setting::MAX_SIGN_UPS_PER_ADDRESS, value::count);
-        let app_token_expiration = self.optional(setting::APP_TOKEN_EXPIRATION, value::positive_duration);
+        let max_sign_ups_per_address = self.value(setting::MAX_SIGN_UPS_PER_ADDRESS, quantity::count);
+        let app_token_expiration = self.optional(setting::APP_TOKEN_EXPIRATION, quantity::positive_duration);
         Some(People {
             superusers,
             global_readonly_superusers,
@@ -148,14 +150,14 @@ impl Reader {
     }
 
     fn rhythm(&mut self) -> Option<Rhythm> {
-        let pull_count_flush = self.value(setting::PULL_COUNT_FLUSH, value::positive_duration);
-        let upload_expiry = self.value(setting::UPLOAD_EXPIRY, value::positive_duration);
-        let blob_lease = self.value(setting::BLOB_LEASE, value::positive_duration);
-        let default_window = self.value(setting::DEFAULT_WINDOW, value::duration);
-        let window_options = self.value(setting::WINDOW_OPTIONS, value::windows);
-        let prune_interval = self.value(setting::PRUNE_INTERVAL, value::positive_duration);
-        let collect_interval = self.value(setting::COLLECT_INTERVAL, value::positive_duration);
-        let drain_time = self.value(setting::DRAIN_TIME, value::duration);
+        let pull_count_flush = self.value(setting::PULL_COUNT_FLUSH, quantity::positive_duration);
+        let upload_expiry = self.value(setting::UPLOAD_EXPIRY, quantity::positive_duration);
+        let blob_lease = self.value(setting::BLOB_LEASE, quantity::positive_duration);
+        let default_window = self.value(setting::DEFAULT_WINDOW, quantity::duration);
+        let window_options = self.value(setting::WINDOW_OPTIONS, quantity::windows);
+        let prune_interval = self.value(setting::PRUNE_INTERVAL, quantity::positive_duration);
+        let collect_interval = self.value(setting::COLLECT_INTERVAL, quantity::positive_duration);
+        let drain_time = self.value(setting::DRAIN_TIME, quantity::duration);
         Some(Rhythm {
             pull_count_flush: pull_count_flush?,
             upload_expiry: upload_expiry?,
@@ -169,16 +171,16 @@ impl Reader {
     }
 
     fn limits(&mut self) -> Option<Limits> {
-        let max_manifest_size = self.value(setting::MAX_MANIFEST_SIZE, value::size);
-        let max_json_size = self.value(setting::MAX_JSON_SIZE, value::size);
-        let max_list_entries = self.value(setting::MAX_LIST_ENTRIES, value::count);
-        let max_connections = self.value(setting::MAX_CONNECTIONS, value::count);
-        let max_connections_per_address = self.value(setting::MAX_CONNECTIONS_PER_ADDRESS, value::count);
-        let max_requests = self.value(setting::MAX_REQUESTS, value::count);
-        let max_requests_per_address = self.value(setting::MAX_REQUESTS_PER_ADDRESS, value::count);
-        let head_timeout = self.value(setting::HEAD_TIMEOUT, value::positive_duration);
-        let body_idle_timeout = self.value(setting::BODY_IDLE_TIMEOUT, value::positive_duration);
-        let idle_timeout = self.value(setting::IDLE_TIMEOUT, value::positive_duration);
+        let max_manifest_size = self.value(setting::MAX_MANIFEST_SIZE, quantity::size);
+        let max_json_size = self.value(setting::MAX_JSON_SIZE, quantity::size);
+        let max_list_entries = self.value(setting::MAX_LIST_ENTRIES, quantity::count);
+        let max_connections = self.value(setting::MAX_CONNECTIONS, quantity::count);
+        let max_connections_per_address = self.value(setting::MAX_CONNECTIONS_PER_ADDRESS, quantity::count);
+        let max_requests = self.value(setting::MAX_REQUESTS, quantity::count);
+        let max_requests_per_address = self.value(setting::MAX_REQUESTS_PER_ADDRESS, quantity::count);
+        let head_timeout = self.value(setting::HEAD_TIMEOUT, quantity::positive_duration);
+        let body_idle_timeout = self.value(setting::BODY_IDLE_TIMEOUT, quantity::positive_duration);
+        let idle_timeout = self.value(setting::IDLE_TIMEOUT, quantity::positive_duration);
         Some(Limits {
             max_manifest_size: max_manifest_size?,
             max_json_size: max_json_size?,

@@ -12,6 +12,9 @@ use super::escape;
 /// So much waits at most, and as much again may be on its way.
 const MOST_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
+/// How long lines are gathered, so that the thread is not woken for each.
+const GATHERING: Duration = Duration::from_millis(5);
+
 /// How long the end of the program waits for the last lines to be taken.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -64,6 +67,7 @@ impl Queue {
                     "lines of the log were lost: nobody took them from standard error"
                 );
             }
+            thread::sleep(GATHERING);
         }
     }
 

@@ -294,6 +294,25 @@ async fn an_export_ends_with_the_right_to_read_the_log() {
 }
 
 #[tokio::test]
+async fn a_superuser_gets_an_export_of_every_log_that_they_may_read() {
+    each_engine(async |store| {
+        let scene = Scene::on(store).await;
+        let root = scene.place.superuser("root").await;
+        let by_token = scene.place.with_token(root, &[Scope::SuperUser]).await;
+        let repository = scene.place.repository(("alice", scene.alice), &[]).await;
+        for caller in [by_token, scene.place.in_session(root).await] {
+            for log in [acme(), LogPlace::Repository(repository.name.clone())] {
+                scene.request_as(&caller, log).await.unwrap();
+                let told = scene.told_after(SECOND).await;
+                assert_eq!(told[0].status, Status::Success);
+                assert!(scene.open(&told[0]).await.is_some());
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_export_is_of_the_very_repository_and_of_nothing_that_gets_its_name() {
     let scene = Scene::on(TestStore::sqlite().await).await;
     let registry = scene.registry();

@@ -110,11 +110,12 @@ fn subject(export: &Export) -> Subject {
     Subject { namespace: export.namespace, repository: export.repository }
 }
 
-/// Whoever asked for the export, with all that their account may do now: nobody, if that can't be used any more.
+/// Whoever asked for the export, with all that their account may do now, also as a superuser: nobody, if that can't be
+/// used any more.
 fn asker(export: &Export, settings: &Settings) -> Caller {
-    let origin = Origin::default();
+    let (origin, verified) = (Origin::default(), Timestamp::BEGINNING);
     match &export.asker {
-        Some(account) => Caller::new(account.clone(), Authority::Password, origin, settings),
+        Some(account) => Caller::new(account.clone(), Authority::Session { verified }, origin, settings),
         None => Caller::anonymous(origin),
     }
 }

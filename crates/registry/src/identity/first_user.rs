@@ -1,5 +1,6 @@
 //! The first user, who opens the registry for all others.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
@@ -9,7 +10,7 @@ use wharfinger_store::{AccountId, Tx, account, session};
 use super::new_user::{self, NewUser};
 use super::{cookies, sessions};
 use crate::oauth::{Lent, NewAccessToken};
-use crate::{Error, Registry, Result, secrets};
+use crate::{Caller, Error, Registry, Result, secrets};
 
 /// How long the first user's token lives.
 const TOKEN_LIFE: Duration = Duration::from_secs(9000);
@@ -42,6 +43,7 @@ pub struct FirstUser {
 /// [`Error::Message`] once there is any user, or when the name or password will not do.
 pub async fn initialize(
     registry: &Registry,
+    caller: &Arc<Caller>,
     username: &str,
     password: &str,
     email: Option<&str>,
@@ -64,10 +66,10 @@ pub async fn initialize(
         access_token: token.as_ref().map(|token| token.token.expose_secret().to_owned()),
         cookie: cookies::new_session()?,
     };
-    let (now, session) = (registry.now(), secrets::hash(&first.cookie));
+    let (caller, now, session) = (Arc::clone(caller), registry.now(), secrets::hash(&first.cookie));
     registry
         .write(move |tx| {
-            let id = add(tx, &user, now)?;
+            let id = add(tx, &user, &caller, now)?;
             if let Some(token) = &token {
                 token.store(tx, &lent(id, now), now)?;
             }
@@ -98,11 +100,11 @@ fn not_empty() -> Error {
 }
 
 /// Adds the user, unless somebody else was quicker.
-fn add(tx: &mut Tx<'_>, user: &NewUser, now: Timestamp) -> Result<AccountId> {
+fn add(tx: &mut Tx<'_>, user: &NewUser, caller: &Caller, now: Timestamp) -> Result<AccountId> {
     if account::any_user(tx)? {
         return Err(not_empty());
     }
-    let added = user.add(tx, now).map_err(|error| match error {
+    let added = user.insert(tx, caller, now).map_err(|error| match error {
         Error::InvalidRequest(_) => not_empty(),
         other => other,
     })?;

@@ -59,19 +59,8 @@ impl NewUser {
     /// Adds the user, and tells of it in their own log.
     ///
     /// # Errors
-    /// As [`add`](Self::add).
-    pub(crate) fn insert(&self, tx: &mut Tx<'_>, caller: &Caller, now: Timestamp) -> Result<Account> {
-        let user = self.add(tx, now)?;
-        let metadata = json!({"username": self.name.as_str(), "email": self.email});
-        audit::write(tx, caller, Subject::namespace(user.id), "user_create", metadata, now)?;
-        Ok(user)
-    }
-
-    /// Adds the user.
-    ///
-    /// # Errors
     /// [`Error::InvalidRequest`] when somebody has taken the name since.
-    pub(super) fn add(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Account> {
+    pub(crate) fn insert(&self, tx: &mut Tx<'_>, caller: &Caller, now: Timestamp) -> Result<Account> {
         let new = NewAccount {
             name: &self.name,
             kind: Kind::User,
@@ -82,6 +71,8 @@ impl NewUser {
         };
         let id = account::insert(tx, &new, now)
             .map_err(|error| if error.is_unique_violation() { taken() } else { error.into() })?;
+        let metadata = json!({"username": self.name.as_str(), "email": self.email});
+        audit::write(tx, caller, Subject::namespace(id), "user_create", metadata, now)?;
         account::by_id(tx, id)?.ok_or(Error::NoAccount)
     }
 }

@@ -49,25 +49,31 @@ impl SignUps {
         if clients.len() + 2 > CAPACITY && !clients.contains_key(&client) {
             return Err(Error::TooManySignUps { retry_after: PERIOD });
         }
-        // The site first: a client that is refused for it is not remembered.
-        admit(&mut clients, site, most.saturating_mul(CLIENTS_OF_SITE), now)?;
-        admit(&mut clients, client, most, now)
+        // Who is refused is not counted: neither remembered, nor at the expense of its neighbours.
+        check(&clients, &client, most, now)?;
+        check(&clients, &site, most.saturating_mul(CLIENTS_OF_SITE), now)?;
+        count(&mut clients, client, now);
+        count(&mut clients, site, now);
+        Ok(())
     }
 }
 
-fn admit(tries: &mut HashMap<Key, Tries>, key: Key, most: NonZeroUsize, now: Timestamp) -> Result<()> {
+fn check(tries: &HashMap<Key, Tries>, key: &Key, most: NonZeroUsize, now: Timestamp) -> Result<()> {
+    match tries.get(key).map(|tries| (tries.count, tries.began + PERIOD)) {
+        Some((count, end)) if count >= most.get() && now < end => {
+            let ms = end.as_ms().saturating_sub(now.as_ms());
+            Err(Error::TooManySignUps { retry_after: Duration::from_millis(u64::try_from(ms).unwrap_or(0)) })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn count(tries: &mut HashMap<Key, Tries>, key: Key, now: Timestamp) {
     let tries = tries.entry(key).or_insert(Tries { began: now, count: 0 });
     if tries.began + PERIOD <= now {
         *tries = Tries { began: now, count: 0 };
     }
-    if tries.count >= most.get() {
-        let ms = (tries.began + PERIOD).as_ms().saturating_sub(now.as_ms());
-        return Err(Error::TooManySignUps {
-            retry_after: Duration::from_millis(u64::try_from(ms).unwrap_or(0)),
-        });
-    }
     tries.count += 1;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -91,6 +97,15 @@ mod tests {
         assert_eq!(tries("2001:db8::2", start + begun), Some(3000), "the same network of a client");
         assert_eq!(tries("2001:db8:0:1::1", start + begun), None);
         assert_eq!(tries("2001:db8::1", start + PERIOD), None);
+    }
+
+    #[test]
+    fn a_client_beyond_its_own_tries_takes_none_of_its_site() {
+        let (sign_ups, most) = (SignUps::default(), NonZeroUsize::new(3).unwrap());
+        let now = Timestamp::from_ms(1_795_000_000_000);
+        let let_in = |from: &str| sign_ups.admit(Some(from.parse().unwrap()), most, now).is_ok();
+        assert_eq!((0..1000).filter(|_| let_in("2001:db8::1")).count(), 3);
+        assert!(let_in("2001:db8:0:1::1"), "a neighbour");
     }
 
     #[test]

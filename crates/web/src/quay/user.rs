@@ -145,7 +145,8 @@ async fn initialize(call: &Call<'_>, body: Body) -> Result<Response, Problem> {
         Some(Flag::No) | None => WantToken::No,
     };
     let email = document.text("email").filter(|email| !email.is_empty());
-    let first = first_user::initialize(call.registry, username, password, email, want_token).await?;
+    let first =
+        first_user::initialize(call.registry, &call.caller, username, password, email, want_token).await?;
     let answer = First {
         username: &first.username,
         email: first.email.as_deref(),

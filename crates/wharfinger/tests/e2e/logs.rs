@@ -230,7 +230,10 @@ fn a_namespaces_log_has_all_of_its_repositories_and_can_be_asked_for_one_perform
         assert!(totals.iter().all(|total| total["datetime"].as_str().unwrap().ends_with(" 00:00:00 -0000")));
         // In one's own namespace is what was done there, by whomever.
         server.push(REPOSITORY, "v1", &Image::of("two"));
-        assert_eq!(kinds(&entries(&server, "/api/v1/user/logs", "?")), ["push_repo", "create_repo"]);
+        assert_eq!(
+            kinds(&entries(&server, "/api/v1/user/logs", "?")),
+            ["push_repo", "create_repo", "user_create"]
+        );
     });
 }
 

@@ -136,9 +136,18 @@ fn a_token_shows_as_much_of_the_catalog_as_its_credentials_may_read() {
 #[test]
 fn what_can_not_be_read_or_believed_is_refused() {
     let server = Server::start(Engine::Sqlite);
-    for (user, password) in
-        [("admin", "wrong"), ("nobody", ADMIN_PASSWORD), ("$oauthtoken", "x"), ("admin", ""), ("", "x")]
-    {
+    let (access_token, app_token) = ("\0".repeat(40), "\0".repeat(120));
+    for (user, password) in [
+        ("admin", "wrong"),
+        ("admin", "\0"),
+        ("nobody", ADMIN_PASSWORD),
+        ("$oauthtoken", "x"),
+        ("$oauthtoken", &access_token),
+        ("$app", &app_token),
+        ("admin+ci", &app_token),
+        ("admin", ""),
+        ("", "x"),
+    ] {
         let answer = server.ask_token(user, password, &["repository:admin/app:pull"]);
         answer.is_oci_error(401, "UNAUTHORIZED");
         assert_eq!(answer.json()["errors"][0]["message"], "Invalid Username or Password");

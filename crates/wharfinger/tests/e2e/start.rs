@@ -148,6 +148,12 @@ fn the_first_user_is_made_once() {
     assert_eq!(attributes, "Path=/; Max-Age=2678400; HttpOnly; SameSite=Lax");
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 
+    let logged = server.call("GET", "/api/v1/user/logs").header("cookie", pair).send().json();
+    let entry = &logged["logs"][0];
+    let metadata = json!({"username": "admin", "email": "admin@example.com"});
+    assert_eq!((&entry["kind"], &entry["metadata"]), (&json!("user_create"), &metadata));
+    assert_eq!(entry["ip"], "127.0.0.1");
+
     for body in [&body, &json!({"username": "other", "password": ADMIN_PASSWORD, "access_token": true})] {
         initialize(&server, body)
             .is(400, json!({"message": "Cannot initialize user in a non-empty database"}));

@@ -99,6 +99,7 @@ impl Running {
             background: &background,
             certificate: certificate.as_ref(),
             space: space(config),
+            lost_log_lines: logging::lost_lines(),
         });
         let loops = Loops::start(&registry, background, certificate, hangups);
         // Who reads metrics speaks no TLS here, and has no proxy in front.

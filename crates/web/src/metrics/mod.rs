@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use http::header::ALLOW;
 use http::request::Parts;
 use tower_http::catch_panic::CatchPanicLayer;
 use wharfinger_registry::{Registry, superuser};
@@ -33,10 +34,14 @@ pub fn router(exposition: Exposition) -> Router {
 }
 
 async fn answer_anybody(State(exposition): State<Exposition>, request: Request) -> Response {
-    if request.uri().path() != ROUTE.path || !ROUTE.allows(request.method()) {
+    if request.uri().path() != ROUTE.path {
         return (StatusCode::NOT_FOUND, "There is nothing here but /metrics.\n").into_response();
     }
     ROUTE.note();
+    if !ROUTE.allows(request.method()) {
+        let allowed = [(ALLOW, ROUTE.methods)];
+        return (StatusCode::METHOD_NOT_ALLOWED, allowed, "Metrics can only be read.\n").into_response();
+    }
     exposition.answer(request.headers()).await
 }
 

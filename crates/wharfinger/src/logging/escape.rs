@@ -26,7 +26,10 @@ pub(super) fn line(bytes: &[u8]) -> Cow<'_, [u8]> {
 /// Control characters, separators of lines and paragraphs, and what changes the direction of writing.
 fn is_an_order(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            char,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 #[cfg(test)]
@@ -43,7 +46,7 @@ mod tests {
             ("plain text, even \\n\n", "plain text, even \\n\n"),
             ("two\nlines\r\n", "two\\nlines\\u000d\n"),
             ("\u{1b}[31mred\u{9b}0m\u{7f}\n", "\\u001b[31mred\\u009b0m\\u007f\n"),
-            ("a\u{202e}b\u{2028}c\u{2066}\n", "a\\u202eb\\u2028c\\u2066\n"),
+            ("a\u{202e}b\u{2028}c\u{2066}d\u{61c}\n", "a\\u202eb\\u2028c\\u2066d\\u061c\n"),
             ("grün 船\n", "grün 船\n"),
             ("", ""),
         ] {

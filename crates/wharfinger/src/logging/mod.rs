@@ -8,6 +8,7 @@ mod traces;
 #[path = "without_traces.rs"]
 mod traces;
 
+use std::sync::LazyLock;
 use std::{io, panic};
 
 use anyhow::Context as _;
@@ -15,11 +16,15 @@ use tokio::runtime::Handle;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
+use wharfinger_metrics::Counter;
 
 use crate::config::{Config, Log, LogFormat};
 use queue::Queue;
 use traces::Traces;
 pub(crate) use traces::follower;
+
+/// Lines that nobody took in time. A process has one log, whatever runs in it.
+static LOST_LINES: LazyLock<Counter> = LazyLock::new(Counter::default);
 
 type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
@@ -56,8 +61,14 @@ pub(crate) fn start_server(config: &Config, threads: &Handle) -> anyhow::Result<
     started(&config.log, Some(traces), layer)
 }
 
+/// Lines that were lost because nobody took them from standard error.
+pub(crate) fn lost_lines() -> &'static Counter {
+    &LOST_LINES
+}
+
 fn started(log: &Log, traces: Option<Traces>, traced: Option<AnyLayer>) -> anyhow::Result<Logging> {
-    let queue = Queue::start(io::stderr()).context("can't start the thread that writes the log")?;
+    let queue = Queue::start(io::stderr(), LOST_LINES.clone())
+        .context("can't start the thread that writes the log")?;
     let filter = EnvFilter::try_new(&log.filter).context("the log filter can't be used")?;
     let lines = lines(log.format, queue.clone()).with_filter(filter).boxed();
     let layers: Vec<_> = [Some(lines), traced].into_iter().flatten().collect();

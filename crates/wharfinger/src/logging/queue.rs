@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
+use wharfinger_metrics::Counter;
 
 use super::escape;
 
@@ -28,6 +29,8 @@ struct Shared {
     filled: Condvar,
     /// All has been written.
     emptied: Condvar,
+    /// Lines that found no room or could not be written, ever.
+    lost: Counter,
 }
 
 #[derive(Default)]
@@ -39,15 +42,16 @@ struct State {
 }
 
 impl Queue {
-    /// Starts the thread that brings lines to `sink`.
+    /// Starts the thread that brings lines to `sink`. Those that never come there are added to `lost`.
     ///
     /// # Errors
     /// When there can't be one more thread.
-    pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<Self> {
+    pub(super) fn start(sink: impl Write + Send + 'static, lost: Counter) -> io::Result<Self> {
         let queue = Self(Arc::new(Shared {
             state: Mutex::default(),
             filled: Condvar::new(),
             emptied: Condvar::new(),
+            lost,
         }));
         let carried = queue.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || carried.carry(sink))?;
@@ -58,8 +62,10 @@ impl Queue {
         let mut lines = Vec::new();
         loop {
             let lost = self.take(&mut lines);
-            // There is nobody to be told of what can't be written.
-            drop(sink.write_all(&lines).and_then(|()| sink.flush()));
+            // There is nobody to be told of what can't be written, except those who look at metrics.
+            if sink.write_all(&lines).and_then(|()| sink.flush()).is_err() {
+                self.0.lost.inc_by(lines.split(|byte| *byte == b'\n').count() as u64 - 1);
+            }
             lines.clear();
             if lost > 0 {
                 tracing::warn!(
@@ -88,6 +94,7 @@ impl Queue {
         let mut state = self.state();
         if state.waiting.len() + line.len() > MOST_WAITING_BYTES {
             state.lost += 1;
+            self.0.lost.inc();
             return;
         }
         let was_empty = state.waiting.is_empty();
@@ -153,9 +160,22 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_nobody_can_take_any_more_are_lost() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let lost = Counter::default();
+        let queue = Queue::start(writer, lost.clone()).unwrap();
+        queue.put(b"one\n");
+        queue.put(b"another\n");
+        queue.flush();
+        assert_eq!(lost.get(), 2);
+    }
+
+    #[test]
     fn a_reader_that_stands_still_costs_lines_but_no_time_and_hears_how_many() {
         let ((taken, read), (go, next)) = (channel(), channel());
-        let queue = Queue::start(Slow { taken, next }).unwrap();
+        let lost = Counter::default();
+        let queue = Queue::start(Slow { taken, next }, lost.clone()).unwrap();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(queue.clone()).finish();
         // The thread tells what was lost by itself.
         tracing::subscriber::set_global_default(subscriber).unwrap();
@@ -177,5 +197,6 @@ mod tests {
         let told = String::from_utf8(read.recv().unwrap()).unwrap();
         assert!(told.contains("lines=7"), "{told}");
         assert_eq!(queue.state().lost, 0);
+        assert_eq!(lost.get(), 7);
     }
 }

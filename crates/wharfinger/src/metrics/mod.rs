@@ -10,6 +10,7 @@ mod space;
 
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry as Names, Unit};
+use wharfinger_metrics::Counter;
 use wharfinger_registry::Registry;
 use wharfinger_store::Db;
 use wharfinger_web::metrics::{Exposition, Requests};
@@ -31,6 +32,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) background: &'a background::Metrics,
     pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) space: Space,
+    pub(crate) lost_log_lines: &'a Counter,
 }
 
 /// Gives everything its name.
@@ -58,6 +60,11 @@ pub(crate) fn name(sources: Sources<'_>) -> Exposition {
             ("database_statements", sources.db.metrics().statements.clone()),
             ("issuer_keys", sources.registry.metrics().issuer_keys.clone()),
         ]),
+    );
+    names.register(
+        "log_lines_lost",
+        "Lines of the log that were lost because standard error did not take them",
+        sources.lost_log_lines.clone(),
     );
     if let Some(certificate) = sources.certificate {
         names.register_collector(Box::new(Expiry::new(certificate.clone())));

@@ -1,7 +1,7 @@
 //! Requests in the log: their ids, and the line that tells of each.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -282,14 +282,14 @@ impl Drop for Killed {
 }
 
 #[test]
-fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
+fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end_and_what_is_lost_is_counted() {
     let folder = tempfile::TempDir::new().unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let listeners = [(), ()].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [address, metrics] = listeners.map(|listener| listener.local_addr().unwrap());
     let mut program = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
-    program.env_clear().args(["serve", "--log", "info", "--listen", &address.to_string(), "--data"]);
-    let pipes = program.arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    program.env_clear().args(["serve", "--log", "info", "--listen", &address.to_string()]);
+    program.args(["--metrics-listen", &metrics.to_string(), "--data"]).arg(folder.path());
+    let pipes = program.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = Killed(pipes.spawn().unwrap());
     let begun = Instant::now();
     while TcpStream::connect(address).is_err() {
@@ -302,6 +302,9 @@ fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
     for _ in 0..6000 {
         assert_eq!(client.get(&url).send().unwrap().status(), 404);
     }
+    let told = client.get(format!("http://{metrics}/metrics")).send().unwrap().text().unwrap();
+    let lost = told.lines().find_map(|line| line.strip_prefix("wharfinger_log_lines_lost_total "));
+    assert!(lost.unwrap().parse::<u64>().unwrap() > 0, "{lost:?}");
     assert!(Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap().success());
     let begun = Instant::now();
     let ended = loop {

@@ -54,7 +54,7 @@ fn a_key_is_made_described_and_taken_away_and_nothing_secret_of_it_is_shown() {
         }
         let logged = server.by_admin("GET", "/api/v1/user/logs").send().json();
         let kinds: Vec<_> = logged["logs"].as_array().unwrap().iter().map(|entry| &entry["kind"]).collect();
-        assert_eq!(kinds, ["service_key_delete", "service_key_modify", "service_key_create"]);
+        assert_eq!(kinds, ["service_key_delete", "service_key_modify", "service_key_create", "user_create"]);
         assert_eq!(logged["logs"][0]["metadata"]["kid"], kid);
     });
 }

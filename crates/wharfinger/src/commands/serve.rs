@@ -1,6 +1,6 @@
 //! `wharfinger serve`: the registry, in the foreground, until it is told to stop.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -55,16 +55,20 @@ fn greet(config: &Config, running: &Running) {
         tracing::info!(%addr, metrics_addr, database = %config.database, storage = %config.storage, "listening");
         return;
     }
-    eprintln!("Wharfinger {} listens on {}", env!("CARGO_PKG_VERSION"), running::url(config, addr));
-    if let Some(metrics) = running.metrics_addr() {
-        eprintln!("  metrics   {metrics}");
-    }
-    eprintln!("  address   {addr}");
-    eprintln!("  database  {}", config.database);
-    eprintln!("  blobs     {}", config.storage);
-    for line in running.first_steps().into_iter().flat_map(str::lines) {
-        eprintln!("  {line}");
-    }
+    // Nobody may be there to read it any more, which is no reason to stop.
+    drop(io::stderr().write_all(greeting(config, running).as_bytes()));
+}
+
+fn greeting(config: &Config, running: &Running) -> String {
+    let addr = running.addr();
+    let url = running::url(config, addr);
+    let mut lines = vec![format!("Wharfinger {} listens on {url}", env!("CARGO_PKG_VERSION"))];
+    lines.extend(running.metrics_addr().map(|metrics| format!("  metrics   {metrics}")));
+    lines.push(format!("  address   {addr}"));
+    lines.push(format!("  database  {}", config.database));
+    lines.push(format!("  blobs     {}", config.storage));
+    lines.extend(running.first_steps().into_iter().flat_map(str::lines).map(|line| format!("  {line}")));
+    lines.join("\n") + "\n"
 }
 
 struct Signals {

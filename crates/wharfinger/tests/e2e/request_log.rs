@@ -316,3 +316,25 @@ fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end_and_what_is_lost_i
     };
     assert!(ended.success(), "{ended:?}");
 }
+
+#[test]
+fn a_log_whose_reader_is_gone_stops_nothing() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
+    program.env_clear().args(["serve", "--listen", &address.to_string(), "--data"]).arg(folder.path());
+    let mut child = Killed(program.stdout(Stdio::null()).stderr(writer).spawn().unwrap());
+    let client = reqwest::blocking::Client::new();
+    let url = format!("http://{address}/health/instance");
+    let begun = Instant::now();
+    while client.get(&url).send().is_err() {
+        assert_eq!(child.0.try_wait().unwrap(), None, "it has ended");
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap().success());
+    let ended = child.0.wait().unwrap();
+    assert!(ended.success(), "{ended:?}");
+}

@@ -4,11 +4,13 @@
 mod signing;
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+
+use super::asked::Asked;
 
 pub(crate) use signing::{Issuer, thumbprint};
 
@@ -59,27 +61,11 @@ fn answer(
     codes: &Mutex<HashMap<String, Exchange>>,
     mut client: TcpStream,
 ) -> std::io::Result<()> {
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        match line.trim_end() {
-            "" => break,
-            line => head.push(line.to_owned()),
-        }
-    }
-    let header = |name: &str| {
-        let mut fields = head.iter().filter_map(|line| line.split_once(": "));
-        fields.find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| value.to_owned()))
-    };
-    let length = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let document = match head.first().and_then(|line| line.split(' ').nth(1)) {
+    let asked = Asked::read(&client)?;
+    let document = match asked.head.first().and_then(|line| line.split(' ').nth(1)) {
         Some("/.well-known/openid-configuration") => Some(issuer.discovery()),
         Some("/keys") => Some(issuer.keys()),
-        Some("/token") => exchange(codes, header("authorization"), &body),
+        Some("/token") => exchange(codes, asked.header("authorization"), &asked.body),
         _ => None,
     };
     let status = if document.is_some() { "200 OK" } else { "400 Bad Request" };

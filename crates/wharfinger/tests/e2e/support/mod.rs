@@ -1,6 +1,7 @@
 //! What every test needs: a running registry, people in it, images, and calls whose answers are looked at whole.
 
 mod answer;
+mod asked;
 mod browser;
 mod content;
 mod image;

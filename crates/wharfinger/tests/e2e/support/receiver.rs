@@ -1,12 +1,13 @@
 //! Somebody who is told things over HTTP, served by the test itself.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver as Queue, Sender, channel};
 
 use serde_json::Value;
 
 use super::PATIENCE;
+use super::asked::Asked;
 
 /// Takes what is posted to a free port of loopback, until the test ends.
 pub(crate) struct Receiver {
@@ -58,27 +59,11 @@ impl Receiver {
 }
 
 fn take(mut client: TcpStream, status: u16) -> std::io::Result<Post> {
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        match line.trim_end() {
-            "" => break,
-            line => head.push(line.to_owned()),
-        }
-    }
-    let header = |name: &str| {
-        let mut fields = head.iter().filter_map(|line| line.split_once(": "));
-        fields.find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| value.to_owned()))
-    };
-    let length = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
+    let asked = Asked::read(&client)?;
     write!(client, "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")?;
     Ok(Post {
-        line: head.first().cloned().unwrap_or_default(),
-        content_type: header("content-type"),
-        body: serde_json::from_slice(&body)?,
+        line: asked.head.first().cloned().unwrap_or_default(),
+        content_type: asked.header("content-type"),
+        body: serde_json::from_slice(&asked.body)?,
     })
 }
